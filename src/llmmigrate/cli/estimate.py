@@ -1,0 +1,113 @@
+"""`llmmigrate estimate`."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmmigrate.cli.console import Console
+from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
+from llmmigrate.cli.output import destinations, write
+from llmmigrate.cli.reading import command_line, groups_of, moment, next_command, read_logs, share, strict_code
+
+if TYPE_CHECKING:
+    from llmmigrate.costing.results import Estimate
+
+app = new_app()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateOptions(ReportOptions):
+    """The command line of `estimate`."""
+
+    to: Annotated[
+        list[str], typer.Option(metavar="P/M", help="A target, provider/model; repeatable. Without: ranked candidates.")
+    ] = field(default_factory=list)
+    by: Annotated[
+        list[str],
+        typer.Option(metavar="KEYS", help="Break the result down by model, provider, day, tag.NAME; with commas."),
+    ] = field(default_factory=list)
+    map: Annotated[
+        list[str], typer.Option(metavar="MODEL=P/M", help="Move this logged model there; =keep stays. Repeatable.")
+    ] = field(default_factory=list)
+    share: Annotated[str | None, typer.Option(metavar="N%", help="Move this part of the traffic; 100%.")] = None
+    cache: Annotated[
+        str | None, typer.Option(metavar="same|none|N%", help="Cached part of the input at the target; as logged.")
+    ] = None
+    batch_share: Annotated[
+        str | None, typer.Option(metavar="N%", help="Part of the calls that the target serves as batch; 0%.")
+    ] = None
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME|logged", help="Price both sides with the rates of this time; now.")
+    ] = None
+    growth: Annotated[
+        str | None, typer.Option(metavar="N%", help="Growth of the traffic a month, for the projection.")
+    ] = None
+    demo: Annotated[bool, typer.Option("--demo", help="Use the samples that come with llmmigrate.")] = False
+
+
+@command(app)
+def estimate(options: EstimateOptions, console: Console) -> int:
+    """What would the same traffic cost elsewhere, with a range and its assumptions.
+
+    \b
+    Examples:
+      llmmigrate estimate logs.jsonl
+      llmmigrate estimate logs.jsonl --to deepseek/deepseek-v4-flash --to zai/glm-5
+      llmmigrate estimate logs.jsonl --to holysheep/o3 --where route=/summarize
+      llmmigrate estimate usage.profile.json --to openai/o3 --as-of 2025-05-01 -o estimate.json
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate import __version__
+    from llmmigrate.costing.comparing import Request, estimate_traffic
+    from llmmigrate.reports.estimate import report
+
+    to = destinations(options.format, options.output, inputs=options.logs)
+    by = groups_of(options.by)
+    logged = options.as_of == "logged"
+    as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
+    reading = read_logs(options, console, by=by, demo=options.demo)
+    request = Request(
+        to=tuple(options.to or _configured(options)),
+        map={**_configured_map(options), **pairs(options.map, "--map")},
+        by=tuple(by),
+        share=share(options.share, "--share") or Decimal(1),
+        cache=_cache(options.cache),
+        batch_share=share(options.batch_share, "--batch-share") or Decimal(0),
+        as_of=as_of or reading.now,
+        logged=logged,
+        now=reading.now,
+        growth=share(options.growth, "--growth"),
+    )
+    result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
+    write(report(result, next_step=_next_step(options, result)), to, console)
+    return strict_code(reading.profile, options, unpriced=sum(entry.calls for entry in result.unpriced))
+
+
+def _configured(options: EstimateOptions) -> list[str]:
+    """The target of the settings, where the command line names none."""
+    side = settings(options).config.to
+    if options.map or side is None or side.model is None:
+        return []
+    return [f"{side.provider}/{side.model}" if side.provider else side.model]
+
+
+def _configured_map(options: EstimateOptions) -> dict[str, str]:
+    return {} if options.to else settings(options).config.map
+
+
+def _cache(text: str | None) -> Decimal | None:
+    """None keeps the cache hits of the log; `none` is 0."""
+    if text is None or text == "same":
+        return None
+    return Decimal(0) if text == "none" else share(text, "--cache")
+
+
+def _next_step(options: EstimateOptions, result: "Estimate") -> str | None:
+    """What to type next: one target's own figures, or the rates behind them."""
+    best = next((target for target in result.targets if target.kind == "move"), None)
+    if best is None:
+        return None
+    if options.to:
+        return f"llmmigrate prices show {best.to} --explain"
+    return next_command("estimate", options, options.demo, "--to", best.to)

@@ -1,0 +1,184 @@
+"""From a command line to a profile and a catalog: what every command that reads logs does first."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmmigrate.cli.console import Console
+from llmmigrate.cli.options import LogOptions, instant, pairs, zone
+from llmmigrate.cli.options import settings as settings_in_force
+from llmmigrate.errors import UsageError
+from llmmigrate.units import NANOSECONDS
+
+if TYPE_CHECKING:
+    from llmmigrate.config import Settings
+    from llmmigrate.logs.reader import CallSink, ReadOptions, RejectSink
+    from llmmigrate.prices import Catalog
+    from llmmigrate.usage.profile import Profile
+
+TIMED: tuple[str, ...] = ("day", "hour")
+
+
+def catalog_of(settings: "Settings") -> "Catalog":
+    """All price tables with the user's own files, discounts and aliases."""
+    from llmmigrate.prices import load_catalog
+
+    config = settings.config
+    return load_catalog(
+        extra=[settings.resolve(path) for path in config.prices],
+        aliases=config.aliases,
+        discounts={provider: f"{100 * part:f}%" for provider, part in config.discounts.items()},
+    )
+
+
+def logs_of(options: LogOptions, settings: "Settings", *, demo: bool = False) -> list[str]:
+    """The paths to read: those named, else the demo's samples, else those of the settings."""
+    if options.logs and demo:
+        raise UsageError("--demo reads the samples and takes no logs", fix="leave out --demo or the logs")
+    if demo:
+        return [str(samples_directory() / "logs.jsonl")]
+    if options.logs:
+        return list(options.logs)
+    if not settings.config.logs:
+        raise UsageError("no logs named", fix="add the path of a log, such as logs.jsonl, or --demo")
+    return [str(settings.resolve(path)) for path in settings.config.logs]
+
+
+def samples_directory() -> Path:
+    """Where the samples lie: inside an installed package, or at the top of a checkout."""
+    import llmmigrate
+
+    package = Path(llmmigrate.__file__).parent
+    installed = package / "samples"
+    return installed if installed.is_dir() else package.parents[1] / "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a command has read."""
+
+    profile: "Profile"
+    catalog: "Catalog"
+    now: int
+    """Epoch seconds."""
+
+
+def read_logs(
+    options: LogOptions,
+    console: Console,
+    *,
+    by: Sequence[str] = (),
+    demo: bool = False,
+    keep_text: bool = False,
+    on_call: "CallSink | None" = None,
+    on_reject: "RejectSink | None" = None,
+) -> Reading:
+    """Read the logs that a command line names, cut for all price tables and for the groups in `by`."""
+    from llmmigrate.logs.reader import read
+
+    settings = settings_in_force(options)
+    catalog = catalog_of(settings)
+    now = time.time_ns()
+    read_options = _read_options(options, catalog, by, keep_text=keep_text, now_ns=now)
+    paths = logs_of(options, settings, demo=demo)
+    with console.progress("reading", _size(paths)) as advance:
+        profile = read(paths, read_options, on_call=on_call, on_reject=on_reject, progress=advance)
+    return Reading(profile, catalog, now // NANOSECONDS)
+
+
+def _read_options(
+    options: LogOptions, catalog: "Catalog", by: Sequence[str], *, keep_text: bool, now_ns: int
+) -> "ReadOptions":
+    from llmmigrate.logs.reader import ReadOptions
+    from llmmigrate.usage.cuts import CutMarks
+
+    place = zone(options.tz)
+    marks = catalog.marks()
+    return ReadOptions(
+        marks=CutMarks(
+            instants=marks.instants,
+            clocks=marks.clocks,
+            prompt=marks.prompt,
+            output=marks.output,
+            zone=str(place) if place is not UTC else "UTC",
+            unit="hour" if "hour" in by else "day",
+        ),
+        tags=tuple(dict.fromkeys(name.removeprefix("tag.") for name in by if name not in plain_groupings())),
+        where=pairs(options.where, "--where"),
+        since_ns=_ns(instant(options.since, "--since", place)),
+        until_ns=_ns(instant(options.until, "--until", place)),
+        provider=options.provider,
+        log_format=options.log_format,
+        keep_text=keep_text,
+        now_ns=now_ns,
+        timed_sketches=any(name in TIMED for name in by),
+    )
+
+
+def plain_groupings() -> tuple[str, ...]:
+    """Names of --by that are no tags."""
+    from llmmigrate.costing.analysis import GROUPINGS
+
+    return GROUPINGS
+
+
+def groups_of(by: Sequence[str], default: str = "") -> list[str]:
+    """The names given with --by, with commas or repeated."""
+    names = (name.strip() for text in by or [default] for name in text.split(","))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _ns(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp()) * NANOSECONDS + moment.microsecond * 1000
+
+
+def _size(paths: Sequence[str]) -> int | None:
+    try:
+        return sum(os.path.getsize(path) for path in paths if path != "-")
+    except OSError:
+        return None
+
+
+def strict_code(profile: "Profile", options: LogOptions, *, unpriced: int) -> int:
+    """The exit code that --strict asks for: 2 with rejected lines, 3 with missing or unpriced usage, else 0."""
+    if not options.strict:
+        return 0
+    accounting = profile.accounting
+    if accounting.lines.rejected or any(code.startswith("truncated") for code in accounting.warnings):
+        return 2
+    missing = any(key.usage == "missing" and key.billing != "failed" for key in profile.cells)
+    return 3 if missing or unpriced else 0
+
+
+def moment(text: str | None, option: str, tz: str | None) -> int | None:
+    """A date or time given with an option, in epoch seconds; `now` and None are None."""
+    found = None if text == "now" else instant(text, option, zone(tz))
+    return None if found is None else int(found.timestamp())
+
+
+def share(text: str | None, option: str) -> Decimal | None:
+    """A part of a whole given with an option, such as 50%."""
+    from llmmigrate import quantities
+
+    try:
+        return None if text is None else quantities.percent(text) if option == "--growth" else quantities.share(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def next_command(name: str, options: LogOptions, demo: bool, *more: str) -> str:
+    """A command to paste, on the same logs."""
+    words = ["llmmigrate", name, *(["--demo"] if demo else options.logs), *more]
+    return shlex.join(words)
+
+
+def command_line() -> str:
+    """The command line as it was typed, for the record in a result."""
+    return shlex.join(["llmmigrate", *sys.argv[1:]])

@@ -1,0 +1,384 @@
+"""What the traffic of a profile cost, by group, with what the figures do and do not cover."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from llmmigrate.costing import results
+from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
+from llmmigrate.costing.projection import DayCost, Outlook, Projection, project
+from llmmigrate.costing.warnings import explain
+from llmmigrate.errors import UsageError
+from llmmigrate.money import PER_MILLION, from_pico, plain
+from llmmigrate.prices.cards import Unpriced
+from llmmigrate.units import NANOSECONDS
+from llmmigrate.usage.accounting import Accounting
+from llmmigrate.usage.profile import Cell, CellKey, Profile, SizeSketches, input_total, output_total
+from llmmigrate.usage.sketch import quantiles
+
+GROUPINGS: Final = ("model", "provider", "service_tier", "day", "hour")
+OUTLIER: Final = 10
+"""A logged cost above so many times the recomputed one cannot be true (design: costs as logged are evidence)."""
+
+GroupKey = tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running sums of a group."""
+
+    calls: int = 0
+    logical: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    tokens: list[int] = field(default_factory=lambda: [0] * 8)
+    priced: int = 0
+    unpriced: int = 0
+    missing: int = 0
+    priced_tokens: int = 0
+    cost: Purse = field(default_factory=Purse)
+    failed: Purse = field(default_factory=Purse)
+    logged_cost: int = 0
+    logged_calls: int = 0
+    days: dict[date, Purse] = field(default_factory=dict)
+    sketches: SizeSketches = field(default_factory=SizeSketches)
+
+    def add(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
+        """Add a priced cell."""
+        self.calls += cell.calls
+        self.logical += cell.logical
+        for name, count in cell.errors.items():
+            self.errors[name] = self.errors.get(name, 0) + count
+        self.tokens = [a + b for a, b in zip(self.tokens, cell.tokens, strict=True)]
+        self.logged_cost += cell.logged_cost
+        self.logged_calls += cell.logged_calls
+        self._add_bill(key, cell, bill)
+
+    def _add_bill(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
+        if key.usage == "missing" and key.billing != "gateway_hit":
+            self.missing += cell.calls if key.billing == "billed" else 0
+            return
+        if bill.amount is None:
+            self.unpriced += cell.calls
+            return
+        self.priced += cell.calls
+        self.priced_tokens += sum(cell.tokens)
+        self.cost.add(bill)
+        if key.billing == "failed_billed":
+            self.failed.add(bill)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How to analyse: groups, clock and currency."""
+
+    by: tuple[str, ...] = ("model",)
+    now: int = 0
+    """Epoch seconds; tells the future from the past and the age of tables."""
+    as_of: int | None = None
+    """Epoch seconds given by the user: prices what has no rate at its own date."""
+    growth: Decimal | None = None
+    """Declared growth of the traffic a month."""
+    currency: str = "USD"
+
+
+class Analyst:
+    """Prices every cell once and adds it to the total, its group and its day."""
+
+    def __init__(self, profile: Profile, biller: Biller, terms: Terms) -> None:
+        self._profile = profile
+        self._biller = biller
+        self._terms = terms
+        self._zone = ZoneInfo(profile.marks.zone)
+        self._key_of = group_key(terms.by, profile)
+        self.total = Tally()
+        self.groups: dict[GroupKey, Tally] = {}
+        self.unpriced: dict[tuple[str | None, str | None, str, str], tuple[Unpriced, list[int]]] = {}
+        self.tables: dict[str, str] = {}
+        self.assumptions: dict[str, int] = {}
+        self.outliers: dict[tuple[str | None, str | None], int] = {}
+
+    def run(self) -> None:
+        """Go through all cells and sketches."""
+        for key, cell in self._profile.cells.items():
+            self._add(key, cell)
+        for sketch_key, sketches in self._profile.sketches.items():
+            self.total.sketches.merge(sketches)
+            group = self.groups.get(self._key_of(sketch_key, sketch_key.unit))
+            if group is not None:
+                group.sketches.merge(sketches)
+
+    def _add(self, key: CellKey, cell: Cell) -> None:
+        bill = self._biller.bill(key, cell)
+        group = self.groups.setdefault(self._key_of(key, key.start), Tally())
+        future = key.start is not None and key.start > self._terms.now + 86_400
+        for tally in (self.total, group):
+            tally.add(key, cell, bill)
+            if key.start is not None and not future:
+                day = datetime.fromtimestamp(key.start, tz=self._zone).date()
+                tally.days.setdefault(day, Purse()).add(bill)
+        self._note(key, cell, bill)
+
+    def _note(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
+        if bill.unpriced is not None:
+            self._note_unpriced(key, cell, bill.unpriced)
+        for card in bill.cards:
+            self.tables[card.table] = card.table_sha256
+        for code in bill.assumptions:
+            self.assumptions[code] = self.assumptions.get(code, 0) + cell.calls
+        if self._is_outlier(cell, bill):
+            name = (key.provider, key.model)
+            self.outliers[name] = self.outliers.get(name, 0) + 1
+
+    def _note_unpriced(self, key: CellKey, cell: Cell, why: Unpriced) -> None:
+        name = (key.provider, key.model, why.reason, why.detail)
+        sums = self.unpriced.setdefault(name, (why, [0, 0, 0]))[1]
+        sums[0] += cell.calls
+        sums[1] += input_total(cell.tokens)
+        sums[2] += output_total(cell.tokens)
+
+    def _is_outlier(self, cell: Cell, bill: CellBill) -> bool:
+        """Whether the cell's highest logged cost is far above what the same call costs by the tables."""
+        peak = cell.logged_peak
+        if peak is None or peak.cost <= 0:
+            return False
+        logged = from_pico(peak.cost)
+        if bill.amount is None or not bill.cards:
+            return logged > OUTLIER * sum(peak.tokens) * self._biller.dearest_rate.scaleb(PER_MILLION)
+        own = bill_cards(bill.cards, peak.tokens, {})
+        return own.amount is not None and logged > OUTLIER * own.amount.high
+
+
+def analyse(profile: Profile, biller: Biller, terms: Terms, *, command: str, version: str) -> results.Analysis:
+    """The analysis of a profile."""
+    analyst = Analyst(profile, biller, terms)
+    analyst.run()
+    shape = _Shape(profile, biller, terms)
+    accounting = profile.accounting
+    return results.Analysis(
+        schema="llmmigrate.analysis/1",
+        command=command,
+        version=version,
+        by=list(terms.by),
+        sources=[results.SourceFile(path=s.path, bytes=s.bytes, sha256=s.sha256, formats=s.formats)
+                 for s in accounting.sources],
+        lines=line_counts(accounting),
+        rejects=[results.Reject(reason=reason, count=t.count, first=t.first)
+                 for reason, t in sorted(accounting.rejects.items())],
+        coverage=coverage(profile, analyst.total),
+        unpriced=unpriced_calls(analyst),
+        span=span(profile),
+        total=shape.totals(analyst.total),
+        groups=shape.groups(analyst.groups),
+        projection=shape.projection(analyst.total),
+        prices=prices_used(analyst, biller, terms.now),
+        warnings=explain(profile, analyst),
+    )  # fmt: skip
+
+
+def group_key(by: Sequence[str], profile: Profile) -> Callable[..., GroupKey]:
+    """A function from a cell's or sketch's key and start to its group; raises UsageError for an unknown name."""
+    zone = ZoneInfo(profile.marks.zone)
+    getters = [_getter(name, profile, zone) for name in by]
+    return lambda key, start: tuple(get(key, start) for get in getters)
+
+
+def _getter(name: str, profile: Profile, zone: ZoneInfo) -> Callable[..., str | None]:
+    if name in ("model", "provider", "service_tier"):
+        return lambda key, start: getattr(key, name, None)
+    if name in ("day", "hour"):
+        form = "%Y-%m-%d" if name == "day" else "%Y-%m-%dT%H:00"
+        return lambda key, start: None if start is None else datetime.fromtimestamp(start, tz=zone).strftime(form)
+    tag = name.removeprefix("tag.")
+    if tag not in profile.tags:
+        raise UsageError(
+            f"cannot group by '{name}'", fix=f"choose from {', '.join(GROUPINGS)} or tag.NAME with a tag of the log"
+        )
+    place = profile.tags.index(tag)
+    return lambda key, start: key.tags[place]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Turns tallies into result records."""
+
+    profile: Profile
+    biller: Biller
+    terms: Terms
+
+    def groups(self, tallies: dict[GroupKey, Tally]) -> list[results.Group]:
+        made = [(self._rank(tally), key, tally) for key, tally in tallies.items()]
+        made.sort(key=lambda entry: (entry[0], tuple((part is None, part or "") for part in entry[1])))
+        if self.terms.by[:1] in (("day",), ("hour",)):
+            made.sort(key=lambda entry: tuple((part is None, part or "") for part in entry[1]))
+        names = self.terms.by
+        return [self._group(dict(zip(names, key, strict=True)), tally) for _, key, tally in made]
+
+    def _rank(self, tally: Tally) -> Decimal:
+        return -self._amount(tally.cost).high
+
+    def _group(self, key: dict[str, str | None], tally: Tally) -> results.Group:
+        totals = self.totals(tally)
+        fields = {name: getattr(totals, name) for name in totals.__struct_fields__}
+        return results.Group(key=key, **fields)
+
+    def totals(self, tally: Tally) -> results.Totals:
+        return results.Totals(
+            calls=tally.calls,
+            attempts=tally.calls,
+            logical_requests=tally.logical,
+            errors=sum(tally.errors.values()),
+            errors_by_class=dict(sorted(tally.errors.items())),
+            input_tokens=input_total(tally.tokens),
+            cached_input_tokens=tally.tokens[2],
+            cache_write_tokens=tally.tokens[3] + tally.tokens[4],
+            output_tokens=output_total(tally.tokens),
+            reasoning_tokens=tally.tokens[7],
+            priced_calls=tally.priced,
+            unpriced_calls=tally.unpriced,
+            usage_missing=tally.missing,
+            **self._money(tally),
+            **_times(tally.sketches),
+        )
+
+    def _money(self, tally: Tally) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if tally.logged_calls:
+            found["logged_cost"] = plain(from_pico(tally.logged_cost))
+            found["logged_calls"] = tally.logged_calls
+        if not tally.priced:
+            return found
+        amount = self._amount(tally.cost)
+        found |= {"cost": plain(amount.middle), "currency": self.terms.currency}
+        if amount.low != amount.high:
+            found |= {"cost_low": plain(amount.low), "cost_high": plain(amount.high)}
+        found["failed_cost"] = plain(self._amount(tally.failed).middle)
+        projected = self._project(tally)
+        if projected is not None and projected.month.cost is not None:
+            found["month"] = _outlook(projected.month)
+        return found
+
+    def _amount(self, purse: Purse) -> Amount:
+        as_of = self.terms.now if self.terms.as_of is None else self.terms.as_of
+        return purse.total(self.biller.catalog, self.terms.currency, as_of)
+
+    def _project(self, tally: Tally) -> Projection | None:
+        first, last = self.profile.first_ns, self.profile.last_ns
+        if first is None or last is None or not tally.priced:
+            return None
+        zone = ZoneInfo(self.profile.marks.zone)
+        costs = [DayCost(day, self._amount(purse).middle) for day, purse in sorted(tally.days.items())]
+        return project(costs, first=instant(first, zone), last=instant(last, zone), growth=self.terms.growth)
+
+    def projection(self, tally: Tally) -> results.ProjectionResult:
+        found = self._project(tally)
+        if found is None:
+            empty = results.Outlook(cost=None, low=None, high=None)
+            why = "no call of the log has both a price and a timestamp"
+            return results.ProjectionResult(
+                month=empty, year=empty, rate_per_day=None, method="no projection", refused="not_measured", why=why
+            )
+        return results.ProjectionResult(
+            month=_outlook(found.month),
+            year=_outlook(found.year),
+            rate_per_day=_money(found.rate_per_day),
+            method=found.method,
+            refused=found.refused.code if found.refused else None,
+            why=found.refused.words if found.refused else None,
+        )
+
+
+def _outlook(found: Outlook) -> results.Outlook:
+    return results.Outlook(cost=_money(found.cost), low=_money(found.low), high=_money(found.high))
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
+def _times(sketches: SizeSketches) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if sketches.latency_ms:
+        values = [round(v or 0, 1) for v in quantiles(sketches.latency_ms, (0.5, 0.9, 0.95, 0.99))]
+        found["latency_ms"] = results.Latency(p50=values[0], p90=values[1], p95=values[2], p99=values[3])
+    if sketches.ttft_ms:
+        values = [round(v or 0, 1) for v in quantiles(sketches.ttft_ms, (0.5, 0.95))]
+        found["ttft_ms"] = results.FirstToken(p50=values[0], p95=values[1])
+    return found
+
+
+def instant(ns: int, zone: ZoneInfo) -> datetime:
+    """An aware instant of whole microseconds, never rounded up."""
+    seconds, rest = divmod(ns, NANOSECONDS)
+    return datetime.fromtimestamp(seconds, tz=zone).replace(microsecond=rest // 1000)
+
+
+def line_counts(accounting: Accounting) -> results.LineCounts:
+    """The line accounting as a result record."""
+    lines = accounting.lines
+    return results.LineCounts(
+        total=lines.total, calls=lines.calls, blank=lines.blank, rejected=lines.rejected,
+        duplicates=lines.duplicates, other=lines.other, filtered=lines.filtered,
+    )  # fmt: skip
+
+
+def coverage(profile: Profile, total: Tally) -> results.Coverage:
+    """How many calls and tokens the cost speaks for."""
+    failed = sum(cell.calls for key, cell in profile.cells.items() if key.billing == "failed")
+    missing = sum(
+        cell.calls for key, cell in profile.cells.items() if key.usage == "missing" and key.billing != "failed"
+    )
+    tokens = sum(total.tokens)
+    return results.Coverage(
+        usage_known=total.calls - failed - missing,
+        usage_missing=missing,
+        failed_without_usage=failed,
+        priced_calls=total.priced,
+        unpriced_calls=total.unpriced,
+        timestamp_missing=sum(cell.calls for key, cell in profile.cells.items() if key.start is None),
+        priced_token_share=round(total.priced_tokens / tokens, 6) if tokens else None,
+    )
+
+
+def unpriced_calls(analyst: Analyst) -> list[results.UnpricedCalls]:
+    """Unpriced calls by name and reason, the most tokens first."""
+    made = [
+        results.UnpricedCalls(
+            model=model, provider=provider, calls=sums[0], input_tokens=sums[1], output_tokens=sums[2],
+            reason=why.reason, detail=why.detail, nearest=list(why.nearest),
+        )
+        for (provider, model, _, _), (why, sums) in analyst.unpriced.items()
+    ]  # fmt: skip
+    return sorted(made, key=lambda u: (-(u.input_tokens + u.output_tokens), u.model or "", u.reason, u.detail))
+
+
+def span(profile: Profile) -> results.Span:
+    """The observed span of a profile."""
+    first, last = profile.first_ns, profile.last_ns
+    if first is None or last is None:
+        return results.Span(first=None, last=None, days=0.0, timezone=profile.marks.zone)
+    days = round((last - first) / (86_400 * NANOSECONDS), 3)
+    return results.Span(first=rfc3339(first), last=rfc3339(last), days=days, timezone=profile.marks.zone)
+
+
+def rfc3339(ns: int) -> str:
+    """An instant in UTC, with a fraction of a second only where there is one."""
+    moment = instant(ns, ZoneInfo("UTC")).astimezone(UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def prices_used(analyst: Analyst, biller: Biller, now: int) -> results.PricesUsed:
+    """The tables that gave a rate, and what pricing assumed."""
+    return results.PricesUsed(
+        tables=[_table_used(biller, name, sha, now) for name, sha in sorted(analyst.tables.items())],
+        assumptions=dict(sorted(analyst.assumptions.items())),
+    )
+
+
+def _table_used(biller: Biller, name: str, sha256: str, now: int) -> results.TableUsed:
+    checked = biller.catalog.tables[name].checked
+    today = datetime.fromtimestamp(now, tz=UTC).date()
+    age = None if checked is None else max(0, (today - date.fromisoformat(checked)).days)
+    return results.TableUsed(provider=name, sha256=sha256, checked=checked, age_days=age)

@@ -1,0 +1,349 @@
+"""An estimate from a profile and what was asked for: targets, rows to stay, months, groups, doubts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from llmmigrate.costing import results
+from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339, span
+from llmmigrate.costing.bill import ZERO
+from llmmigrate.costing.estimate import (
+    Candidates,
+    Estimator,
+    Known,
+    Outcome,
+    Scenario,
+    assumptions,
+    label_of,
+    mapped,
+    moved_to,
+    ranked,
+)
+from llmmigrate.costing.projection import DayCost, Projection, project
+from llmmigrate.costing.warnings import explain_reading
+from llmmigrate.costing.whatif import Conditions, Slice, Sums, reduce
+from llmmigrate.errors import UnknownNameError
+from llmmigrate.money import exact, plain
+from llmmigrate.prices.cards import Unpriced
+from llmmigrate.prices.catalog import Catalog
+from llmmigrate.prices.entries import Entry
+from llmmigrate.units import NANOSECONDS
+from llmmigrate.usage.profile import Cell, CellKey, Profile, input_total, output_total
+
+KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a user asks of an estimate."""
+
+    to: tuple[str, ...] = ()
+    map: Mapping[str, str] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+    share: Decimal = Decimal(1)
+    cache: Decimal | None = None
+    batch_share: Decimal = Decimal(0)
+    as_of: int = 0
+    """Epoch seconds; the rates of then, on both sides."""
+    logged: bool = False
+    """Each call at the rates of its own date instead, on both sides."""
+    now: int = 0
+    growth: Decimal | None = None
+    currency: str = "USD"
+
+
+def estimate_traffic(
+    profile: Profile, catalog: Catalog, request: Request, *, command: str, version: str
+) -> results.Estimate:
+    """The estimate. Raises UnknownNameError for a target that no price table knows."""
+    maker = _Maker(profile, catalog, request)
+    outcomes = maker.outcomes()
+    accounting = profile.accounting
+    return results.Estimate(
+        schema="llmmigrate.estimate/1",
+        command=command,
+        version=version,
+        as_of="each call's own date" if request.logged else rfc3339(request.as_of * NANOSECONDS),
+        sources=[results.SourceFile(path=s.path, bytes=s.bytes, sha256=s.sha256, formats=s.formats)
+                 for s in accounting.sources],
+        lines=line_counts(accounting),
+        coverage=maker.coverage(),
+        unpriced=maker.unpriced(),
+        span=span(profile),
+        current=maker.current(),
+        targets=[maker.target(outcome) for outcome in outcomes],
+        projection=maker.projection(),
+        prices=maker.prices(outcomes),
+        warnings=explain_reading(profile),
+    )  # fmt: skip
+
+
+class _Maker:
+    """Holds what the parts of an estimate share."""
+
+    def __init__(self, profile: Profile, catalog: Catalog, request: Request) -> None:
+        self._profile = profile
+        self._catalog = catalog
+        self._request = request
+        self._conditions = Conditions(request.as_of, request.logged, request.cache, request.batch_share)
+        self._estimator = Estimator(profile, catalog, self._conditions, request.currency)
+        self._projected = self._project()
+
+    def outcomes(self) -> list[Outcome]:
+        """The priced scenarios, the cheapest first; a target that no call can be priced at comes last."""
+        priced = ranked(self._estimator.price(scenario) for scenario in self._scenarios())
+        if self._request.to or self._request.map:
+            return priced
+        fitting = [o for o in priced if o.moves and not o.held_out_calls and not (o.stranded and not o.ratios)]
+        return [o for o in fitting if o.scenario.kind != "stay" or o.moved_now != o.moved_then]
+
+    def _scenarios(self) -> list[Scenario]:
+        request = self._request
+        if not request.to and not request.map:
+            candidates = Candidates(self._estimator, self._catalog, self._conditions, request.share)
+            return [*candidates.targets(), *candidates.stays()]
+        found = [moved_to(self.entry(name), name, self._conditions, request.share) for name in request.to]
+        if request.map:
+            targets = {name: None if to == KEEP else self.entry(to) for name, to in request.map.items()}
+            found.append(mapped(targets, self._conditions, request.share))
+        return found
+
+    def entry(self, name: str) -> Entry:
+        """The entry of a target `provider/model`; raises UnknownNameError."""
+        provider, sign, model = name.partition("/")
+        known = sign and provider in self._catalog.tables
+        found = self._catalog.find(provider, model) if known else self._catalog.find(None, name)
+        if isinstance(found, Unpriced):
+            near = ", ".join(found.nearest[:3])
+            fix = f"did you mean {near}?" if near else "llmmigrate prices list names all models"
+            raise UnknownNameError(f"unknown target '{name}'", why=found.detail or found.reason, fix=fix)
+        return found
+
+    def _calls(self) -> list[tuple[CellKey, Cell]]:
+        return list(self._profile.cells.items())
+
+    def coverage(self) -> results.Coverage:
+        """How much of the log the estimate speaks for."""
+        counts = dict.fromkeys(("known", "missing", "failed", "undated"), 0)
+        for key, cell in self._calls():
+            failed, missing = key.billing == "failed", key.usage == "missing"
+            counts["failed" if failed else "missing" if missing else "known"] += cell.calls
+            counts["undated"] += cell.calls if key.start is None else 0
+        sums = [(self._estimator.now(part, s) is not None, s) for part, s in self._parts()]
+        priced = sum(s.calls for known, s in sums if known)
+        priced_tokens = sum(sum(s.tokens) for known, s in sums if known)
+        tokens = sum(sum(s.tokens) for _, s in sums)
+        return results.Coverage(
+            usage_known=counts["known"], usage_missing=counts["missing"], failed_without_usage=counts["failed"],
+            priced_calls=priced, unpriced_calls=sum(s.calls for known, s in sums if not known),
+            timestamp_missing=counts["undated"],
+            priced_token_share=round(priced_tokens / tokens, 6) if tokens else None,
+        )  # fmt: skip
+
+    def _parts(self) -> list[tuple[Slice, Sums]]:
+        return list(self._estimator.slices(with_time=self._estimator.timed_sources).items())
+
+    def unpriced(self) -> list[results.UnpricedCalls]:
+        """Calls whose cost today is not known, by model."""
+        sums: dict[tuple[str | None, str | None], list[int]] = {}
+        for part, s in self._parts():
+            if self._estimator.now(part, s) is None:
+                held = sums.setdefault((part.provider, part.model), [0, 0, 0])
+                for place, value in enumerate((s.calls, input_total(s.tokens), output_total(s.tokens))):
+                    held[place] += value
+        made = [self._unpriced(provider, model, held) for (provider, model), held in sums.items()]
+        return sorted(made, key=lambda entry: (-(entry.input_tokens + entry.output_tokens), entry.model or ""))
+
+    def _unpriced(self, provider: str | None, model: str | None, sums: list[int]) -> results.UnpricedCalls:
+        found = self._catalog.find(provider, model)
+        why = found if isinstance(found, Unpriced) else Unpriced("no_price_at_date", f"{label_of(found)}: no rate then")
+        return results.UnpricedCalls(
+            model=model, provider=provider, calls=sums[0], input_tokens=sums[1], output_tokens=sums[2],
+            reason=why.reason, detail=why.detail, nearest=list(why.nearest),
+        )  # fmt: skip
+
+    def current(self) -> results.EstimateCurrent:
+        """Today's cost of the priced calls."""
+        nows = [(self._estimator.now(part, sums), sums.calls) for part, sums in self._parts()]
+        total = self._total(now for now, _ in nows)
+        priced = sum(calls for now, calls in nows if now is not None)
+        month = self._projected.month if self._projected else None
+        return results.EstimateCurrent(
+            cost=plain(total) if priced else None,
+            currency=self._request.currency,
+            calls=sum(calls for _, calls in nows),
+            priced_calls=priced,
+            month=results.Outlook(cost=_text(month.cost if month else None), low=_text(month.low if month else None),
+                                  high=_text(month.high if month else None)),
+            models=[model or "" for _, model in self._estimator.sources()],
+        )  # fmt: skip
+
+    def projection(self) -> results.ProjectionResult:
+        """The projected cost of the traffic as it is."""
+        found = self._projected
+        if found is None:
+            nothing = results.Outlook(cost=None, low=None, high=None)
+            why = "no call of the log has both a price and a timestamp"
+            return results.ProjectionResult(
+                month=nothing, year=nothing, rate_per_day=None, method="no projection", refused="not_measured", why=why
+            )
+        outlooks = [
+            results.Outlook(cost=_text(part.cost), low=_text(part.low), high=_text(part.high))
+            for part in (found.month, found.year)
+        ]
+        refused = found.refused
+        return results.ProjectionResult(
+            month=outlooks[0], year=outlooks[1], rate_per_day=_text(found.rate_per_day), method=found.method,
+            refused=refused.code if refused else None, why=refused.words if refused else None,
+        )  # fmt: skip
+
+    def _project(self) -> Projection | None:
+        first, last = self._profile.first_ns, self._profile.last_ns
+        days = self._days()
+        if first is None or last is None or not days:
+            return None
+        zone = ZoneInfo(self._profile.marks.zone)
+        costs = [DayCost(day, cost) for day, cost in sorted(days.items())]
+        return project(costs, first=instant(first, zone), last=instant(last, zone), growth=self._request.growth)
+
+    def _days(self) -> dict[date, Decimal]:
+        """Today's cost by day; calls dated in the future are left out, as they are of the span."""
+        zone = ZoneInfo(self._profile.marks.zone)
+        by_day: dict[int, list[tuple[CellKey, Cell]]] = {}
+        for key, cell in self._calls():
+            if key.start is not None and key.start <= self._request.now + 86_400:
+                by_day.setdefault(key.start, []).append((key, cell))
+        days: dict[date, list[tuple[CellKey, Cell]]] = {}
+        for start, cells in by_day.items():
+            days.setdefault(datetime.fromtimestamp(start, tz=zone).date(), []).extend(cells)
+        found: dict[date, Decimal] = {}
+        for day, cells in days.items():
+            nows = [
+                self._estimator.now_of(part, sums)
+                for part, sums in reduce(cells, with_time=self._estimator.timed_sources).items()
+            ]
+            if any(now is not None for now in nows):
+                found[day] = self._total(nows)
+        return found
+
+    def _total(self, nows: Iterable[Known | None]) -> Decimal:
+        """Amounts of any currency in the estimate's, converted once a currency."""
+        sums: dict[str, Decimal] = {}
+        with exact():
+            for now in nows:
+                if now is not None:
+                    sums[now.currency] = sums.get(now.currency, ZERO) + now.amount.middle
+            return sum((self._estimator.convert(amount, currency) for currency, amount in sums.items()), ZERO)
+
+    def target(self, outcome: Outcome) -> results.EstimateTarget:
+        """One row of the ranked table."""
+        scenario = outcome.scenario
+        saving, low, high = self._saving(outcome)
+        share = float(round(saving / outcome.current, 6)) if saving is not None and outcome.current else None
+        held = outcome.held_out_now / outcome.current if outcome.current else None
+        return results.EstimateTarget(
+            to=scenario.label,
+            kind=scenario.kind,
+            moves=list(outcome.moves),
+            currency=self._request.currency,
+            calls=outcome.calls,
+            cost=plain(outcome.cost),
+            low=plain(outcome.low),
+            high=plain(outcome.high),
+            range_kind="assumed",
+            saving=_text(saving),
+            saving_low=_text(low),
+            saving_high=_text(high),
+            saving_share=share,
+            month_saving=self._month_saving(outcome),
+            tolerance=None if outcome.tolerance is None else float(round(outcome.tolerance, 4)),
+            cannot_hold=results.CannotHold(
+                calls=outcome.held_out_calls, spend_share=None if held is None else float(round(held, 6))
+            ),
+            unpriced_there=_stranded(outcome),
+            assumptions=[
+                results.AssumptionResult(
+                    name=a.name, value=_value(a.value), source=a.source, low=_text(a.low), high=_text(a.high), why=a.why
+                )
+                for a in assumptions(outcome)
+            ],
+            notes=list(outcome.notes),
+            groups=self._groups(scenario) if self._request.by else [],
+        )
+
+    def _saving(self, outcome: Outcome) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+        """The saving and its range: the dearest end of the target's range is the lowest saving."""
+        if not outcome.compared_calls:
+            return None, None, None
+        with exact():
+            now = outcome.current
+            return now - outcome.comparable, now - outcome.comparable_high, now - outcome.comparable_low
+
+    def _month_saving(self, outcome: Outcome) -> results.Outlook | None:
+        """The saving's share of the projected month; its range is that of the target's cost alone."""
+        month = self._projected.month.cost if self._projected else None
+        if month is None or not outcome.current:
+            return None
+        parts = [part for part in self._saving(outcome) if part is not None]
+        if not parts:
+            return None
+        cost, low, high = (plain(round(month * part / outcome.current, 6)) for part in parts)
+        return results.Outlook(cost=cost, low=low, high=high)
+
+    def _groups(self, scenario: Scenario) -> list[results.TargetGroup]:
+        """The scenario for each group of the traffic, the dearest today first."""
+        key_of = group_key(self._request.by, self._profile)
+        parts: dict[tuple[str | None, ...], Profile] = {}
+        for key, cell in self._calls():
+            group = key_of(key, key.start)
+            part = parts.setdefault(group, Profile(self._profile.marks, self._profile.tags))
+            part.cells[key] = cell
+        made = []
+        for group, part in parts.items():
+            part.sketches = self._profile.sketches
+            outcome = Estimator(part, self._catalog, self._conditions, self._request.currency).price(scenario)
+            made.append((outcome.current, group, outcome))
+        made.sort(key=lambda entry: (-entry[0], str(entry[1])))
+        names = self._request.by
+        return [
+            results.TargetGroup(
+                key=dict(zip(names, group, strict=True)), calls=outcome.calls,
+                current=plain(now) if outcome.compared_calls else None, cost=plain(outcome.cost),
+            )
+            for now, group, outcome in made
+        ]  # fmt: skip
+
+    def prices(self, outcomes: list[Outcome]) -> results.PricesUsed:
+        """The tables of the targets and of the sources."""
+        names = {entry.provider for name in self._estimator.sources() if (entry := self._estimator.source(name))}
+        names |= {target.split("/")[0] for outcome in outcomes for target in [outcome.scenario.label]}
+        notes: dict[str, int] = {}
+        for outcome in outcomes:
+            for note in outcome.notes:
+                notes[note] = notes.get(note, 0) + 1
+        return results.PricesUsed(
+            tables=[self._table(name) for name in sorted(names) if name in self._catalog.tables],
+            assumptions=dict(sorted(notes.items())),
+        )
+
+    def _table(self, name: str) -> results.TableUsed:
+        table = self._catalog.tables[name]
+        today = datetime.fromtimestamp(self._request.now, tz=UTC).date()
+        age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
+        return results.TableUsed(provider=name, sha256=table.sha256, checked=table.checked, age_days=age)
+
+
+def _stranded(outcome: Outcome) -> results.UnpricedThere | None:
+    if not outcome.stranded:
+        return None
+    return results.UnpricedThere(calls=sum(outcome.stranded.values()), reasons=dict(sorted(outcome.stranded.items())))
+
+
+def _value(value: Decimal | str) -> str:
+    return value if isinstance(value, str) else format(value, "f")
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)

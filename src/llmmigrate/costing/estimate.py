@@ -1,0 +1,366 @@
+"""What the same traffic would cost elsewhere: one ranked list, each with its range, tolerance and assumptions."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cached_property
+from typing import Final, Literal, NamedTuple
+
+from llmmigrate.costing.assumptions import Assumption, Ratio, ratio_assumption, token_ratio
+from llmmigrate.costing.bill import ZERO, Amount
+from llmmigrate.costing.whatif import Conditions, Slice, SliceCost, Slices, Sums, TargetPricer, reduce
+from llmmigrate.money import exact
+from llmmigrate.prices.cards import Unpriced
+from llmmigrate.prices.catalog import Catalog
+from llmmigrate.prices.entries import Entry
+from llmmigrate.usage.profile import Profile
+from llmmigrate.usage.sketch import Sketch, merge
+
+Kind = Literal["move", "map", "stay"]
+STAY_BATCH_SHARE: Final = Decimal("0.5")
+STAY_CACHE_SHARE: Final = Decimal("0.5")
+SourceName = tuple[str | None, str | None]
+"""Provider and model as logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One row to price: where each source model goes (None keeps it) and under which conditions."""
+
+    label: str
+    kind: Kind
+    target_of: Callable[[SourceName], Entry | None]
+    conditions: Conditions
+    share: Decimal = Decimal(1)
+    """The part of the traffic that moves."""
+    extra: tuple[Assumption, ...] = ()
+
+
+class Known(NamedTuple):
+    """An amount in the currency of its price table."""
+
+    amount: Amount
+    currency: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A priced scenario, all amounts in one currency."""
+
+    scenario: Scenario
+    calls: int = 0
+    cost: Decimal = ZERO
+    low: Decimal = ZERO
+    high: Decimal = ZERO
+    current: Decimal = ZERO
+    """Today's cost of the calls that are priced on both sides."""
+    comparable: Decimal = ZERO
+    comparable_low: Decimal = ZERO
+    comparable_high: Decimal = ZERO
+    compared_calls: int = 0
+    moved_now: Decimal = ZERO
+    """Of the compared calls that move: today's cost and the target's."""
+    moved_then: Decimal = ZERO
+    held_out_calls: int = 0
+    held_out_now: Decimal = ZERO
+    stranded: dict[str, int] = field(default_factory=dict)
+    """Calls that the target has no rate for, by reason."""
+    moves: dict[str, None] = field(default_factory=dict)
+    ratios: dict[Ratio, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    open_sums: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    """Field and currency → what is not converted yet: money is converted once, at the end."""
+
+    def add(self, currency: str, **amounts: Decimal) -> None:
+        """Add amounts of one currency to the fields named."""
+        for name, amount in amounts.items():
+            key = (name, currency)
+            self.open_sums[key] = self.open_sums.get(key, ZERO) + amount
+
+    def settle(self, convert: Callable[[Decimal, str], Decimal]) -> None:
+        """Convert everything into the one currency."""
+        for (name, currency), amount in self.open_sums.items():
+            setattr(self, name, getattr(self, name) + convert(amount, currency))
+        self.open_sums = {}
+
+    @property
+    def saving(self) -> Decimal | None:
+        """Today's cost minus the target's, over the calls that are priced on both sides."""
+        return self.current - self.comparable if self.compared_calls else None
+
+    @property
+    def tolerance(self) -> Decimal | None:
+        """How many times the tokens the target may need before the saving is gone."""
+        if not self.moved_then or not self.moved_now:
+            return None
+        return self.moved_now / self.moved_then
+
+
+class Estimator:
+    """Prices scenarios for one profile; slices and today's cost are computed once."""
+
+    def __init__(self, profile: Profile, catalog: Catalog, conditions: Conditions, currency: str = "USD") -> None:
+        self._profile = profile
+        self._catalog = catalog
+        self._conditions = conditions
+        self._currency = currency
+        self._slices: dict[bool, Slices] = {}
+        self._entries: dict[SourceName, Entry | Unpriced] = {}
+        self._now: dict[Slice, Known | None] = {}
+        self._sizes = _input_sizes(profile)
+
+    def source(self, name: SourceName) -> Entry | None:
+        """What a source model is in the price tables, None when it is unpriced."""
+        if name not in self._entries:
+            self._entries[name] = self._catalog.find(*name)
+        found = self._entries[name]
+        return None if isinstance(found, Unpriced) else found
+
+    def sources(self) -> list[SourceName]:
+        """The source models, the dearest first; unpriced ones last, by tokens."""
+        spend: dict[SourceName, tuple[Decimal, int]] = {}
+        for part, sums in self.slices(with_time=self.timed_sources).items():
+            cost, tokens = spend.get((part.provider, part.model), (ZERO, 0))
+            now = self.now(part, sums)
+            spend[part.provider, part.model] = (cost + self._middle(now), tokens + sum(sums.tokens))
+        return sorted(spend, key=lambda name: (-spend[name][0], -spend[name][1], str(name)))
+
+    def spend_of(self, name: SourceName) -> Decimal:
+        """Today's cost of a source model's calls."""
+        total = ZERO
+        for part, sums in self.slices(with_time=self.timed_sources).items():
+            if (part.provider, part.model) == name:
+                total += self._middle(self.now(part, sums))
+        return total
+
+    def _middle(self, now: Known | None) -> Decimal:
+        return ZERO if now is None else self.convert(now.amount.middle, now.currency)
+
+    def slices(self, *, with_time: bool) -> Slices:
+        """The profile reduced to what prices depend on."""
+        if with_time not in self._slices:
+            self._slices[with_time] = reduce(self._profile.cells.items(), with_time=with_time)
+        return self._slices[with_time]
+
+    def now(self, part: Slice, sums: Sums) -> Known | None:
+        """Today's cost of a slice, None where its model is unpriced."""
+        if part not in self._now:
+            self._now[part] = self._price_now(part, sums)
+        return self._now[part]
+
+    def now_of(self, part: Slice, sums: Sums) -> Known | None:
+        """Today's cost of any slice, not remembered."""
+        return self._price_now(part, sums)
+
+    def _price_now(self, part: Slice, sums: Sums) -> Known | None:
+        entry = self.source((part.provider, part.model))
+        if entry is None:
+            return None
+        as_it_is = replace(self._conditions, cache=None, batch_share=ZERO)
+        cost = TargetPricer(self._catalog, entry, as_it_is).price(part, sums, entry, {})
+        return None if cost.unpriced is not None else Known(cost.amount, cost.currency)
+
+    @cached_property
+    def timed_sources(self) -> bool:
+        """Whether today's cost of any source depends on the time of its calls."""
+        if self._conditions.logged:
+            return True
+        names = {(key.provider, key.model) for key in self._profile.cells}
+        entries = [self.source(name) for name in names]
+        return any(
+            entry is not None and self._catalog.clock_conditions(entry, self._conditions.as_of) for entry in entries
+        )
+
+    def price(self, scenario: Scenario) -> Outcome:
+        """Price one scenario."""
+        outcome = Outcome(scenario)
+        names = {(key.provider, key.model) for key in self._profile.cells}
+        pricers = {
+            name: TargetPricer(self._catalog, target, scenario.conditions)
+            for name in names
+            if (target := scenario.target_of(name)) is not None
+        }
+        with_time = self.timed_sources or any(pricer.with_time for pricer in pricers.values())
+        with exact():
+            for part, sums in self.slices(with_time=with_time).items():
+                self._add(outcome, part, sums, pricers.get((part.provider, part.model)))
+            outcome.settle(self.convert)
+        return outcome
+
+    def _add(self, outcome: Outcome, part: Slice, sums: Sums, pricer: TargetPricer | None) -> None:
+        outcome.calls += sums.calls
+        now = self.now(part, sums)
+        if pricer is None:
+            _keep(outcome, sums.calls, now, Decimal(1))
+            return
+        name = (part.provider, part.model)
+        source = self.source(name)
+        then = pricer.price(part, sums, source, self._sizes.get(name, {}))
+        if then.unpriced is not None:
+            reason = then.unpriced.reason
+            outcome.stranded[reason] = outcome.stranded.get(reason, 0) + sums.calls
+            _keep(outcome, sums.calls, now, Decimal(1))
+            return
+        outcome.moves[part.model or "(no model)"] = None
+        outcome.ratios[token_ratio(source.tokenizer if source else None, pricer.target.tokenizer)] = None
+        outcome.notes.update(dict.fromkeys(then.assumptions))
+        self._move(outcome, sums, now, then)
+        self._hold(outcome, part, sums, now, pricer.target)
+
+    def _move(self, outcome: Outcome, sums: Sums, now: Known | None, then: SliceCost) -> None:
+        share = outcome.scenario.share
+        moved, low, high = (share * part for part in (then.amount.middle, then.low, then.high))
+        outcome.add(then.currency, cost=moved, low=low, high=high)
+        if now is not None:
+            moved_now = share * now.amount.middle
+            outcome.add(then.currency, comparable=moved, comparable_low=low, comparable_high=high, moved_then=moved)
+            outcome.add(now.currency, current=moved_now, moved_now=moved_now)
+            outcome.compared_calls += sums.calls
+        if share != 1:
+            _keep(outcome, 0, now, 1 - share)
+
+    def _hold(self, outcome: Outcome, part: Slice, sums: Sums, now: Known | None, target: Entry) -> None:
+        """Count calls whose prompt alone exceeds the target's context window."""
+        if target.context_window is None or part.prompt.above < target.context_window:
+            return
+        outcome.held_out_calls += sums.calls
+        if now is not None:
+            outcome.add(now.currency, held_out_now=now.amount.middle)
+
+    def convert(self, amount: Decimal, currency: str) -> Decimal:
+        """An amount in the estimate's currency."""
+        return self._catalog.convert(amount, currency, self._currency, self._conditions.as_of)[0]
+
+
+def _keep(outcome: Outcome, calls: int, now: Known | None, share: Decimal) -> None:
+    """Calls that stay cost what they cost today; unpriced ones are in no sum."""
+    if now is None:
+        return
+    low, middle, high = (share * part for part in (now.amount.low, now.amount.middle, now.amount.high))
+    outcome.add(now.currency, cost=middle, low=low, high=high, current=middle)
+    outcome.add(now.currency, comparable=middle, comparable_low=low, comparable_high=high)
+    outcome.compared_calls += calls
+
+
+def _input_sizes(profile: Profile) -> dict[SourceName, Sketch]:
+    sizes: dict[SourceName, Sketch] = {}
+    for key, sketches in profile.sketches.items():
+        merge(sizes.setdefault((key.provider, key.model), {}), sketches.input_tokens)
+    return sizes
+
+
+def moved_to(target: Entry, label: str, conditions: Conditions, share: Decimal = Decimal(1)) -> Scenario:
+    """All traffic to one target."""
+    return Scenario(label, "move", lambda name: target, conditions, share)
+
+
+def mapped(targets: Mapping[str, Entry | None], conditions: Conditions, share: Decimal = Decimal(1)) -> Scenario:
+    """Each named source model to its own target (None: keep); models that are not named stay."""
+    label = ", ".join(f"{name}={'keep' if e is None else label_of(e)}" for name, e in targets.items())
+    return Scenario(label, "map", lambda name: targets.get(name[1] or ""), conditions, share)
+
+
+def label_of(entry: Entry) -> str:
+    """`provider/model`."""
+    return f"{entry.provider}/{entry.id}"
+
+
+class Candidates:
+    """Scenarios for a user who names no target."""
+
+    def __init__(self, estimator: Estimator, catalog: Catalog, conditions: Conditions, share: Decimal) -> None:
+        self._estimator = estimator
+        self._catalog = catalog
+        self._conditions = conditions
+        self._share = share
+        self._sources = estimator.sources()
+        self.tier = self._main_tier()
+
+    def moving(self) -> set[SourceName]:
+        """The source models that move: those of the tier in which most is spent; without a tier, all."""
+        if self.tier is None:
+            return set(self._sources)
+        return {name for name in self._sources if self._tier_of(name) == self.tier}
+
+    def targets(self) -> list[Scenario]:
+        """All current models of that tier, each for the moving models."""
+        moving = self.moving()
+        own = {label_of(entry) for name in moving if (entry := self._estimator.source(name)) is not None}
+        found = [
+            entry
+            for entry in self._catalog.current_models(self._conditions.as_of)
+            if entry.capability_tier is not None
+            and (self.tier is None or entry.capability_tier == self.tier)
+            and label_of(entry) not in own
+        ]
+        return [self._to(entry, moving) for entry in found]
+
+    def _to(self, entry: Entry, moving: set[SourceName]) -> Scenario:
+        def target_of(name: SourceName) -> Entry | None:
+            return entry if name in moving else None
+
+        return Scenario(label_of(entry), "move", target_of, self._conditions, self._share)
+
+    def stays(self) -> list[Scenario]:
+        """What can be saved without moving: batch, prompt caching, the same vendor's sibling."""
+        return [*self._batch(), *self._caching(), *self._siblings()]
+
+    def _batch(self) -> Iterable[Scenario]:
+        share = self._conditions.batch_share or STAY_BATCH_SHARE
+        conditions = replace(self._conditions, batch_share=share)
+        label = f"stay, {share:.0%} of it by batch"
+        yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), (_given("batch_share", share),))
+
+    def _caching(self) -> Iterable[Scenario]:
+        conditions = replace(self._conditions, cache=STAY_CACHE_SHARE)
+        label = f"stay, {STAY_CACHE_SHARE:.0%} of input cached"
+        extra = (_given("cache_share", STAY_CACHE_SHARE),)
+        yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), extra)
+
+    def _siblings(self) -> Iterable[Scenario]:
+        """The cheapest other model of the main source's vendor, whatever its tier."""
+        main = next((entry for name in self._sources if (entry := self._estimator.source(name)) is not None), None)
+        if main is None:
+            return
+        moving = self.moving()
+        for entry in self._catalog.current_models(self._conditions.as_of):
+            if entry.provider == main.provider and entry.id != main.id and entry.capability_tier == "small":
+                scenario = self._to(entry, moving)
+                yield replace(scenario, label=f"stay with {main.provider}, {entry.id} (small)", kind="stay")
+
+    def _main_tier(self) -> str | None:
+        spend: dict[str, Decimal] = {}
+        for name in self._sources:
+            tier = self._tier_of(name)
+            if tier is not None:
+                spend[tier] = spend.get(tier, ZERO) + self._estimator.spend_of(name)
+        return max(spend, key=lambda tier: (spend[tier], tier)) if spend else None
+
+    def _tier_of(self, name: SourceName) -> str | None:
+        entry = self._estimator.source(name)
+        return None if entry is None else entry.capability_tier
+
+
+def _given(name: str, share: Decimal) -> Assumption:
+    return Assumption(name, share, "default", why="what if")
+
+
+def ranked(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The cheapest first."""
+    return sorted(outcomes, key=lambda outcome: (outcome.cost, outcome.scenario.label))
+
+
+def assumptions(outcome: Outcome) -> list[Assumption]:
+    """Everything a scenario assumes, in a fixed order."""
+    conditions = outcome.scenario.conditions
+    found = [ratio_assumption(list(outcome.ratios))] if outcome.ratios else []
+    if conditions.cache is None:
+        found.append(Assumption("cache", "same", "default", why="cache hits as logged"))
+    else:
+        found.append(Assumption("cache", conditions.cache, "given", why="share of the input read from the cache"))
+    if conditions.batch_share:
+        found.append(Assumption("batch_share", conditions.batch_share, "given", why="share sent by batch"))
+    if outcome.scenario.share != 1:
+        found.append(Assumption("share", outcome.scenario.share, "given", why="the part of the traffic that moves"))
+    names = {assumption.name for assumption in found}
+    return [*found, *(extra for extra in outcome.scenario.extra if extra.name not in names)]

@@ -1,0 +1,231 @@
+"""What traffic would cost at a target's rates: cells are first reduced to what the target's price depends on.
+
+A target without clock prices needs no time, so tens of thousands of cells become a few dozen; re-pricing a saved
+profile on many targets then costs next to nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from llmmigrate.costing.assumptions import Ratio, token_ratio
+from llmmigrate.costing.bill import NOTHING, Amount, Pieces, cost_at
+from llmmigrate.money import exact
+from llmmigrate.prices.cards import Band, Interval, RateCard, Unpriced
+from llmmigrate.prices.catalog import Catalog
+from llmmigrate.prices.entries import Entry
+from llmmigrate.units import TOKEN_CLASSES
+from llmmigrate.usage.profile import Cell, CellKey
+from llmmigrate.usage.sketch import Sketch, representative
+
+INPUT: Final = TOKEN_CLASSES.index("input")
+CACHE: Final = tuple(TOKEN_CLASSES.index(name) for name in ("cache_read", "cache_write_5m", "cache_write_1h"))
+CACHE_READ: Final = CACHE[0]
+OUTPUT: Final = TOKEN_CLASSES.index("output")
+REASONING: Final = TOKEN_CLASSES.index("reasoning")
+
+
+class Slice(NamedTuple):
+    """What of a cell's key a target's price can depend on, and the source model."""
+
+    provider: str | None
+    model: str | None
+    at: Interval | None
+    prompt: Band
+    output: Band
+    tier: str
+
+
+@dataclass(slots=True)
+class Sums:
+    """Calls and tokens of a slice."""
+
+    calls: int
+    tokens: list[int]
+    searches: int
+    images: int
+
+    def add(self, cell: Cell) -> None:
+        """Add a cell."""
+        self.calls += cell.calls
+        self.tokens = [a + b for a, b in zip(self.tokens, cell.tokens, strict=True)]
+        self.searches += cell.searches
+        self.images += cell.images
+
+    def pieces(self) -> Pieces:
+        """What is billed by the piece."""
+        return {"request": self.calls, "search": self.searches, "image": self.images}
+
+
+Slices = dict[Slice, Sums]
+
+
+def reduce(cells: Iterable[tuple[CellKey, Cell]], *, with_time: bool) -> Slices:
+    """Cells that a vendor bills, summed by what a target's price can depend on."""
+    slices: Slices = {}
+    for key, cell in cells:
+        if key.usage == "missing" or key.billing in ("gateway_hit", "failed"):
+            continue
+        at = Interval(key.start, key.end) if with_time and key.start is not None and key.end is not None else None
+        prompt, output = Band(key.prompt_above, key.prompt_upto), Band(key.output_above, key.output_upto)
+        part = Slice(key.provider, key.model, at, prompt, output, key.service_tier)
+        slices.setdefault(part, Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)).add(cell)
+    return slices
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under which conditions traffic is priced at a target."""
+
+    as_of: int
+    """Epoch seconds; the period in force then."""
+    logged: bool = False
+    """Price at each call's own date instead."""
+    cache: Decimal | None = None
+    """Share of the input that the target reads from its cache; None keeps what the log has."""
+    batch_share: Decimal = Decimal(0)
+    """Share of the standard-tier traffic that goes by batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceCost:
+    """A slice at a target: the amount at ratio 1, at the ends of the ratio's range, or why there is none."""
+
+    amount: Amount = NOTHING
+    low: Decimal = Decimal(0)
+    high: Decimal = Decimal(0)
+    unpriced: Unpriced | None = None
+    currency: str = "USD"
+    assumptions: tuple[str, ...] = ()
+
+
+class TargetPricer:
+    """Prices slices at one target."""
+
+    def __init__(self, catalog: Catalog, target: Entry, conditions: Conditions) -> None:
+        self._catalog = catalog
+        self.target = target
+        self._conditions = conditions
+
+    @property
+    def with_time(self) -> bool:
+        """Whether the price depends on when a call was made."""
+        conditions = self._conditions
+        return conditions.logged or bool(self._catalog.clock_conditions(self.target, conditions.as_of))
+
+    def price(self, part: Slice, sums: Sums, source: Entry | None, sizes: Sketch) -> SliceCost:
+        """What a slice costs here; `sizes` is the sketch of its model's input sizes."""
+        tier, notes = self._tier(part)
+        ratio = token_ratio(source.tokenizer if source else None, self.target.tokenizer)
+        with exact():
+            cost = self._with_range(part, sums, tier, ratio, sizes)
+            share = self._conditions.batch_share
+            if share and part.tier == "standard" and cost.unpriced is None:
+                cost = _mixed(cost, self._with_range(part, sums, "batch", ratio, sizes), share)
+        return replace(cost, assumptions=(*notes, *cost.assumptions))
+
+    def _with_range(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sketch) -> SliceCost:
+        base = self._at(part, sums, tier)
+        if base.unpriced is not None:
+            return base
+        high = self._dearer(part, sums, tier, ratio, sizes, base)
+        return replace(base, low=base.amount.low * ratio.low, high=high)
+
+    def _tier(self, part: Slice) -> tuple[str, tuple[str, ...]]:
+        """The logged tier where the target has rates for it, else standard."""
+        if part.tier == "standard":
+            return "standard", ()
+        answers = self._answers(part, part.tier)
+        if any(isinstance(answer, Unpriced) and answer.reason == "tier_without_rate" for answer in answers):
+            return "standard", (f"no_{part.tier}_tier",)
+        return part.tier, ()
+
+    def _answers(self, part: Slice, tier: str) -> tuple[RateCard | Unpriced, ...]:
+        conditions = self._conditions
+        ask = self._catalog.cards if conditions.logged else self._catalog.forward_cards
+        return ask(self.target, at=part.at, as_of=conditions.as_of, prompt=part.prompt, output=part.output, tier=tier)
+
+    def _at(self, part: Slice, sums: Sums, tier: str) -> SliceCost:
+        amounts: list[Decimal] = []
+        currency, assumptions = "USD", dict[str, None]()
+        for answer in self._answers(part, tier):
+            if isinstance(answer, Unpriced):
+                return SliceCost(unpriced=answer)
+            tokens, notes = self._tokens(sums.tokens, answer)
+            cost = cost_at(answer, tokens, sums.pieces())
+            if isinstance(cost, Unpriced):
+                return SliceCost(unpriced=cost)
+            amounts.append(cost)
+            currency = answer.currency
+            assumptions.update(dict.fromkeys((*notes, *answer.assumptions)))
+        return SliceCost(Amount(min(amounts), max(amounts)), currency=currency, assumptions=tuple(assumptions))
+
+    def _tokens(self, tokens: Sequence[int], card: RateCard) -> tuple[list[int | Decimal], tuple[str, ...]]:
+        """The tokens as the target would bill them: its cache, its classes."""
+        moved: list[int | Decimal] = list(tokens)
+        notes: list[str] = []
+        if self._conditions.cache is not None:
+            _recache(moved, self._conditions.cache)
+        for place in CACHE:
+            if moved[place] and TOKEN_CLASSES[place] not in card.rates:
+                moved[INPUT] += moved[place]
+                moved[place] = 0
+                notes.append(f"no_{TOKEN_CLASSES[place]}_price")
+        if moved[REASONING] and "reasoning" not in card.rates:
+            moved[OUTPUT] += moved[REASONING]
+            moved[REASONING] = 0
+        return moved, tuple(notes)
+
+    def _dearer(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sketch, base: SliceCost) -> Decimal:
+        """The high end: more tokens, some of which push their call into the next size band."""
+        plain = base.amount.high * ratio.high
+        upto = part.prompt.upto
+        if ratio.high == 1 or upto is None:
+            return plain
+        share = _share_pushed(sizes, part.prompt, ratio.high)
+        if not share:
+            return plain
+        above = part._replace(prompt=Band(upto, upto + 1))
+        next_band = self._at(above, sums, tier)
+        if next_band.unpriced is not None:
+            return plain
+        dearer = max(next_band.amount.high, base.amount.high) * ratio.high
+        return plain + share * (dearer - plain)
+
+
+def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
+    """A share of the traffic by batch, the rest at the standard rates."""
+    if batch.unpriced is not None:
+        return batch
+    rest = 1 - share
+    return SliceCost(
+        Amount(*(share * b + rest * a for a, b in zip(standard.amount, batch.amount, strict=True))),
+        share * batch.low + rest * standard.low,
+        share * batch.high + rest * standard.high,
+        None,
+        standard.currency,
+        (*standard.assumptions, *batch.assumptions),
+    )
+
+
+def _recache(tokens: list[int | Decimal], share: Decimal) -> None:
+    """Set the cached share of the input; nothing is written, the rest is fresh."""
+    total = tokens[INPUT] + sum(tokens[place] for place in CACHE)
+    for place in CACHE:
+        tokens[place] = 0
+    tokens[CACHE_READ] = total * share
+    tokens[INPUT] = total - tokens[CACHE_READ]
+
+
+def _share_pushed(sizes: Sketch, band: Band, ratio: Decimal) -> Decimal:
+    """The share of a band's input tokens in calls that `ratio` would push over the band's upper end."""
+    if band.upto is None:
+        return Decimal(0)
+    inside = pushed = 0.0
+    for index, count in sizes.items():
+        size = representative(index)
+        if band.above < size <= band.upto * 1.01:
+            inside += size * count
+            pushed += size * count if size * float(ratio) * 1.01 > band.upto else 0.0
+    return Decimal(repr(round(pushed / inside, 6))) if inside else Decimal(0)

@@ -1,0 +1,184 @@
+"""Decides block by block whether the quick lane may read it, and hands every line it cannot vouch for to the reader."""
+
+import gc
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from llmmigrate.logs.lane import ODD_SHARE, Codes, FlatLane, Found, Shape, duplicates, shape_of, turned
+from llmmigrate.logs.records import records_of_line
+from llmmigrate.units import NANOSECONDS
+from llmmigrate.usage.columns import Columns, ColumnWriter
+
+if TYPE_CHECKING:
+    from llmmigrate.logs.reader import Reader
+
+MOST_SHAPES: Final = 24
+"""Record shapes are joined; a log with more of them than this is not regular."""
+DAY_NS: Final = 86_400 * NANOSECONDS
+
+
+class Split(NamedTuple):
+    """A block's lines: decoded rows with their places, and the places of the lines that are no regular record."""
+
+    rows: list[Any]
+    places: list[int]
+    odd: list[int]
+
+
+class QuickReader:
+    """Reads blocks of regular flat lines for a `Reader`, whose accounting and identities it shares."""
+
+    def __init__(self, reader: "Reader") -> None:
+        self._reader = reader
+        self._writer = ColumnWriter(reader.profile, reader.cuts)
+        self._codes = Codes(self._writer, reader.options.provider)
+        self._lane: FlatLane | None = None
+        self._shapes_left = MOST_SHAPES
+
+    def read(self, chunk: bytes, first_line: int) -> bool:
+        """Read a chunk of whole lines; False when it is left to the caller, unread.
+
+        The many short-lived rows hold no cycles; looking for some takes longer than reading them.
+        """
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return self._read(chunk, first_line)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _read(self, chunk: bytes, first_line: int) -> bool:
+        if not chunk.endswith(b"\n") or self._codes.full():
+            return False
+        split = self._split(chunk)
+        if split is None or self._lane is None or len(split.odd) * ODD_SHARE > len(split.rows):
+            return False
+        block = self._lane.columns(split.rows)
+        found = turned(block, self._codes, self._reader.profile.tags)
+        odd = np.flatnonzero(found.odd)
+        if (len(odd) + len(split.odd)) * ODD_SHARE > len(split.rows):
+            return False
+        stops = sorted([*split.odd, *(split.places[row] for row in odd.tolist())])
+        lines = chunk.split(b"\n") if stops else []
+        self._read_parts(found, split.places, stops, lines, first_line)
+        return True
+
+    def flush(self) -> None:
+        """Bring everything read into the profile."""
+        self._writer.flush()
+
+    def _read_parts(
+        self, found: Found, places: list[int], stops: list[int], lines: list[bytes], first_line: int
+    ) -> None:
+        """Regular rows by column, odd lines one by one between them, in the order of the file."""
+        row = 0
+        for stop in stops:
+            until = int(np.searchsorted(places, stop))
+            self._add(found, slice(row, until), places, first_line)
+            for record in records_of_line(lines[stop], first_line + stop):
+                self._reader.take(record)
+            row = until + (until < len(places) and places[until] == stop)
+        self._add(found, slice(row, len(places)), places, first_line)
+
+    def _split(self, chunk: bytes) -> Split | None:
+        """The chunk's rows; where shapes differ, the lane learns the new one and tries again."""
+        while self._learn(chunk[: chunk.index(b"\n")] if self._lane is None else None):
+            lane = self._lane
+            if lane is None:
+                return None
+            rows = lane.decode(chunk)
+            if rows is not None:
+                return Split(rows, list(range(len(rows))), [])
+            split, other = _line_by_line(lane, chunk)
+            if other is None or not self._learn(other):
+                return split
+        return None
+
+    def _learn(self, line: bytes | None) -> bool:
+        """Widen the lane by the shape of a line; True when there is a lane to try, False when nothing was learnt."""
+        if line is None:
+            return self._lane is not None
+        try:
+            record = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        shape = shape_of(record) if isinstance(record, dict) else None
+        joined = _joined(self._lane.shape if self._lane else None, shape)
+        if joined is None or self._shapes_left == 0:
+            return False
+        self._shapes_left -= 1
+        self._lane = FlatLane(joined, self._reader.profile.tags)
+        return True
+
+    def _add(self, found: Found, rows: slice, places: list[int], first_line: int) -> None:
+        """Account for regular rows and add them."""
+        count = rows.stop - rows.start
+        if count <= 0:
+            return
+        reader, accounting = self._reader, self._reader.profile.accounting
+        reader.count_format("flat", count)
+        repeated, warned = duplicates(found, rows, reader.identities)
+        accounting.lines.total += count
+        accounting.lines.duplicates += int(repeated.sum())
+        accounting.lines.calls += count - int(repeated.sum())
+        for row, code in warned:
+            accounting.warn(code, reader.place(first_line + places[rows.start + row]))
+        keep = ~repeated & self._wanted(found.calls, rows)
+        accounting.lines.filtered += count - int(repeated.sum()) - int(keep.sum())
+        kept = np.arange(rows.start, rows.stop)[keep]
+        self._warn(found.calls, kept, places, first_line)
+        self._writer.add(found.calls if len(kept) == len(places) else found.calls.rows(kept))
+
+    def _wanted(self, calls: Columns, rows: slice) -> Any:
+        options = self._reader.options
+        start = calls.start_ns[rows]
+        keep = np.ones(len(start), dtype=bool)
+        if options.since_ns is not None:
+            keep &= start >= options.since_ns
+        if options.until_ns is not None:
+            keep &= start < options.until_ns
+        return keep
+
+    def _warn(self, calls: Columns, kept: Any, places: list[int], first_line: int) -> None:
+        """The warnings that the reader gives for failures and for dates in the future."""
+        reader = self._reader
+        odd = (calls.state[kept] > 0) | (calls.start_ns[kept] > reader.now_ns + DAY_NS)
+        for row in kept[odd].tolist():
+            place = reader.place(first_line + places[row])
+            if calls.state[row] == 2:
+                reader.profile.accounting.warn("possible_billed_failure", place)
+            if calls.state[row]:
+                reader.profile.accounting.warn("failed_calls", place)
+            if calls.start_ns[row] > reader.now_ns + DAY_NS:
+                reader.profile.accounting.warn("future_timestamp", place)
+                calls.in_span[row] = False
+
+
+def _line_by_line(lane: FlatLane, chunk: bytes) -> tuple[Split, bytes | None]:
+    """The rows of a chunk that does not decode as a whole, and the first line that is a record of another shape."""
+    split, other = Split([], [], []), None
+    for place, line in enumerate(chunk[:-1].split(b"\n")):
+        rows = lane.decode(line + b"\n") if line else None
+        if rows is not None and len(rows) == 1:
+            split.rows.append(rows[0])
+            split.places.append(place)
+            continue
+        split.odd.append(place)
+        if other is None and line.lstrip()[:1] == b"{":
+            other = line
+    return split, other
+
+
+def _joined(known: Shape | None, new: Shape | None) -> Shape | None:
+    """One shape for records of both; None when nothing is new or a field would have two keys."""
+    if new is None or known is None:
+        return new
+    held = dict(zip(known.keys, known.columns, strict=True))
+    more = {key: field for key, field in zip(new.keys, new.columns, strict=True) if key not in held}
+    fields = [field for field in (*known.columns, *more.values()) if field is not None]
+    if not more or len(fields) != len(set(fields)):
+        return None
+    return Shape((*known.keys, *more), (*known.columns, *more.values()))

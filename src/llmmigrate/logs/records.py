@@ -1,0 +1,246 @@
+r"""Decoded records of one text: lines, arrays, concatenated or wrapped documents.
+
+A record slot is a physical line, but each element of an array or of a wrapped page is a slot of its own and its
+container none. Lines are split on `\n` only: U+2028 and friends may stand inside strings.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+WRAPPERS: Final = ("data", "results", "items")
+OWN_KEYS: Final = frozenset(
+    ("usage", "model", "timestamp", "created", "created_at", "time", "ts", "start_time", "startTime", "resourceSpans")
+)
+"""An object with one of these is a record itself, though it may hold a list named like a wrapper."""
+DOCUMENT_ENDS: Final = (b"{", b"[", b",", b":")
+
+_decode = msgspec.json.Decoder().decode
+
+
+class Record(NamedTuple):
+    """One slot. `value` is a dict, or None with the reason in `fault` (`blank` for an empty line)."""
+
+    value: dict[str, Any] | None
+    line: int
+    fault: str | None = None
+    warnings: tuple[str, ...] = ()
+    raw: bytes = b""
+
+
+class Lines:
+    """Whole lines of a block stream, with their 1-based numbers; the last may lack its newline."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = b""
+        self.number = 0
+        """Lines handed out so far."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Blocks cut at line ends: every chunk but the last ends in a newline."""
+        pieces = [self._rest] if self._rest else []
+        self._rest = b""
+        for block in self._blocks:
+            cut = block.rfind(b"\n") + 1
+            if not cut:
+                pieces.append(block)
+                continue
+            pieces.append(block[:cut])
+            yield b"".join(pieces)
+            pieces = [block[cut:]] if cut < len(block) else []
+        if pieces:
+            yield b"".join(pieces)
+
+    def push_back(self, data: bytes) -> None:
+        """Return bytes that were taken for looking at them only."""
+        self._rest = data + self._rest
+
+
+def line_records(chunk: bytes, first_line: int) -> Iterator[Record]:
+    """The records of a chunk of whole lines, whose first has the number `first_line`."""
+    lines = chunk.split(b"\n")
+    complete = lines[-1] == b""
+    if complete:
+        lines.pop()
+    for offset, line in enumerate(lines):
+        last_cut = not complete and offset == len(lines) - 1
+        yield from records_of_line(line, first_line + offset, cut=last_cut)
+
+
+def records_of_line(line: bytes, number: int, *, cut: bool = False) -> Iterator[Record]:
+    """The records of one physical line; `cut` marks a last line without its newline."""
+    text = line.strip()
+    warnings: tuple[str, ...] = ()
+    if b"\0" in text:
+        text, warnings = text.strip(b"\0 \t\r"), ("nul_bytes",)
+        if not text:
+            yield Record(None, number, "nul_bytes", warnings, line)
+            return
+    if not text:
+        yield Record(None, number, "blank")
+        return
+    value, fault, odd = decode(text)
+    if fault is not None:
+        cut_off = cut and fault == "invalid_json"
+        yield Record(None, number, "truncated_line" if cut_off else fault, (*warnings, *odd), line)
+        return
+    yield from _slots(value, number, (*warnings, *odd), line)
+
+
+def decode(text: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
+    """A JSON text as (value, None, warnings), or (None, reason, warnings) when it is none.
+
+    msgspec reads what is strictly JSON; NaN, Infinity and odd bytes go the slower way of the standard library.
+    """
+    try:
+        return _decode(text), None, ()
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError):
+        return _decode_loosely(text)
+
+
+def _decode_loosely(text: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
+    warnings: tuple[str, ...] = ()
+    try:
+        string = text.decode()
+    except UnicodeDecodeError:
+        string, warnings = text.decode(errors="replace"), ("invalid_utf8",)
+    try:
+        return json.loads(string), None, warnings
+    except RecursionError:
+        return None, "too_deep", ()
+    except json.JSONDecodeError:
+        return None, "invalid_json", ()
+    except ValueError:  # an integer of more digits than Python converts
+        return None, "number_too_long", ()
+
+
+def _slots(value: Any, line: int, warnings: tuple[str, ...], raw: bytes) -> Iterator[Record]:
+    if isinstance(value, list):
+        yield from _array(value, line, warnings, raw)
+        return
+    if not isinstance(value, dict):
+        yield Record(None, line, "not_an_object", warnings, raw)
+        return
+    page = wrapped_page(value)
+    if page is None:
+        yield Record(value, line, None, warnings, raw)
+    elif not page:
+        yield Record(None, line, "empty_container", warnings, raw)
+    else:
+        yield from _array(page, line, warnings, raw)
+
+
+def _array(values: list[Any], line: int, warnings: tuple[str, ...], raw: bytes) -> Iterator[Record]:
+    if not values:
+        yield Record(None, line, "empty_container", warnings, raw)
+        return
+    if not any(isinstance(value, dict) for value in values):
+        yield Record(None, line, "not_an_object", warnings, raw)
+        return
+    for value in values:
+        element = raw if len(values) == 1 else json.dumps(value).encode()[:4096]
+        yield from (
+            _slots(value, line, warnings, element)
+            if isinstance(value, dict)
+            else iter((Record(None, line, "not_an_object", warnings, element),))
+        )
+
+
+def wrapped_page(value: dict[str, Any]) -> list[Any] | None:
+    """The list inside a wrapper such as `{"data": [...]}`; None for an object that is a record itself."""
+    if not OWN_KEYS.isdisjoint(value):
+        return None
+    for name in WRAPPERS:
+        inner = value.get(name)
+        if isinstance(inner, list) and (not inner or any(isinstance(element, dict) for element in inner)):
+            return inner
+    return None
+
+
+def starts_document(first_line: bytes) -> bool:
+    """Whether the first non-blank line opens a document of several lines."""
+    text = first_line.strip()
+    return text.endswith(DOCUMENT_ENDS) and decode(text)[1] == "invalid_json"
+
+
+class Documents:
+    """JSON values that stand one after another in a stream, each over any number of lines.
+
+    The elements of a top-level array are decoded one by one, so a file that is one huge array needs no memory.
+    """
+
+    _space = re.compile(r"[\s,]*")
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._blocks = blocks
+        self._text = ""
+        self._at = 0
+        self._line = 1
+        self._in_array = False
+        self._json = json.JSONDecoder()
+
+    def records(self) -> Iterator[Record]:
+        """The records, until the end or until damage after which nothing can be told apart."""
+        while self._skip_space():
+            sign = self._text[self._at]
+            if sign == "[" and not self._in_array:
+                self._in_array = True
+                self._at += 1
+            elif sign == "]" and self._in_array:
+                self._in_array = False
+                self._at += 1
+            else:
+                record = self._next_value()
+                if record.fault is not None:
+                    yield record
+                    return
+                yield from _slots(record.value, record.line, record.warnings, record.raw)
+
+    def _next_value(self) -> Record:
+        line = self._line
+        while True:
+            try:
+                value, end = self._json.raw_decode(self._text, self._at)
+            except RecursionError:
+                return Record(None, line, "too_deep")
+            except ValueError:
+                if not self._more(len(self._text) - self._at):
+                    return Record(None, line, "invalid_json", (), self._text[self._at : self._at + 4096].encode())
+                continue
+            if end == len(self._text) and not isinstance(value, dict | list) and self._more(1):
+                continue  # a number may go on in the next block
+            raw = self._text[self._at : end].encode()
+            self._go_to(end)
+            return Record(value, line, None, (), raw)
+
+    def _skip_space(self) -> bool:
+        while True:
+            match = self._space.match(self._text, self._at)
+            if match:
+                self._go_to(match.end())
+            if self._at < len(self._text):
+                return True
+            if not self._more(1):
+                return False
+
+    def _more(self, at_least: int) -> bool:
+        """Read on, doubling what is held, so that a long value is not decoded again for every block."""
+        pieces, size = [self._text[self._at :]], 0
+        while size < at_least:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            pieces.append(self._decoder.decode(block))
+            size += len(pieces[-1])
+        self._text, self._at = "".join(pieces), 0
+        return size > 0
+
+    def _go_to(self, position: int) -> None:
+        self._line += self._text.count("\n", self._at, position)
+        self._at = position

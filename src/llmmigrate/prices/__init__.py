@@ -1,0 +1,26 @@
+"""What providers charge: dated tables, clocks, names, and the catalog that answers for all of them."""
+
+from llmmigrate.prices.cards import EVERY_SIZE, Answer, Band, FxRate, Interval, Marks, RateCard, Unpriced
+from llmmigrate.prices.catalog import Catalog
+from llmmigrate.prices.entries import Entry, Table
+from llmmigrate.prices.loading import bundled_directory, load_catalog, table_paths
+from llmmigrate.prices.validation import Problem, validate
+
+__all__ = [
+    "EVERY_SIZE",
+    "Answer",
+    "Band",
+    "Catalog",
+    "Entry",
+    "FxRate",
+    "Interval",
+    "Marks",
+    "Problem",
+    "RateCard",
+    "Table",
+    "Unpriced",
+    "bundled_directory",
+    "load_catalog",
+    "table_paths",
+    "validate",
+]

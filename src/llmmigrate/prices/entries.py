@@ -1,0 +1,111 @@
+"""Models that can be billed, and the tables that list them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from llmmigrate.prices.clock import Calendar
+from llmmigrate.prices.periods import Billing, Period, compile_periods, epoch, overlay
+from llmmigrate.prices.tables import ApiSpec, CapabilityTier, ModelSpec
+
+Layer = Literal["own", "imported", "user"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """A model as one price file lists it."""
+
+    model: ModelSpec
+    billing: Billing
+    calendars: dict[str, Calendar]
+
+    def periods(self) -> tuple[Period, ...]:
+        """The listed periods, in order of time."""
+        return compile_periods(self.model.periods, self.billing, self.model.id, self.calendars)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One model of one provider. Later listings win where they have a price."""
+
+    provider: str
+    id: str
+    imported: bool
+    listings: tuple[Listing, ...]
+
+    @property
+    def model(self) -> ModelSpec:
+        """The facts as the last listing states them."""
+        return self.listings[-1].model
+
+    @property
+    def context_window(self) -> int | None:
+        """Tokens of prompt and output together; None where it is not known."""
+        found: int | None = self._fact("context_window")
+        return found
+
+    @property
+    def max_output(self) -> int | None:
+        """The most tokens that one reply can have; None where it is not known."""
+        found: int | None = self._fact("max_output")
+        return found
+
+    @property
+    def capability_tier(self) -> CapabilityTier | None:
+        """frontier, mid or small, as docs/price-tables.md draws the line; None where nobody judged."""
+        found: CapabilityTier | None = self._fact("capability_tier")
+        return found
+
+    @property
+    def tokenizer(self) -> str | None:
+        """The name of the tokenizer, where it is known."""
+        found: str | None = self._fact("tokenizer")
+        return found
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the model can do, such as `tools` and `vision`."""
+        return tuple(self._fact("capabilities") or ())
+
+    @cached_property
+    def periods(self) -> tuple[Period, ...]:
+        """Prices in order of time; gaps are unpriced."""
+        periods: tuple[Period, ...] = ()
+        for listing in self.listings:
+            periods = overlay(periods, listing.periods())
+        return periods
+
+    @cached_property
+    def retires(self) -> int | None:
+        """Epoch seconds from which the model is no candidate any more."""
+        retires: str | None = self._fact("retires")
+        return epoch(retires) if retires else None
+
+    def period_at(self, instant: int) -> Period | None:
+        """The period in force at `instant` (epoch seconds)."""
+        return next((period for period in self.periods if period.start <= instant < period.end), None)
+
+    def _fact(self, name: str) -> Any:
+        """The newest listing's word: a contract rarely repeats a context window."""
+        facts = (getattr(listing.model, name) for listing in reversed(self.listings))
+        return next((fact for fact in facts if fact), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A provider's prices from one or more files."""
+
+    provider: str
+    name: str
+    bare_names: bool
+    layer: Layer
+    currency: str
+    checked: str | None
+    """The day on which the table was last compared with its sources."""
+    sha256: str
+    files: tuple[str, ...]
+    api: ApiSpec | None
+    prefixes: tuple[str, ...]
+    entries: Mapping[str, Entry]
+    """By id as written in the table."""

@@ -1,0 +1,171 @@
+"""What a price table can get wrong although it fits the schema."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
+
+from llmmigrate.prices.clock import Calendar, calendar_from, clock_from
+from llmmigrate.prices.diagnosis import Step
+from llmmigrate.prices.periods import epoch
+from llmmigrate.prices.tables import ExchangeTableSpec, ModelSpec, PeriodSpec, TableSpec, TierSpec
+from llmmigrate.units import ServiceTier, TokenClass
+
+FINEST_RATE = -6
+"""Decimals of a rate per 1M tokens: 1e-12 of the currency per token is the smallest unit of money here."""
+PER_TOKEN = Decimal("0.0001")
+"""Below this a rate per 1M tokens is one per token: nobody sells 1M tokens for a hundredth of a cent."""
+SLIP = "rates are per 1M tokens: multiply the price of one token by 1,000,000"
+
+Steps = tuple[Step, ...]
+
+
+class Fault(NamedTuple):
+    """A broken rule, and the way to it from the top of the file."""
+
+    steps: Steps
+    what: str
+    fix: str | None
+
+
+def faults(spec: TableSpec) -> Iterator[Fault]:
+    """Everything that makes a table unusable, in order of the file."""
+    calendars: dict[str, Calendar] = {}
+    for name, calendar in spec.calendars.items():
+        try:
+            calendars[name] = calendar_from(name, calendar)
+        except (ValueError, KeyError) as error:
+            yield Fault(("calendars", name), f"calendar '{name}': {error}", "write days as 2026-10-01..2026-10-07")
+    yield from _factors(("multipliers",), spec.multipliers.items())
+    if spec.settlement:
+        yield from _factors(("settlement",), [("per_credit_usd", spec.settlement.per_credit_usd)])
+    yield from _names(spec)
+    for number, model in enumerate(spec.models):
+        yield from _in_model(("models", number), model, calendars)
+
+
+def exchange_faults(spec: ExchangeTableSpec) -> Iterator[Fault]:
+    """Everything that makes a file of exchange rates unusable."""
+    for number, rate in enumerate(spec.exchange_rates):
+        steps = ("exchange_rates", number)
+        yield from _factors(steps, [("rate", rate.rate)])
+        yield from _dates(steps, {"from": rate.from_})
+
+
+def _names(spec: TableSpec) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for number, model in enumerate(spec.models):
+        for name in (model.id, *model.aliases):
+            other = seen.setdefault(name.casefold(), model.id)
+            if other != model.id or (name == model.id and _count(spec, name) > 1):
+                what = f"the name '{name}' of {model.id} is already a name of {other}"
+                yield Fault(("models", number, "id"), what, "a name leads to one model: remove one of the two")
+
+
+def _count(spec: TableSpec, name: str) -> int:
+    return Counter(model.id for model in spec.models)[name]
+
+
+def _in_model(steps: Steps, model: ModelSpec, calendars: Mapping[str, Calendar]) -> Iterator[Fault]:
+    if model.retires:
+        yield from _dates(steps, {"retires": model.retires})
+    bad_dates = []
+    for number, period in enumerate(model.periods):
+        here = (*steps, "periods", number)
+        dates = {"from": period.from_} | ({"to": period.to} if period.to else {})
+        bad_dates += list(_dates(here, dates))
+        yield from _in_period(here, period, calendars)
+    yield from bad_dates or _order(steps, model.periods)
+
+
+def _order(steps: Steps, periods: list[PeriodSpec]) -> Iterator[Fault]:
+    numbered = sorted(enumerate(periods), key=lambda item: epoch(item[1].from_))
+    for number, period in numbered:
+        if period.to and epoch(period.to) <= epoch(period.from_):
+            yield Fault((*steps, "periods", number, "to"), "the period ends before it starts", "put `to` after `from`")
+    for (_, before), (number, after) in pairwise(numbered):
+        if epoch(before.to or before.from_) > epoch(after.from_) or before.from_ == after.from_:
+            what = f"overlaps the period from {before.from_}"
+            yield Fault((*steps, "periods", number, "from"), what, "let one period end where the next one starts")
+
+
+def _in_period(steps: Steps, period: PeriodSpec, calendars: Mapping[str, Calendar]) -> Iterator[Fault]:
+    yield from _rates((*steps, "per_mtok"), period.per_mtok)
+    yield from _tiers(steps, period.tiers, period.per_mtok)
+    if period.or_:
+        yield from _rates((*steps, "or", "per_mtok"), period.or_.per_mtok)
+    yield from _numbers((*steps, "per_piece"), period.per_piece.items())
+    for number, row in enumerate(period.rows):
+        here = (*steps, "rows", number)
+        yield from _rates((*here, "per_mtok"), row.per_mtok)
+        yield from _tiers(here, row.tiers, row.per_mtok)
+        if row.when.clock:
+            try:
+                clock_from(row.when.clock, dict(calendars))
+            except KeyError as error:
+                yield Fault((*here, "when"), f"unknown time zone or calendar {error}", "name one of `calendars:`")
+            except ValueError as error:
+                yield Fault((*here, "when"), f"clock: {error}", 'write hours as "09:00-12:00"')
+    yield from _shadowed(steps, period)
+
+
+def _shadowed(steps: Steps, period: PeriodSpec) -> Iterator[Fault]:
+    """A row that an earlier one always beats: the first that holds wins, so larger thresholds come first."""
+    for number, row in enumerate(period.rows):
+        for earlier in period.rows[:number]:
+            if earlier.when.clock in (None, row.when.clock) and all(
+                (getattr(earlier.when, side) or -1) <= (getattr(row.when, side) or -1)
+                for side in ("prompt_above", "output_above")
+            ):
+                what = "this row is never reached: an earlier one holds for all of it"
+                yield Fault((*steps, "rows", number), what, "put the larger threshold first")
+
+
+def _tiers(steps: Steps, tiers: Mapping[ServiceTier, TierSpec], rates: Mapping[TokenClass, Decimal]) -> Iterator[Fault]:
+    for name, tier in tiers.items():
+        here = (*steps, "tiers", name)
+        yield from _rates((*here, "per_mtok"), tier.per_mtok)
+        yield from _numbers((*here, "times"), tier.times.items())
+        for absent in tier.times.keys() - rates.keys():
+            yield Fault((*here, "times"), f"'{absent}' has no rate to multiply", "give it a rate, or remove the factor")
+
+
+def _rates(steps: Steps, rates: Mapping[TokenClass, Decimal]) -> Iterator[Fault]:
+    yield from _numbers(steps, rates.items())
+    for name, rate in rates.items():
+        if not rate.is_finite():
+            continue
+        if 0 < rate < PER_TOKEN:
+            yield Fault((*steps, name), f"{name}: {rate:f} per 1M tokens looks like a price per token", SLIP)
+        elif int(rate.normalize().as_tuple().exponent) < FINEST_RATE:
+            what = f"{name}: {rate:f} is finer than a millionth of a millionth per token"
+            yield Fault((*steps, name), what, "write at most 6 decimals")
+
+
+def _numbers(steps: Steps, numbers: Iterable[tuple[str, Decimal]]) -> Iterator[Fault]:
+    for name, number in numbers:
+        if not number.is_finite() or number < 0:
+            yield Fault((*steps, name), f"{name}: {number} is not a price", 'write 0 or more, such as "2.50"')
+
+
+def _factors(steps: Steps, numbers: Iterable[tuple[str, Decimal]]) -> Iterator[Fault]:
+    for name, number in numbers:
+        if not number.is_finite() or number <= 0:
+            yield Fault((*steps, name), f"{name}: {number} is not a factor", 'write a number above 0, such as "1.13"')
+
+
+def _dates(steps: Steps, texts: Mapping[str, str]) -> Iterator[Fault]:
+    for name, text in texts.items():
+        try:
+            epoch(text)
+        except ValueError as error:
+            yield Fault((*steps, name), f"{name}: '{text}' is not a date ({error})", "write 2026-08-22T16:00:00Z")
+
+
+def gaps(model: ModelSpec) -> Iterable[tuple[int, str, str]]:
+    """Stretches without a price between two periods that nobody declared: period number, start and end."""
+    numbered = sorted(enumerate(model.periods), key=lambda item: epoch(item[1].from_))
+    for (number, before), (_, after) in pairwise(numbered):
+        if before.to and epoch(before.to) < epoch(after.from_) and not before.gap_after:
+            yield number, before.to, after.from_

@@ -1,0 +1,56 @@
+"""Finds a thing by its name: one file in one folder, or an entry point of another package.
+
+A room is a package of llmmigrate that holds nothing but such files: `logs.formats`, `reports.formats`. Its plugins are
+the modules and packages in it whose names do not start with an underscore, and the entry points of the group
+`llmmigrate.<room>`; those of llmmigrate itself win. Nothing is imported before it is used.
+"""
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from typing import Any
+
+from llmmigrate.errors import unknown_name
+
+
+def names(room: str) -> list[str]:
+    """The names of all plugins of `room`, sorted; imports none of them."""
+    return sorted({*_built_in(room), *_installed(room)})
+
+
+def has(room: str, name: str) -> bool:
+    """Whether `room` has a plugin `name`; looks for other packages' only when it has none of its own."""
+    return name in _built_in(room) or name in _installed(room)
+
+
+def load(room: str, name: str) -> Any:
+    """The module (or what the entry point names) of the plugin `name`.
+
+    Raises UnknownNameError, with the nearest name, when there is none.
+    """
+    if name in _built_in(room):
+        return import_module(f"llmmigrate.{room}.{name}")
+    if name in _installed(room):
+        return _installed(room)[name].load()
+    raise unknown_name(_kind(room), name, names(room))
+
+
+@cache
+def _built_in(room: str) -> frozenset[str]:
+    spec = find_spec(f"llmmigrate.{room}")
+    places = spec.submodule_search_locations if spec is not None else None
+    if places is None:
+        raise ValueError(f"llmmigrate has no room '{room}'")
+    return frozenset(module.name for module in pkgutil.iter_modules(places) if not module.name.startswith("_"))
+
+
+@cache
+def _installed(room: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"llmmigrate.{room}")}
+
+
+def _kind(room: str) -> str:
+    """How an error calls a thing of `room`: `logs.formats` → `log format`."""
+    return " ".join(word.removesuffix("s") for word in room.split("."))

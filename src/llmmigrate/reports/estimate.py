@@ -1,0 +1,171 @@
+"""The page of `estimate`: the saving, the tolerance, the ranked table, the assumptions in words, one next step."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
+from llmmigrate.reports import Report, numbers
+from llmmigrate.reports.analysis import lines_words, unpriced_bullets
+from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
+
+TARGETS_SHOWN: Final = 12
+NAMES: Final = {
+    "token_ratio": "tokens at the target per token now",
+    "cache": "cache",
+    "cache_share": "cached share of the input",
+    "batch_share": "share by batch",
+    "share": "share that moves",
+}
+
+
+def report(estimate: Estimate, *, next_step: str | None = None, limit: int = TARGETS_SHOWN) -> Report:
+    """The report of an estimate."""
+    return Report(document=msgspec.to_builtins(estimate), page=list(_page(estimate, next_step, limit)),
+                  records=[_record(target) for target in estimate.targets])  # fmt: skip
+
+
+def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Block]:
+    best = estimate.targets[0] if estimate.targets else None
+    yield Paragraph(headline(estimate, best), strong=True)
+    if best is not None:
+        yield Paragraph(tolerance_words(best))
+    yield _table(estimate, limit)
+    if best is not None:
+        for target in estimate.targets[:limit]:
+            if target.groups:
+                yield _breakdown(target)
+        yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
+    yield from _doubts(estimate, limit)
+    yield Paragraph(f"{lines_words(estimate.lines)}. Rates of {estimate.as_of}, on both sides.")
+    yield Paragraph("Cost only: whether the answers are as good is not measured here.", kind="note")
+    if next_step:
+        yield Command(next_step)
+
+
+def headline(estimate: Estimate, best: EstimateTarget | None) -> str:
+    """Line 1: the saving per month with its range, or over the log where a month cannot be projected."""
+    if best is None:
+        return "No target can be priced for this traffic."
+    if best.saving is None:
+        return f"The cost today is unknown; at {best.to} this log costs {_range(best)} {best.currency}."
+    if Decimal(best.saving) < 0:
+        more = numbers.money(-Decimal(best.saving))
+        return f"No saving: {best.to} would cost {more} {best.currency} more than now ({_share(best, -1)})."
+    month = best.month_saving
+    if month is not None and month.cost is not None:
+        low, high = (numbers.money(Decimal(part)) for part in (month.low or "0", month.high or "0"))
+        per_month = f"{numbers.money(Decimal(month.cost))} {best.currency} a month ({_share(best)})"
+        return f"{best.to} saves {per_month}; assumed range {low} … {high}."
+    span = f" in {numbers.days(estimate.span.days)}" if estimate.span.days else ""
+    saved = f"{numbers.money(Decimal(best.saving))} {best.currency}{span} ({_share(best)})"
+    return f"{best.to} saves {saved}; {_why(estimate)}."
+
+
+def _why(estimate: Estimate) -> str:
+    return (estimate.projection.why or "no projection").rstrip(".")
+
+
+def _share(target: EstimateTarget, sign: int = 1) -> str:
+    return numbers.share(None if target.saving_share is None else sign * target.saving_share)
+
+
+def tolerance_words(best: EstimateTarget) -> str:
+    """Line 2: how wrong the token count may be."""
+    if best.tolerance is None:
+        return "How many more tokens the target may need cannot be said without today's cost."
+    if best.tolerance < 1:
+        return f"It would be cheaper only if it needed less than {numbers.factor(best.tolerance)} the tokens."
+    return f"Still cheaper unless the target needs {numbers.factor(best.tolerance)} the tokens."
+
+
+def _table(estimate: Estimate, limit: int) -> Table:
+    currency = estimate.current.currency
+    columns = [
+        Column("Target"),
+        Column(currency, "right"),
+        Column("Assumed range", "right", drop=4),
+        Column("Saving", "right", drop=6),
+        Column("%", "right", drop=5),
+        Column("Tolerance", "right", drop=3),
+        Column("Cannot hold", "right", drop=2),
+        Column("Unpriced there", "right", drop=1),
+    ]
+    rows = [_row(target) for target in estimate.targets[:limit]]
+    if len(estimate.targets) > limit:
+        rows.append([f"… {len(estimate.targets) - limit} more", *[""] * 7])
+    now = "unknown" if estimate.current.cost is None else numbers.money(Decimal(estimate.current.cost))
+    footer = ["now", now, *[""] * 6]
+    return Table(columns=columns, rows=rows, footer=[footer])
+
+
+def _row(target: EstimateTarget) -> list[str]:
+    saving = None if target.saving is None else Decimal(target.saving)
+    stranded = target.unpriced_there
+    return [
+        target.to,
+        numbers.money(Decimal(target.cost)),
+        _range(target),
+        numbers.money(saving),
+        _share(target),
+        numbers.factor(target.tolerance),
+        _held(target),
+        numbers.count(stranded.calls) if stranded else "0",
+    ]
+
+
+def _held(target: EstimateTarget) -> str:
+    held = target.cannot_hold
+    return "0" if not held.calls else f"{numbers.count(held.calls)} ({numbers.share(held.spend_share)})"
+
+
+def _range(target: EstimateTarget) -> str:
+    return f"{numbers.money(Decimal(target.low))} … {numbers.money(Decimal(target.high))}"
+
+
+def _breakdown(target: EstimateTarget) -> Table:
+    names = list(target.groups[0].key)
+    columns = [
+        *(Column(name.removeprefix("tag.").replace("_", " ").capitalize()) for name in names),
+        Column("Calls", "right", drop=1),
+        Column("Now", "right"),
+        Column("There", "right"),
+    ]
+    rows = [_group_row(group, names) for group in target.groups]
+    return Table(columns=columns, rows=rows, title=target.to)
+
+
+def _group_row(group: TargetGroup, names: list[str]) -> list[str]:
+    now = "unknown" if group.current is None else numbers.money(Decimal(group.current))
+    keys = [group.key[name] or "(none)" for name in names]
+    return [*keys, numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
+
+
+def assumption_words(entry: AssumptionResult) -> str:
+    """One assumption as a line."""
+    name = NAMES.get(entry.name, entry.name.replace("_", " "))
+    span = f" (assumed range {entry.low} … {entry.high})" if entry.low is not None and entry.high is not None else ""
+    why = f": {entry.why}" if entry.why else ""
+    return f"{name} {entry.value}{span}{why}"
+
+
+def _doubts(estimate: Estimate, limit: int) -> Iterator[Block]:
+    for target in estimate.targets[:limit]:
+        if target.unpriced_there is not None:
+            why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
+            missing = f"{target.to} has no rate for {numbers.count(target.unpriced_there.calls)} calls"
+            yield Paragraph(f"{missing} ({why}); they stay where they are.", kind="note")
+    if estimate.unpriced:
+        yield unpriced_bullets(estimate.unpriced)
+
+
+def _record(target: EstimateTarget) -> dict[str, Any]:
+    stranded = target.unpriced_there
+    return {
+        "to": target.to, "kind": target.kind, "currency": target.currency, "calls": target.calls, "cost": target.cost,
+        "low": target.low, "high": target.high, "range_kind": target.range_kind, "saving": target.saving,
+        "saving_share": target.saving_share, "tolerance": target.tolerance,
+        "cannot_hold_calls": target.cannot_hold.calls, "unpriced_there_calls": stranded.calls if stranded else 0,
+    }  # fmt: skip

@@ -1,0 +1,365 @@
+"""Adds many calls to a profile at once, column by column; the result equals adding them one at a time.
+
+Sums are held in 64-bit integers and moved into the profile before they can overflow.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from llmmigrate.units import INPUT_CLASSES, NANOSECONDS
+from llmmigrate.usage.cuts import WHOLE, Cuts, calendar_unit
+from llmmigrate.usage.profile import (
+    CLASS_COUNT,
+    QUARTER_HOUR,
+    Cell,
+    CellKey,
+    LoggedPeak,
+    Profile,
+    SketchKey,
+    TagValues,
+)
+from llmmigrate.usage.sketch import BOUNDS, Sketch
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SAFE: Final = 1 << 62
+PAIRS: Final = tuple((i, j) for i in range(CLASS_COUNT) for j in range(i, CLASS_COUNT))
+STATES: Final = (("known", "billed"), ("missing", "failed"), ("known", "failed_billed"))
+FAILED: Final = 1
+BAND_BITS: Final = 6
+BUCKETS: Final = len(BOUNDS) + 1
+_BOUNDS: Final = np.array(BOUNDS)
+
+Series = tuple[str | None, str | None, str, TagValues]
+"""Provider, model, service tier and tags of a call."""
+
+
+@dataclass(slots=True)
+class Columns:
+    """Calls as columns of equal length; `tokens` has one row a token class, all 0 where `state` is FAILED."""
+
+    start_ns: Integers
+    series: Integers
+    """Codes of `ColumnWriter.series`."""
+    state: Integers
+    """Places in `STATES`."""
+    tokens: Integers
+    first_attempt: npt.NDArray[np.bool_]
+    latency_ms: Floats
+    """NaN where the log has none."""
+    ttft_ms: Floats
+    cost: Floats
+    """Logged cost in whole 1e-12 USD, NaN where the log has none."""
+    session: Integers
+    """Session bucket, -1 where the log has none."""
+    errors: dict[int, str]
+    """Row → error class, of the rows that failed."""
+    in_span: npt.NDArray[np.bool_]
+
+    def rows(self, chosen: Any) -> "Columns":
+        """The chosen rows (a slice, or a mask)."""
+        places = np.arange(len(self.start_ns))[chosen]
+        new_places = {int(old): new for new, old in enumerate(places)} if self.errors else {}
+        return Columns(
+            self.start_ns[chosen], self.series[chosen], self.state[chosen], self.tokens[:, chosen],
+            self.first_attempt[chosen], self.latency_ms[chosen], self.ttft_ms[chosen], self.cost[chosen],
+            self.session[chosen], {new_places[row]: e for row, e in self.errors.items() if row in new_places},
+            self.in_span[chosen],
+        )  # fmt: skip
+
+
+class Placed(NamedTuple):
+    """The distinct cells of some calls: their rows in the sums and their codes; and which one each call belongs to."""
+
+    rows: Integers
+    places: Integers
+    codes: list[int]
+
+
+class ColumnWriter:
+    """Adds columns to a profile. Call `flush` before the profile is read."""
+
+    def __init__(self, profile: Profile, cuts: Cuts) -> None:
+        self._profile = profile
+        self._cuts = cuts
+        self.series: list[Series] = []
+        self._prompt = np.array(cuts.prompt_thresholds(), dtype=np.int64)
+        self._output = np.array(cuts.output_thresholds(), dtype=np.int64)
+        if max(len(self._prompt), len(self._output)) >= 1 << BAND_BITS:
+            raise ValueError("more size thresholds than a cell code has room for")
+        self._intervals: list[tuple[int, int]] = []
+        self._interval_codes: dict[tuple[int, int], int] = {}
+        self._cells: dict[int, int] = {}
+        """Cell code → row of the sums."""
+        self._sums = np.zeros((0, 3 + CLASS_COUNT + len(PAIRS)), dtype=np.int64)
+        self._bound = 0
+        self._sketches: dict[tuple[int, int], Integers] = {}
+        self._sessions = np.zeros((0, 1 + CLASS_COUNT), dtype=np.int64)
+
+    def add(self, calls: Columns) -> None:
+        """Add the calls of all rows."""
+        if not len(calls.start_ns):
+            return
+        self._guard(calls)
+        cells = self._cells_of(calls)
+        self._add_sums(calls, cells)
+        self._add_odd(calls, cells)
+        self._add_sketches(calls)
+        self._add_sessions(calls)
+        self._add_load(calls)
+        self._widen(calls)
+
+    def _guard(self, calls: Columns) -> None:
+        """Flush before a sum of products could pass 2^62."""
+        largest = int(calls.tokens.max(initial=0))
+        costs = float(np.nansum(np.abs(calls.cost))) if not np.isnan(calls.cost).all() else 0.0
+        growth = max(largest * largest * len(calls.start_ns), int(costs))
+        if self._bound + growth > SAFE:
+            self.flush()
+        self._bound += growth
+
+    def _cells_of(self, calls: Columns) -> "Placed":
+        """The cells that the calls belong to."""
+        failed = calls.state == FAILED
+        prompt = np.searchsorted(self._prompt, calls.tokens[: len(INPUT_CLASSES)].sum(axis=0))
+        output = np.searchsorted(self._output, calls.tokens[len(INPUT_CLASSES) :].sum(axis=0))
+        mask = np.zeros(len(failed), dtype=np.int64)
+        for place in range(CLASS_COUNT):
+            mask |= (calls.tokens[place] > 0).astype(np.int64) << place
+        codes = (self._interval_of(calls.start_ns) << 2) | calls.state
+        codes = (codes << BAND_BITS) | np.where(failed, (1 << BAND_BITS) - 1, prompt)
+        codes = (codes << BAND_BITS) | np.where(failed, (1 << BAND_BITS) - 1, output)
+        codes = (codes << CLASS_COUNT | mask) * (1 << 16) + calls.series
+        unique, places = np.unique(codes, return_inverse=True)
+        known = self._cells
+        rows = np.array([known.setdefault(code, len(known)) for code in unique.tolist()], dtype=np.int64)
+        self._sums = _grown(self._sums, len(known))
+        return Placed(rows, places, unique.tolist())
+
+    def _interval_of(self, start_ns: Integers) -> Integers:
+        seconds = start_ns // NANOSECONDS
+        edges = np.array(self._cuts.edges(int(seconds.min()), int(seconds.max())), dtype=np.int64)
+        places = np.searchsorted(edges, seconds, side="right")
+        unique, inverse = np.unique(places, return_inverse=True)
+        codes = [self._interval_code(int(edges[place - 1]), int(edges[place])) for place in unique.tolist()]
+        found: Integers = np.array(codes, dtype=np.int64)[inverse]
+        return found
+
+    def _interval_code(self, start: int, end: int) -> int:
+        code = self._interval_codes.get((start, end))
+        if code is None:
+            code = self._interval_codes[start, end] = len(self._intervals)
+            self._intervals.append((start, end))
+        return code
+
+    def _add_sums(self, calls: Columns, cells: "Placed") -> None:
+        places, size = cells.places, len(cells.rows)
+        sums = np.zeros((size, self._sums.shape[1]), dtype=np.int64)
+        sums[:, 0] = np.bincount(places, minlength=size)
+        sums[:, 1] = _summed(places, calls.first_attempt.astype(np.int64), size)
+        priced = ~np.isnan(calls.cost)
+        if priced.any():
+            sums[:, 2] = _summed(places[priced], calls.cost[priced].astype(np.int64), size)
+        present = [place for place in range(CLASS_COUNT) if calls.tokens[place].any()]
+        for place in present:
+            sums[:, 3 + place] = _summed(places, calls.tokens[place], size)
+        for number, (i, j) in enumerate(PAIRS):
+            if i in present and j in present:
+                products = calls.tokens[i] * calls.tokens[j]
+                sums[:, 3 + CLASS_COUNT + number] = _summed(places, products, size)
+        self._sums[cells.rows] += sums
+
+    def _add_odd(self, calls: Columns, cells: "Placed") -> None:
+        """What only some calls have: an error, a logged cost."""
+        for row, name in calls.errors.items():
+            cell = self._cell(cells, row)
+            cell.errors[name] = cell.errors.get(name, 0) + 1
+        priced = np.flatnonzero(~np.isnan(calls.cost))
+        if not len(priced):
+            return
+        for place, count in enumerate(np.bincount(cells.places[priced]).tolist()):
+            if count:
+                self._profile.cell(self._key(cells.codes[place])).logged_calls += count
+        for row in self._peaks(calls, cells.places, priced):
+            tokens = tuple(calls.tokens[:, row].tolist())
+            cost = int(calls.cost[row])
+            self._cell(cells, row).keep_peak(LoggedPeak(cost / sum(tokens), cost, tokens))
+
+    def _cell(self, cells: "Placed", row: int) -> Cell:
+        return self._profile.cell(self._key(cells.codes[cells.places[row]]))
+
+    def _peaks(self, calls: Columns, cells: Integers, priced: Integers) -> list[int]:
+        """The rows of each cell whose logged cost per token is the highest of these calls."""
+        sizes = calls.tokens.sum(axis=0)[priced]
+        rows = priced[sizes > 0]
+        ratios = calls.cost[rows] / sizes[sizes > 0]
+        order = np.lexsort((ratios, cells[rows]))
+        rows, ratios = rows[order], ratios[order]
+        own = cells[rows]
+        last = np.flatnonzero(np.append(own[1:] != own[:-1], True)) if len(own) else np.zeros(0, dtype=np.int64)
+        highest = np.repeat(ratios[last], np.diff(np.append(-1, last)))
+        chosen: list[int] = rows[ratios == highest].tolist()
+        return chosen
+
+    def _key(self, code: int) -> CellKey:
+        rest, series = divmod(code, 1 << 16)
+        rest, mask = rest >> CLASS_COUNT, rest & ((1 << CLASS_COUNT) - 1)
+        rest, output = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
+        rest, prompt = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
+        interval, state = rest >> 2, rest & 3
+        provider, model, tier, tags = self.series[series]
+        usage, billing = STATES[state]
+        sized = state != FAILED
+        bands = (*_band(self._prompt, prompt), *_band(self._output, output)) if sized else (*WHOLE, *WHOLE)
+        return CellKey(provider, model, tier, *self._intervals[interval], *bands, mask, usage, billing, tags)
+
+    def _add_sketches(self, calls: Columns) -> None:
+        sized = calls.state != FAILED
+        parts = (
+            (calls.latency_ms, ~np.isnan(calls.latency_ms)),
+            (calls.ttft_ms, ~np.isnan(calls.ttft_ms)),
+            (calls.tokens[: len(INPUT_CLASSES)].sum(axis=0), sized),
+            (calls.tokens[len(INPUT_CLASSES) :].sum(axis=0), sized),
+        )
+        groups = self._sketch_groups(calls)
+        for number, (values, there) in enumerate(parts):
+            if there.any():
+                self._count(number, groups[there], np.searchsorted(_BOUNDS, values[there]))
+        # A key without values exists too, as it does when calls are added one at a time.
+        for group in np.unique(groups).tolist():
+            self._profile.sketch(self._sketch_key(group))
+
+    def _sketch_groups(self, calls: Columns) -> Integers:
+        """Series and, where sketches are kept by calendar unit, the interval: one number a group."""
+        if not self._profile.timed_sketches:
+            return calls.series
+        groups: Integers = (self._interval_of(calls.start_ns) + 1) * (1 << 16) + calls.series
+        return groups
+
+    def _count(self, number: int, groups: Integers, buckets: Integers) -> None:
+        for group in np.unique(groups).tolist():
+            counts = np.bincount(buckets[groups == group], minlength=BUCKETS)
+            held = self._sketches.get((number, group))
+            self._sketches[number, group] = counts if held is None else held + counts
+
+    def _sketch_key(self, group: int) -> SketchKey:
+        interval, series = divmod(group, 1 << 16)
+        provider, model, _, tags = self.series[series]
+        unit = calendar_unit(self._profile.marks, self._intervals[interval - 1][0]) if interval else None
+        return SketchKey(provider, model, unit, tags)
+
+    def _add_sessions(self, calls: Columns) -> None:
+        there = calls.session >= 0
+        if not there.any():
+            return
+        places = calls.series[there] * 64 + calls.session[there]
+        size = 64 * len(self.series)
+        self._sessions = _grown(self._sessions, size)
+        size = len(self._sessions)
+        self._sessions[:, 0] += np.bincount(places, minlength=size)
+        for place in range(CLASS_COUNT):
+            self._sessions[:, 1 + place] += _summed(places, calls.tokens[place][there], size)
+
+    def _add_load(self, calls: Columns) -> None:
+        slots = calls.start_ns // (NANOSECONDS * QUARTER_HOUR)
+        unique, places = np.unique(slots, return_inverse=True)
+        inputs = calls.tokens[: len(INPUT_CLASSES)].sum(axis=0)
+        outputs = calls.tokens[len(INPUT_CLASSES) :].sum(axis=0)
+        size = len(unique)
+        counts = np.bincount(places, minlength=size)
+        sums = (counts, _summed(places, inputs, size), _summed(places, outputs, size))
+        for slot, *values in zip(unique.tolist(), *(part.tolist() for part in sums), strict=True):
+            _add_to(self._profile.load, slot * QUARTER_HOUR, [*values, 0])
+        self._add_running(calls)
+
+    def _add_running(self, calls: Columns) -> None:
+        """Running milliseconds, for each quarter of an hour that a call ran in."""
+        there = ~np.isnan(calls.latency_ms)
+        begin = calls.start_ns[there] // 1_000_000
+        left = np.rint(calls.latency_ms[there]).astype(np.int64)
+        slot = calls.start_ns[there] // (NANOSECONDS * QUARTER_HOUR)
+        while len(left):
+            here = np.minimum(left, (slot + 1) * QUARTER_HOUR * 1000 - begin)
+            unique, places = np.unique(slot, return_inverse=True)
+            sums = _summed(places, here, len(unique))
+            for number, milliseconds in zip(unique.tolist(), sums.tolist(), strict=True):
+                if milliseconds:
+                    _add_to(self._profile.load, number * QUARTER_HOUR, [0, 0, 0, milliseconds])
+            more = left > here
+            begin, left, slot = (begin + here)[more], (left - here)[more], slot[more] + 1
+
+    def _widen(self, calls: Columns) -> None:
+        starts = calls.start_ns[calls.in_span]
+        if len(starts):
+            self._profile.widen(int(starts.min()), int(starts.max()))
+
+    def flush(self) -> None:
+        """Move all sums into the profile."""
+        for code, row in zip(self._cells, self._sums.tolist(), strict=False):
+            _add_row(self._profile.cell(self._key(code)), row, code >> 16 & ((1 << CLASS_COUNT) - 1))
+        for (number, group), counts in self._sketches.items():
+            sketch = self._profile.sketch(self._sketch_key(group)).parts()[number]
+            _add_counts(sketch, counts)
+        for place, sums in enumerate(self._sessions.tolist()):
+            if sums[0]:
+                provider, model, _, _ = self.series[place // 64]
+                _add_to(self._profile.sessions.setdefault((provider, model), {}), place % 64, sums)
+        self._cells, self._sketches, self._bound = {}, {}, 0
+        self._sums = self._sums[:0]
+        self._sessions = self._sessions[:0]
+
+
+def _add_row(cell: Cell, row: Sequence[int], mask: int) -> None:
+    cell.calls += row[0]
+    cell.logical += row[1]
+    cell.logged_cost += row[2]
+    for place in range(CLASS_COUNT):
+        cell.tokens[place] += row[3 + place]
+    for pair, column in _pairs_of(mask):
+        cell.moments[pair] = cell.moments.get(pair, 0) + row[column]
+
+
+@cache
+def _pairs_of(mask: int) -> list[tuple[int, int]]:
+    """The moments of a cell with these classes: their keys and their columns of the sums."""
+    found = enumerate(PAIRS, start=3 + CLASS_COUNT)
+    return [(i * CLASS_COUNT + j, column) for column, (i, j) in found if mask >> i & mask >> j & 1]
+
+
+def _add_counts(sketch: Sketch, counts: Integers) -> None:
+    for index in np.flatnonzero(counts).tolist():
+        sketch[index] = sketch.get(index, 0) + int(counts[index])
+
+
+def _add_to(table: dict[int, list[int]], key: int, sums: list[int]) -> None:
+    held = table.get(key)
+    table[key] = sums if held is None else [a + b for a, b in zip(held, sums, strict=True)]
+
+
+def _band(thresholds: Integers, place: int) -> tuple[int, int | None]:
+    above = int(thresholds[place - 1]) if place else -1
+    return above, int(thresholds[place]) if place < len(thresholds) else None
+
+
+def _summed(places: Integers, values: Integers, size: int) -> Integers:
+    """Exact sums of values by place: through floats where these are exact, else integer by integer."""
+    if len(values) and int(np.abs(values).max()) * len(values) < 1 << 53:
+        return np.bincount(places, weights=values, minlength=size).astype(np.int64)
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, places, values)
+    return sums
+
+
+def _grown(sums: Integers, size: int) -> Integers:
+    """The same sums with at least `size` rows."""
+    if len(sums) >= size:
+        return sums
+    grown = np.zeros((max(size, 2 * len(sums), 256), sums.shape[1]), dtype=np.int64)
+    grown[: len(sums)] = sums
+    return grown

@@ -1,0 +1,90 @@
+"""What all tests share: a clean environment, no network, the data folder, and a policy for skipped tests."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
+
+_skipped: list[str] = []
+
+
+class Outcome(NamedTuple):
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("LLMMIGRATE_") or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> NoReturn:
+        raise AssertionError("a test opened a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get("LLMMIGRATE_DATA") or ROOT.parent / "shared" / "data")
+
+
+_DATA = _data_folder()  # before clean_environment hides the variable
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real inputs; the test is skipped where it is absent."""
+    if not _DATA.is_dir():
+        pytest.skip(NO_DATA)
+    return _DATA
+
+
+@pytest.fixture
+def llmmigrate(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs a command line in this process."""
+
+    def run(*arguments: str) -> Outcome:
+        from llmmigrate.cli.app import main
+
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        written = capsys.readouterr()
+        assert isinstance(stop.value.code, int)
+        return Outcome(stop.value.code, written.out, written.err)
+
+    return run
+
+
+def _note_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
+        _skipped.append(f"{report.nodeid}: {report.longrepr[2].removeprefix('Skipped: ')}")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note_skip(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note_skip(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run."""
+    expected = () if _DATA.is_dir() else (NO_DATA,)
+    unexpected = [line for line in _skipped if not line.endswith(expected)]
+    if unexpected and os.environ.get("LLMMIGRATE_STRICT_SKIPS"):
+        print("\nunexpected skips:", *unexpected, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
