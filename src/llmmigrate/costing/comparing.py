@@ -87,23 +87,25 @@ class _Maker:
         self._profile = profile
         self._catalog = catalog
         self._request = request
-        self._conditions = Conditions(request.as_of, request.logged, request.cache, request.batch_share)
+        self._conditions = Conditions(request.as_of, request.logged, request.cache, batch_share=request.batch_share)
         self._estimator = Estimator(profile, catalog, self._conditions, request.currency)
         self._projected = self._project()
 
     def outcomes(self) -> list[Outcome]:
-        """The priced scenarios, the cheapest first; a target that no call can be priced at comes last."""
-        priced = ranked(self._estimator.price(scenario) for scenario in self._scenarios())
+        """The priced scenarios, the cheapest first; without named targets the rows to stay come last."""
         if self._request.to or self._request.map:
-            return priced
-        fitting = [o for o in priced if o.moves and not o.held_out_calls and not (o.stranded and not o.ratios)]
-        return [o for o in fitting if o.scenario.kind != "stay" or o.moved_now != o.moved_then]
+            return self._priced(self._named())
+        candidates = Candidates(self._estimator, self._catalog, self._conditions, self._request.share)
+        targets = [o for o in self._priced(candidates.targets()) if o.moves and not o.held_out_calls]
+        stays = [o for o in self._priced(candidates.stays()) if o.moved_now != o.moved_then]
+        siblings = [o for o in self._priced(candidates.siblings()) if o.moves and not o.held_out_calls]
+        return [*targets, *ranked([*stays, *siblings[:1]])]
 
-    def _scenarios(self) -> list[Scenario]:
+    def _priced(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
+        return ranked(self._estimator.price(scenario) for scenario in scenarios)
+
+    def _named(self) -> list[Scenario]:
         request = self._request
-        if not request.to and not request.map:
-            candidates = Candidates(self._estimator, self._catalog, self._conditions, request.share)
-            return [*candidates.targets(), *candidates.stays()]
         found = [moved_to(self.entry(name), name, self._conditions, request.share) for name in request.to]
         if request.map:
             targets = {name: None if to == KEEP else self.entry(to) for name, to in request.map.items()}
@@ -263,6 +265,7 @@ class _Maker:
                 calls=outcome.held_out_calls, spend_share=None if held is None else float(round(held, 6))
             ),
             unpriced_there=_stranded(outcome),
+            grade=outcome.grade,
             assumptions=[
                 results.AssumptionResult(
                     name=a.name, value=_value(a.value), source=a.source, low=_text(a.low), high=_text(a.high), why=a.why

@@ -19,6 +19,7 @@ from llmmigrate.usage.sketch import Sketch, merge
 Kind = Literal["move", "map", "stay"]
 STAY_BATCH_SHARE: Final = Decimal("0.5")
 STAY_CACHE_SHARE: Final = Decimal("0.5")
+TIER_BELOW: Final = {"frontier": "mid", "mid": "small"}
 SourceName = tuple[str | None, str | None]
 """Provider and model as logged."""
 
@@ -68,6 +69,7 @@ class Outcome:
     moves: dict[str, None] = field(default_factory=dict)
     ratios: dict[Ratio, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    grade: str | None = None
     open_sums: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Field and currency → what is not converted yet: money is converted once, at the end."""
 
@@ -204,6 +206,7 @@ class Estimator:
         outcome.moves[part.model or "(no model)"] = None
         outcome.ratios[token_ratio(source.tokenizer if source else None, pricer.target.tokenizer)] = None
         outcome.notes.update(dict.fromkeys(then.assumptions))
+        outcome.grade = max(outcome.grade or "", then.grade) or None
         self._move(outcome, sums, now, then)
         self._hold(outcome, part, sums, now, pricer.target)
 
@@ -302,8 +305,8 @@ class Candidates:
         return Scenario(label_of(entry), "move", target_of, self._conditions, self._share)
 
     def stays(self) -> list[Scenario]:
-        """What can be saved without moving: batch, prompt caching, the same vendor's sibling."""
-        return [*self._batch(), *self._caching(), *self._siblings()]
+        """What can be saved without moving: batch and prompt caching."""
+        return [*self._batch(), *self._caching()]
 
     def _batch(self) -> Iterable[Scenario]:
         share = self._conditions.batch_share or STAY_BATCH_SHARE
@@ -312,21 +315,21 @@ class Candidates:
         yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), (_given("batch_share", share),))
 
     def _caching(self) -> Iterable[Scenario]:
-        conditions = replace(self._conditions, cache=STAY_CACHE_SHARE)
-        label = f"stay, {STAY_CACHE_SHARE:.0%} of input cached"
+        conditions = replace(self._conditions, cache=STAY_CACHE_SHARE, cache_is_floor=True)
+        label = f"stay, at least {STAY_CACHE_SHARE:.0%} of input read from the cache"
         extra = (_given("cache_share", STAY_CACHE_SHARE),)
         yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), extra)
 
-    def _siblings(self) -> Iterable[Scenario]:
-        """The cheapest other model of the main source's vendor, whatever its tier."""
+    def siblings(self) -> Iterable[Scenario]:
+        """The other models of the main source's vendor, one tier below; which of them is cheapest is for the caller."""
         main = next((entry for name in self._sources if (entry := self._estimator.source(name)) is not None), None)
-        if main is None:
+        below = TIER_BELOW.get(self.tier or "")
+        if main is None or below is None:
             return
         moving = self.moving()
         for entry in self._catalog.current_models(self._conditions.as_of):
-            if entry.provider == main.provider and entry.id != main.id and entry.capability_tier == "small":
-                scenario = self._to(entry, moving)
-                yield replace(scenario, label=f"stay with {main.provider}, {entry.id} (small)", kind="stay")
+            if entry.provider == main.provider and entry.capability_tier == below:
+                yield replace(self._to(entry, moving), label=f"stay, {label_of(entry)} ({below})", kind="stay")
 
     def _main_tier(self) -> str | None:
         spend: dict[str, Decimal] = {}

@@ -232,7 +232,8 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     """The whole traffic with a part of it moved: what moves is priced at the target, the rest stays as it is.
 
     `cost` covers every call with known usage. `saving` compares calls that are priced on both sides; it is null where
-    there are none.
+    there are none. `grade` is the weakest of the target's rates: A the vendor says so, B two tables agree, C one table
+    or a claim.
     """
 
     to: str
@@ -252,6 +253,7 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     tolerance: float | None
     cannot_hold: CannotHold
     unpriced_there: UnpricedThere | None
+    grade: str | None
     assumptions: list[AssumptionResult]
     notes: list[str]
     groups: list[TargetGroup]

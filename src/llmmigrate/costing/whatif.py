@@ -84,6 +84,8 @@ class Conditions:
     """Price at each call's own date instead."""
     cache: Decimal | None = None
     """Share of the input that the target reads from its cache; None keeps what the log has."""
+    cache_is_floor: bool = False
+    """Leave traffic alone that reads more than that from the cache already."""
     batch_share: Decimal = Decimal(0)
     """Share of the standard-tier traffic that goes by batch."""
 
@@ -98,6 +100,8 @@ class SliceCost:
     unpriced: Unpriced | None = None
     currency: str = "USD"
     assumptions: tuple[str, ...] = ()
+    grade: str = ""
+    """The weakest grade (A, B, C) of the rates."""
 
 
 class TargetPricer:
@@ -148,7 +152,8 @@ class TargetPricer:
 
     def _at(self, part: Slice, sums: Sums, tier: str) -> SliceCost:
         amounts: list[Decimal] = []
-        currency, assumptions = "USD", dict[str, None]()
+        currency, grade = "USD", ""
+        assumptions: dict[str, None] = {}
         for answer in self._answers(part, tier):
             if isinstance(answer, Unpriced):
                 return SliceCost(unpriced=answer)
@@ -157,16 +162,17 @@ class TargetPricer:
             if isinstance(cost, Unpriced):
                 return SliceCost(unpriced=cost)
             amounts.append(cost)
-            currency = answer.currency
+            currency, grade = answer.currency, max(grade, answer.source[:1])
             assumptions.update(dict.fromkeys((*notes, *answer.assumptions)))
-        return SliceCost(Amount(min(amounts), max(amounts)), currency=currency, assumptions=tuple(assumptions))
+        amount = Amount(min(amounts), max(amounts))
+        return SliceCost(amount, currency=currency, assumptions=tuple(assumptions), grade=grade)
 
     def _tokens(self, tokens: Sequence[int], card: RateCard) -> tuple[list[int | Decimal], tuple[str, ...]]:
         """The tokens as the target would bill them: its cache, its classes."""
         moved: list[int | Decimal] = list(tokens)
         notes: list[str] = []
         if self._conditions.cache is not None:
-            _recache(moved, self._conditions.cache)
+            _recache(moved, self._conditions.cache, floor=self._conditions.cache_is_floor)
         for place in CACHE:
             if moved[place] and TOKEN_CLASSES[place] not in card.rates:
                 moved[INPUT] += moved[place]
@@ -206,12 +212,15 @@ def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
         None,
         standard.currency,
         (*standard.assumptions, *batch.assumptions),
+        max(standard.grade, batch.grade),
     )
 
 
-def _recache(tokens: list[int | Decimal], share: Decimal) -> None:
+def _recache(tokens: list[int | Decimal], share: Decimal, *, floor: bool) -> None:
     """Set the cached share of the input; nothing is written, the rest is fresh."""
     total = tokens[INPUT] + sum(tokens[place] for place in CACHE)
+    if floor and tokens[CACHE_READ] >= total * share:
+        return
     for place in CACHE:
         tokens[place] = 0
     tokens[CACHE_READ] = total * share

@@ -51,7 +51,8 @@ class Draft:
     def tag(self, tags: dict[str, str]) -> None:
         """Add tags; those already there stay."""
         if tags:
-            self.fields["tags"] = tags | self.fields.get("tags", {})
+            present = self.fields.get("tags")
+            self.fields["tags"] = tags | present if present else tags
 
 
 def surround(inner: Draft, outer: Draft) -> None:

@@ -11,7 +11,7 @@ from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.analysis import lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 
-TARGETS_SHOWN: Final = 12
+TARGETS_SHOWN: Final = 10
 NAMES: Final = {
     "token_ratio": "tokens at the target per token now",
     "cache": "cache",
@@ -28,18 +28,23 @@ def report(estimate: Estimate, *, next_step: str | None = None, limit: int = TAR
 
 
 def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Block]:
-    best = estimate.targets[0] if estimate.targets else None
+    moves = [target for target in estimate.targets if target.kind != "stay"]
+    stays = [target for target in estimate.targets if target.kind == "stay"]
+    best = moves[0] if moves else None
     yield Paragraph(headline(estimate, best), strong=True)
     if best is not None:
         yield Paragraph(tolerance_words(best))
-    yield _table(estimate, limit)
+    yield _table(estimate, moves, limit)
+    if stays:
+        yield _stay_table(estimate, stays)
+    for target in moves[:limit]:
+        if target.groups:
+            yield _breakdown(target)
     if best is not None:
-        for target in estimate.targets[:limit]:
-            if target.groups:
-                yield _breakdown(target)
         yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
-    yield from _doubts(estimate, limit)
+    yield from _doubts(estimate, moves[:limit])
     yield Paragraph(f"{lines_words(estimate.lines)}. Rates of {estimate.as_of}, on both sides.")
+    yield Paragraph("Grades of the rates: A the vendor says so, B two tables agree, C one table or a claim.")
     yield Paragraph("Cost only: whether the answers are as good is not measured here.", kind="note")
     if next_step:
         yield Command(next_step)
@@ -72,16 +77,28 @@ def _share(target: EstimateTarget, sign: int = 1) -> str:
     return numbers.share(None if target.saving_share is None else sign * target.saving_share)
 
 
+def times(factor: float | None) -> str:
+    """A tolerance with two decimals: it matters on which side of 1 it is."""
+    return numbers.MISSING if factor is None else f"{factor:,.2f} ×"
+
+
 def tolerance_words(best: EstimateTarget) -> str:
     """Line 2: how wrong the token count may be."""
     if best.tolerance is None:
         return "How many more tokens the target may need cannot be said without today's cost."
     if best.tolerance < 1:
-        return f"It would be cheaper only if it needed less than {numbers.factor(best.tolerance)} the tokens."
-    return f"Still cheaper unless the target needs {numbers.factor(best.tolerance)} the tokens."
+        return f"It would be cheaper only if it needed less than {times(best.tolerance)} the tokens."
+    return f"Still cheaper unless the target needs {times(best.tolerance)} the tokens."
 
 
-def _table(estimate: Estimate, limit: int) -> Table:
+def _stay_table(estimate: Estimate, stays: list[EstimateTarget]) -> Table:
+    columns = [Column("Without moving"), Column(estimate.current.currency, "right"), Column("Saving", "right", drop=2),
+               Column("%", "right", drop=1)]  # fmt: skip
+    rows = [[stay.to, *_row(stay)[1:2], *_row(stay)[3:5]] for stay in stays]
+    return Table(columns=columns, rows=rows)
+
+
+def _table(estimate: Estimate, targets: list[EstimateTarget], limit: int) -> Table:
     currency = estimate.current.currency
     columns = [
         Column("Target"),
@@ -91,13 +108,14 @@ def _table(estimate: Estimate, limit: int) -> Table:
         Column("%", "right", drop=5),
         Column("Tolerance", "right", drop=3),
         Column("Cannot hold", "right", drop=2),
-        Column("Unpriced there", "right", drop=1),
+        Column("Unpriced there", "right", drop=0),
+        Column("Grade", drop=1),
     ]
-    rows = [_row(target) for target in estimate.targets[:limit]]
-    if len(estimate.targets) > limit:
-        rows.append([f"… {len(estimate.targets) - limit} more", *[""] * 7])
+    rows = [_row(target) for target in targets[:limit]]
+    if len(targets) > limit:
+        rows.append([f"… {len(targets) - limit} more", *[""] * 8])
     now = "unknown" if estimate.current.cost is None else numbers.money(Decimal(estimate.current.cost))
-    footer = ["now", now, *[""] * 6]
+    footer = ["now", now, *[""] * 7]
     return Table(columns=columns, rows=rows, footer=[footer])
 
 
@@ -110,9 +128,10 @@ def _row(target: EstimateTarget) -> list[str]:
         _range(target),
         numbers.money(saving),
         _share(target),
-        numbers.factor(target.tolerance),
+        times(target.tolerance),
         _held(target),
         numbers.count(stranded.calls) if stranded else "0",
+        target.grade or numbers.MISSING,
     ]
 
 
@@ -151,8 +170,8 @@ def assumption_words(entry: AssumptionResult) -> str:
     return f"{name} {entry.value}{span}{why}"
 
 
-def _doubts(estimate: Estimate, limit: int) -> Iterator[Block]:
-    for target in estimate.targets[:limit]:
+def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
+    for target in shown:
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.count(target.unpriced_there.calls)} calls"

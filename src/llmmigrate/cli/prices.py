@@ -1,0 +1,171 @@
+"""`llmmigrate prices list|show|validate`."""
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmmigrate.cli.console import Console
+from llmmigrate.cli.options import ConfigOptions, command, instant, new_app
+from llmmigrate.errors import UnknownNameError, unknown_name
+
+if TYPE_CHECKING:
+    from llmmigrate.config import Flag, Settings
+    from llmmigrate.prices import Catalog
+
+app = new_app()
+
+
+@app.callback()
+def _prices() -> None:
+    """The price tables.
+
+    \b
+    Examples:
+      llmmigrate prices list
+      llmmigrate prices list anthropic
+      llmmigrate prices show openai/o3 --at 2025-05-01 --explain
+      llmmigrate prices validate contract.yaml
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+
+
+@dataclass(frozen=True, kw_only=True)
+class PricesOptions(ConfigOptions):
+    """What the sub-commands share."""
+
+    format: Annotated[str | None, typer.Option(metavar="NAME", help="table (default), json, markdown or csv.")] = None
+    output: Annotated[
+        list[str],
+        typer.Option("--output", "-o", metavar="FILE", help="Write here, format by suffix; repeatable; - is stdout."),
+    ] = field(default_factory=list)
+
+    def flags(self) -> "dict[str, Flag]":
+        """None of these flags is a setting."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(PricesOptions):
+    """The command line of `prices list`."""
+
+    provider: Annotated[
+        str | None, typer.Argument(metavar="PROVIDER", show_default=False, help="Show this provider's models.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions(PricesOptions):
+    """The command line of `prices show`."""
+
+    model: Annotated[str, typer.Argument(metavar="P/M", show_default=False, help="The model, as provider/model.")]
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="The rates of this time; now.")] = None
+    explain: Annotated[bool, typer.Option("--explain", help="Say why: source, grade, hash, all periods.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidateOptions(PricesOptions):
+    """The command line of `prices validate`."""
+
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILES", show_default=False, help="Price tables; otherwise all bundled and your own."),
+    ] = field(default_factory=list)
+
+
+@command(app)
+def list_tables(options: ListOptions, console: Console) -> int:
+    """Which prices are known, and how old they are.
+
+    \b
+    Examples:
+      llmmigrate prices list
+      llmmigrate prices list deepseek
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.cli.output import destinations, write
+    from llmmigrate.prices.sheets import price_list
+    from llmmigrate.reports.prices import list_report
+
+    to = destinations(options.format, options.output)
+    catalog = catalog_of(_settings(options))
+    if options.provider is not None and options.provider not in catalog.tables:
+        raise unknown_name("provider", options.provider, catalog.tables)
+    next_step = None if options.provider else "llmmigrate prices show openai/o3 --explain"
+    write(list_report(price_list(catalog, int(time.time()), options.provider), next_step=next_step), to, console)
+    return 0
+
+
+app.registered_commands[-1].name = "list"  # the function cannot be named so: list is a type
+
+
+@command(app)
+def show(options: ShowOptions, console: Console) -> int:
+    """What a model costs at a time, and why.
+
+    \b
+    Examples:
+      llmmigrate prices show openai/o3
+      llmmigrate prices show openai/o3 --at 2025-05-01 --explain
+      llmmigrate prices show deepseek/deepseek-v4-pro --at 2026-11-18T02:00Z --format json
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.cli.output import destinations, write
+    from llmmigrate.prices import Entry
+    from llmmigrate.prices.sheets import price_sheet
+    from llmmigrate.reports.prices import show_report
+
+    to = destinations(options.format, options.output)
+    catalog = catalog_of(_settings(options))
+    found = catalog.find(None, options.model)
+    if not isinstance(found, Entry):
+        fix = f"did you mean '{found.nearest[0]}'?" if found.nearest else "llmmigrate prices list shows all providers"
+        raise UnknownNameError(f"unknown model '{options.model}'", why=found.detail, fix=fix)
+    at = instant(options.at, "--at", UTC) or datetime.now(UTC)
+    sheet = price_sheet(catalog, found, int(at.timestamp()))
+    write(show_report(sheet, explain=options.explain), to, console)
+    return 0 if sheet.period else 1
+
+
+@command(app)
+def validate(options: ValidateOptions, console: Console) -> int:
+    """What is wrong with price tables: schema, overlaps, gaps, names, slips. Exit code 1 with errors.
+
+    \b
+    Examples:
+      llmmigrate prices validate
+      llmmigrate prices validate contract.yaml
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate import prices
+    from llmmigrate.cli.output import destinations, write
+    from llmmigrate.prices.sheets import validation
+    from llmmigrate.reports.prices import validation_report
+
+    to = destinations(options.format, options.output)
+    paths = [Path(name) for name in options.files] or _all_tables(_settings(options))
+    found = validation(len(paths), prices.validate(paths, today=datetime.now(UTC).date()))
+    write(validation_report(found), to, console)
+    return 1 if found.errors else 0
+
+
+def catalog_of(settings: "Settings") -> "Catalog":
+    """The price tables with the user's own files, aliases and discounts."""
+    from llmmigrate.prices import load_catalog
+
+    config = settings.config
+    own = [settings.resolve(path) for path in config.prices]
+    return load_catalog(extra=own, aliases=config.aliases, discounts=config.discounts)
+
+
+def _all_tables(settings: "Settings") -> list[Path]:
+    from llmmigrate.prices import bundled_directory, table_paths
+
+    return [*table_paths(bundled_directory()), *(settings.resolve(path) for path in settings.config.prices)]
+
+
+def _settings(options: PricesOptions) -> "Settings":
+    from llmmigrate.config import load
+
+    path = Path(options.config) if options.config else None
+    return load(directory=Path.cwd(), path=path, environment=os.environ)
