@@ -6,13 +6,17 @@ the modules and packages in it whose names do not start with an underscore, and 
 """
 
 import pkgutil
+import sys
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from llmmigrate.errors import unknown_name
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 def names(room: str) -> list[str]:
@@ -47,8 +51,19 @@ def _built_in(room: str) -> frozenset[str]:
 
 
 @cache
-def _installed(room: str) -> dict[str, EntryPoint]:
+def _installed(room: str) -> dict[str, "EntryPoint"]:
+    if not _anyone_offers(room):
+        return {}
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=f"llmmigrate.{room}")}
+
+
+def _anyone_offers(room: str) -> bool:
+    """Whether any installed package names the group at all: cheaper to look for than to import importlib.metadata."""
+    group = f"[llmmigrate.{room}]".encode()
+    offers = (file for place in sys.path for file in Path(place or ".").glob("*-info/entry_points.txt"))
+    return any(group in file.read_bytes() for file in offers)
 
 
 def _kind(room: str) -> str:

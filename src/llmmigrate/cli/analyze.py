@@ -1,7 +1,7 @@
 """`llmmigrate analyze`."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app
 from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import command_line, groups_of, moment, next_command, read_logs, share, strict_code
+
+if TYPE_CHECKING:
+    from llmmigrate.prices import Catalog
 
 app = new_app()
 
@@ -45,14 +48,24 @@ def analyze(options: AnalyzeOptions, console: Console) -> int:
     from llmmigrate import __version__
     from llmmigrate.costing.analysis import Terms, analyse
     from llmmigrate.costing.bill import Biller
+    from llmmigrate.costing.reconciliation import Reconciler
     from llmmigrate.reports.analysis import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
     by = groups_of(options.by, default="model")
     as_of = moment(options.as_of, "--as-of", options.tz)
-    reading = read_logs(options, console, by=by, demo=options.demo)
+    reconcilers: list[Reconciler] = []
+
+    def check(catalog: "Catalog", now: int) -> Reconciler:
+        reconcilers.append(Reconciler(Biller(catalog, as_of=as_of or now, fall_back=as_of is not None)))
+        return reconcilers[0]
+
+    reading = read_logs(options, console, by=by, demo=options.demo, cost_check=check)
     biller = Biller(reading.catalog, as_of=as_of or reading.now, fall_back=as_of is not None)
     terms = Terms(by=tuple(by), now=reading.now, as_of=as_of, growth=share(options.growth, "--growth"))
-    analysis = analyse(reading.profile, biller, terms, command=command_line(), version=__version__)
+    analysis = analyse(
+        reading.profile, biller, terms, command=command_line(), version=__version__,
+        reconciliation=reconcilers[0].result(),
+    )  # fmt: skip
     write(report(analysis, next_step=next_command("estimate", options, options.demo)), to, console)
     return strict_code(reading.profile, options, unpriced=analysis.total.unpriced_calls)

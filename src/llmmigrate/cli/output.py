@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -80,7 +79,7 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
         with target.open("wb") as stream:
             yield stream
         return
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}.part")
     try:
         with draft.open("xb") as stream:
             yield stream

@@ -1,7 +1,6 @@
 """`llmmigrate prices list|show|validate`."""
 
 import os
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,9 @@ import typer
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ConfigOptions, command, instant, new_app
+from llmmigrate.cli.reading import now_ns
 from llmmigrate.errors import UnknownNameError, unknown_name
+from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
     from llmmigrate.config import Flag, Settings
@@ -94,7 +95,7 @@ def list_tables(options: ListOptions, console: Console) -> int:
     if options.provider is not None and options.provider not in catalog.tables:
         raise unknown_name("provider", options.provider, catalog.tables)
     next_step = None if options.provider else "llmmigrate prices show openai/o3 --explain"
-    write(list_report(price_list(catalog, int(time.time()), options.provider), next_step=next_step), to, console)
+    write(list_report(price_list(catalog, now_ns() // NANOSECONDS, options.provider), next_step=next_step), to, console)
     return 0
 
 
@@ -122,8 +123,8 @@ def show(options: ShowOptions, console: Console) -> int:
     if not isinstance(found, Entry):
         fix = f"did you mean '{found.nearest[0]}'?" if found.nearest else "llmmigrate prices list shows all providers"
         raise UnknownNameError(f"unknown model '{options.model}'", why=found.detail, fix=fix)
-    at = instant(options.at, "--at", UTC) or datetime.now(UTC)
-    sheet = price_sheet(catalog, found, int(at.timestamp()))
+    at = instant(options.at, "--at", UTC)
+    sheet = price_sheet(catalog, found, int(at.timestamp()) if at else now_ns() // NANOSECONDS)
     write(show_report(sheet, explain=options.explain), to, console)
     return 0 if sheet.period else 1
 
@@ -144,7 +145,8 @@ def validate(options: ValidateOptions, console: Console) -> int:
 
     to = destinations(options.format, options.output)
     paths = [Path(name) for name in options.files] or _all_tables(_settings(options))
-    found = validation(len(paths), prices.validate(paths, today=datetime.now(UTC).date()))
+    today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
+    found = validation(len(paths), prices.validate(paths, today=today))
     write(validation_report(found), to, console)
     return 1 if found.errors else 0
 

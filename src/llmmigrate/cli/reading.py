@@ -4,8 +4,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import LogOptions, instant, pairs, zone
 from llmmigrate.cli.options import settings as settings_in_force
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import UsageError, nearest
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
     from llmmigrate.config import Settings
-    from llmmigrate.logs.reader import CallSink, ReadOptions, RejectSink
+    from llmmigrate.logs.reader import CallSink, CostCheck, ReadOptions, RejectSink
     from llmmigrate.prices import Catalog
     from llmmigrate.usage.profile import Profile
 
@@ -60,6 +60,16 @@ def samples_directory() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "samples"
 
 
+def now_ns() -> int:
+    """The present in nanoseconds: the clock, or SOURCE_DATE_EPOCH (seconds) where a result has to be reproducible."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH")
+    if fixed is None:
+        return time.time_ns()
+    if not fixed.isdecimal():
+        raise UsageError(f"SOURCE_DATE_EPOCH is '{fixed}'", fix="set it to whole seconds since 1970, or unset it")
+    return int(fixed) * NANOSECONDS
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a command has read."""
@@ -79,18 +89,42 @@ def read_logs(
     keep_text: bool = False,
     on_call: "CallSink | None" = None,
     on_reject: "RejectSink | None" = None,
+    cost_check: "Callable[[Catalog, int], CostCheck] | None" = None,
 ) -> Reading:
     """Read the logs that a command line names, cut for all price tables and for the groups in `by`."""
     from llmmigrate.logs.reader import read
 
     settings = settings_in_force(options)
     catalog = catalog_of(settings)
-    now = time.time_ns()
+    now = now_ns()
     read_options = _read_options(options, catalog, by, keep_text=keep_text, now_ns=now)
+    if cost_check is not None:
+        read_options = replace(read_options, cost_check=cost_check(catalog, now // NANOSECONDS))
     paths = logs_of(options, settings, demo=demo)
     with console.progress("reading", _size(paths)) as advance:
         profile = read(paths, read_options, on_call=on_call, on_reject=on_reject, progress=advance)
+    check_something_left(profile)
+    check_tags(profile)
     return Reading(profile, catalog, now // NANOSECONDS)
+
+
+def check_something_left(profile: "Profile") -> None:
+    """UsageError when the filters left no call."""
+    filtered = profile.accounting.lines.filtered
+    if filtered and not profile.cells:
+        raise UsageError(
+            f"no call is left: --where, --since or --until leave out all {filtered:,}",
+            fix="check the filter; values are compared as they stand in the log",
+        )
+
+
+def check_tags(profile: "Profile") -> None:
+    """UsageError for a tag of --by that no call has: more likely a slip than a wish for one group."""
+    for place, name in enumerate(profile.tags):
+        if all(key.tags[place] is None for key in profile.cells):
+            near = nearest(name, plain_groupings(), limit=1)
+            fix = f"did you mean --by {near[0]}?" if near else f"group by {', '.join(plain_groupings())} or another tag"
+            raise UsageError(f"no call has the tag '{name}'", fix=fix)
 
 
 def _read_options(

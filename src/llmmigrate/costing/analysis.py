@@ -49,7 +49,7 @@ class Tally:
         """Add a priced cell."""
         self.calls += cell.calls
         self.logical += cell.logical
-        for name, count in cell.errors.items():
+        for name, count in (cell.errors or {}).items():
             self.errors[name] = self.errors.get(name, 0) + count
         self.tokens = [a + b for a, b in zip(self.tokens, cell.tokens, strict=True)]
         self.logged_cost += cell.logged_cost
@@ -151,7 +151,15 @@ class Analyst:
         return own.amount is not None and logged > OUTLIER * own.amount.high
 
 
-def analyse(profile: Profile, biller: Biller, terms: Terms, *, command: str, version: str) -> results.Analysis:
+def analyse(
+    profile: Profile,
+    biller: Biller,
+    terms: Terms,
+    *,
+    command: str,
+    version: str,
+    reconciliation: results.Reconciliation | None = None,
+) -> results.Analysis:
     """The analysis of a profile."""
     analyst = Analyst(profile, biller, terms)
     analyst.run()
@@ -174,6 +182,7 @@ def analyse(profile: Profile, biller: Biller, terms: Terms, *, command: str, ver
         groups=shape.groups(analyst.groups),
         projection=shape.projection(analyst.total),
         prices=prices_used(analyst, biller, terms.now),
+        reconciliation=reconciliation,
         warnings=explain(profile, analyst),
     )  # fmt: skip
 
@@ -256,7 +265,8 @@ class _Shape:
             found |= {"cost_low": plain(amount.low), "cost_high": plain(amount.high)}
         found["failed_cost"] = plain(self._amount(tally.failed).middle)
         projected = self._project(tally)
-        if projected is not None and projected.month.cost is not None:
+        # A cost that lies only on a cut-off first or last day is in no whole day: nothing to project from, not zero.
+        if projected is not None and projected.month.cost:
             found["month"] = _outlook(projected.month)
         return found
 

@@ -91,9 +91,10 @@ class Biller:
         entry = self.entry(key, cell)
         if isinstance(entry, Unpriced):
             return CellBill(None, None, entry)
-        return self._bill_entry(entry, key, cell)
+        return self.bill_entry(entry, key, cell)
 
-    def _bill_entry(self, entry: Entry, key: CellKey, cell: Cell) -> CellBill:
+    def bill_entry(self, entry: Entry, key: CellKey, cell: Cell) -> CellBill:
+        """What a cell costs as a model of the tables."""
         at, prompt, output = place(key)
         tier, as_of = key.service_tier, self.as_of
         labels: tuple[str, ...] = ()

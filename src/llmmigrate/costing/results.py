@@ -174,6 +174,30 @@ class Notice(Record, frozen=True, kw_only=True):
     first: list[str]
 
 
+class CostDifference(Record, frozen=True, kw_only=True):
+    """Calls of one model whose stated cost differs by more than 1e-9 USD from the recomputed one, for one reason.
+
+    Reasons: `rates_of_another_period`, `rates_of_another_model`, `cache_not_in_log`, `logged_as_free`, `cost_outlier`, `unexplained`.
+    """
+
+    model: str | None
+    provider: str | None
+    reason: str
+    detail: str
+    calls: int
+    logged_cost: Money
+    recomputed_cost: Money
+    first: list[str]
+
+
+class Reconciliation(Record, frozen=True, kw_only=True):
+    """Stated costs against recomputed ones, call by call; null for saved profiles and logs without costs."""
+
+    compared: int
+    equal: int
+    differing: list[CostDifference]
+
+
 class Analysis(Record, frozen=True, kw_only=True):
     """What the traffic of a log cost (llmmigrate.analysis/1)."""
 
@@ -191,6 +215,7 @@ class Analysis(Record, frozen=True, kw_only=True):
     groups: list[Group]
     projection: ProjectionResult
     prices: PricesUsed
+    reconciliation: Reconciliation | None
     warnings: list[Notice]
 
 

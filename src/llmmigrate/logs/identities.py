@@ -69,10 +69,10 @@ class Identities:
         pairs = [(key, entry) for key, entries in self._recent.items() for entry in entries]
         words = np.ascontiguousarray(np.array(pairs, dtype=np.uint64).reshape(-1, 2).T)
         self._recent, self._recent_count = {}, 0
-        self.add_run(words)
+        self.add_sorted(words[:, words[0].argsort()])
 
-    def add_run(self, words: "Words") -> None:
-        """Add id hashes (row 0) and fingerprints (row 1), none of which is held yet."""
+    def add_sorted(self, words: "Words") -> None:
+        """Add id hashes (row 0, sorted) and fingerprints (row 1), none of which is held yet."""
         self._note_bits(words[0])
         self._keep(words, 0)
 
@@ -81,10 +81,9 @@ class Identities:
         for level in self._levels:
             yield from level
 
-    def _keep(self, words: "Words", number: int) -> None:
+    def _keep(self, run: "Words", number: int) -> None:
         import numpy as np
 
-        run = words[:, words[0].argsort(kind="stable")]
         level = self._levels[number]
         if number == LEVELS - 1:
             level.append(run if len(level) < RUNS_IN_MEMORY else _on_disk(run))
@@ -93,7 +92,7 @@ class Identities:
         if len(level) == FAN:
             merged = np.concatenate(level, axis=1)
             level.clear()
-            self._keep(merged, number + 1)
+            self._keep(merged[:, merged[0].argsort()], number + 1)
 
     def seen(self, id_hashes: "Words") -> Any:
         """For each id hash whether it was seen before."""

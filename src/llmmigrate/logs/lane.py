@@ -261,9 +261,10 @@ def duplicates(found: Found, rows: slice, identities: Identities) -> tuple[Flags
     Sets `first_attempt`. Rows whose hash is new are settled together, the others one by one in order.
     """
     hashes, prints = found.id_hash[rows], found.fingerprint[rows]
-    order = np.argsort(hashes, kind="stable")
+    order = np.argsort(hashes)
     twin = np.zeros(len(hashes), dtype=bool)
-    same = hashes[order][1:] == hashes[order][:-1]
+    ordered = hashes[order]
+    same = ordered[1:] == ordered[:-1]
     twin[order[1:][same]] = twin[order[:-1][same]] = True
     doubtful = twin | identities.seen(hashes)
     repeated = np.zeros(len(hashes), dtype=bool)
@@ -273,9 +274,9 @@ def duplicates(found: Found, rows: slice, identities: Identities) -> tuple[Flags
         repeated[row] = verdict == "duplicates_removed"
         if verdict:
             warned.append((row, verdict))
-    certain = ~doubtful
-    if certain.any():
-        identities.add_run(np.stack((hashes[certain], prints[certain])))
+    certain = order[~doubtful[order]]
+    if len(certain):
+        identities.add_sorted(np.stack((hashes[certain], prints[certain])))
     return repeated, warned
 
 
@@ -337,7 +338,6 @@ def _failures(block: Block) -> tuple[Flags, dict[int, str]]:
 
 
 ISO_LENGTHS: Final = (20, 22, 23, 24, 25, 26, 27, 28, 29, 30)
-_POWERS: Final = 10 ** np.arange(9, -1, -1, dtype=np.int64)
 
 
 def instants(column: Sequence[str]) -> tuple[Integers, Flags]:
@@ -357,18 +357,20 @@ def instants(column: Sequence[str]) -> tuple[Integers, Flags]:
 
 
 def _iso_columns(signs: npt.NDArray[np.uint8]) -> tuple[Integers, Flags]:
+    """Rows of characters as instants; flags the rows that are what they seem."""
     length = signs.shape[1]
-    digits = signs.astype(np.int64) - 48
-    marks = {4: "-", 7: "-", 10: "T", 13: ":", 16: ":", length - 1: "Z"}
-    if length > 20:
-        marks[19] = "."
+    by_place = np.ascontiguousarray(signs.T)
+    marks = {4: "-", 7: "-", 10: "T", 13: ":", 16: ":", length - 1: "Z"} | ({19: "."} if length > 20 else {})
+    digits = by_place - np.uint8(48)
     places = [place for place in range(length) if place not in marks]
-    good = ((digits[:, places] >= 0) & (digits[:, places] <= 9)).all(axis=1)
+    good: Flags = np.all(digits[places] <= 9, axis=0)
     for place, mark in marks.items():
-        good &= signs[:, place] == ord(mark)
+        good &= by_place[place] == ord(mark)
 
     def number(start: int, stop: int) -> Integers:
-        whole: Integers = digits[:, start:stop] @ _POWERS[10 - (stop - start) :]
+        whole: Integers = digits[start].astype(np.int64)
+        for place in range(start + 1, stop):
+            whole = whole * 10 + digits[place]
         return whole
 
     year, month, day = number(0, 4), number(5, 7), number(8, 10)
@@ -376,8 +378,10 @@ def _iso_columns(signs: npt.NDArray[np.uint8]) -> tuple[Integers, Flags]:
     good &= (year >= 2000) & (year < 2262) & (month >= 1) & (month <= 12) & (day >= 1)
     good &= (hour <= 23) & (minute <= 59) & (second <= 59) & (day <= _month_days(year, month))
     seconds = _days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second
-    fraction = number(20, length - 1) * 10 ** (9 - (length - 21)) if length > 20 else 0
-    nanoseconds: Integers = np.where(good, seconds * NANOSECONDS + fraction, 0)
+    nanoseconds: Integers = seconds * NANOSECONDS
+    if length > 20:
+        nanoseconds += number(20, length - 1) * 10 ** (30 - length)
+    nanoseconds[~good] = 0
     return nanoseconds, good
 
 

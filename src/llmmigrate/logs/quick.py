@@ -9,13 +9,17 @@ import numpy as np
 from llmmigrate.logs.lane import ODD_SHARE, Codes, FlatLane, Found, Shape, duplicates, shape_of, turned
 from llmmigrate.logs.records import records_of_line
 from llmmigrate.units import NANOSECONDS
-from llmmigrate.usage.columns import Columns, ColumnWriter
+from llmmigrate.usage.columns import Columns, ColumnWriter, Placed
+from llmmigrate.usage.profile import CLASS_COUNT
 
 if TYPE_CHECKING:
-    from llmmigrate.logs.reader import Reader
+    from llmmigrate.logs.reader import CostCheck, Reader
 
 MOST_SHAPES: Final = 24
 """Record shapes are joined; a log with more of them than this is not regular."""
+PLAINLY_EQUAL: Final = 0.9e-9
+"""USD; below the exact tolerance by more than float arithmetic can be off."""
+UNKNOWN: Final = (float("nan"),) * CLASS_COUNT
 DAY_NS: Final = 86_400 * NANOSECONDS
 
 
@@ -103,7 +107,7 @@ class QuickReader:
             return self._lane is not None
         try:
             record = msgspec.json.decode(line)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         shape = shape_of(record) if isinstance(record, dict) else None
         joined = _joined(self._lane.shape if self._lane else None, shape)
@@ -130,7 +134,25 @@ class QuickReader:
         accounting.lines.filtered += count - int(repeated.sum()) - int(keep.sum())
         kept = np.arange(rows.start, rows.stop)[keep]
         self._warn(found.calls, kept, places, first_line)
-        self._writer.add(found.calls if len(kept) == len(places) else found.calls.rows(kept))
+        calls = found.calls if len(kept) == len(places) else found.calls.rows(kept)
+        cells = self._writer.add(calls)
+        if cells is not None and reader.options.cost_check is not None:
+            self._check_costs(reader.options.cost_check, calls, cells, [first_line + places[row] for row in kept])
+
+    def _check_costs(self, check: "CostCheck", calls: Columns, cells: Placed, lines: list[int]) -> None:
+        """Stated costs: those that are plainly equal are counted, the others are compared exactly, one by one."""
+        stated = ~np.isnan(calls.cost)
+        if not stated.any():
+            return
+        keys = [self._writer.key(code) for code in cells.codes]
+        known = [check.rates(key) for key in keys]
+        rates = np.array([UNKNOWN if rate is None else rate for rate in known])
+        expected = (calls.tokens * rates[cells.places].T).sum(axis=0)
+        off = np.abs(calls.cost * 1e-12 - expected)
+        check.agree(int((stated & (off < PLAINLY_EQUAL)).sum()))
+        for row in np.flatnonzero(stated & (off >= PLAINLY_EQUAL)).tolist():
+            place = self._reader.place(lines[row])
+            check.add(keys[cells.places[row]], calls.tokens[:, row].tolist(), int(calls.cost[row]), place)
 
     def _wanted(self, calls: Columns, rows: slice) -> Any:
         options = self._reader.options

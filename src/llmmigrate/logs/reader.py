@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ from llmmigrate.usage import store
 from llmmigrate.usage.accounting import Source
 from llmmigrate.usage.call import Call
 from llmmigrate.usage.cuts import CutMarks, Cuts
-from llmmigrate.usage.profile import SESSION_BUCKETS, Profile, ProfileWriter
+from llmmigrate.usage.profile import SESSION_BUCKETS, CellKey, Profile, ProfileWriter, disjoint_tokens
 
 if TYPE_CHECKING:
     from llmmigrate.logs.quick import QuickReader
@@ -36,6 +36,24 @@ QUICK_AFTER: Final = 4000
 """Records that are read line by line first: a small log does not pay for the import of numpy."""
 
 CallSink = Callable[[Call, str], None]
+
+
+class CostCheck(Protocol):
+    """Compares the costs that a log states with the recomputed ones."""
+
+    def rates(self, key: CellKey) -> tuple[float, ...] | None:
+        """USD a token by `TOKEN_CLASSES`, None where calls of the cell cannot be compared."""
+        ...
+
+    def agree(self, calls: int) -> None:
+        """So many calls were found equal."""
+        ...
+
+    def add(self, key: CellKey, tokens: Sequence[int], logged_pico: int, where: str) -> None:
+        """Compare one call."""
+        ...
+
+
 RejectSink = Callable[[str, str, bytes], None]
 """Told the place, the reason and the raw record."""
 
@@ -55,6 +73,8 @@ class ReadOptions:
     log_format: str | None = None
     keep_text: bool = False
     now_ns: int | None = None
+    cost_check: "CostCheck | None" = None
+    """Told every cost that the log states."""
     timed_sketches: bool = False
     """Keep latency and size distributions by day or hour, for groups by these."""
 
@@ -273,6 +293,9 @@ class Reader:
         in_span = self._warn(call, line)
         session = None if call.session_id is None else hash_text(call.session_id) % SESSION_BUCKETS
         self.writer.add(call, first_attempt=first_attempt, session_bucket=session, in_span=in_span)
+        if call.logged_cost is not None and self.options.cost_check is not None:
+            tokens = disjoint_tokens(call)
+            self.options.cost_check.add(self.writer.key(call, tokens), tokens, call.logged_cost, self.place(line))
         if self._on_call is not None:
             self._on_call(call, self.place(line))
 

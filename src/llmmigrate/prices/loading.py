@@ -36,7 +36,8 @@ def load_catalog(
     leads nowhere, `ConfigError` for a discount that is no percentage.
     """
     layers = _layers(directory or bundled_directory(), extra, imported=imported)
-    read = [(layer, read_price_file(path, check=layer != "imported")) for layer, path in layers]
+    # what comes with the package was checked before it was published
+    read = [(layer, read_price_file(path, check=layer == "user" or directory is not None)) for layer, path in layers]
     factors = {provider: _discount(provider, text) for provider, text in (discounts or {}).items()}
     tables, calendars = _tables([(layer, file) for layer, file in read if file.table], factors)
     for provider in factors.keys() - tables.keys():

@@ -7,7 +7,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from llmmigrate.costing.results import Analysis, Coverage, Group, LineCounts, Notice, Reject, Totals, UnpricedCalls
+from llmmigrate.costing.results import (
+    Analysis,
+    CostDifference,
+    Coverage,
+    Group,
+    LineCounts,
+    Notice,
+    Reconciliation,
+    Reject,
+    Totals,
+    UnpricedCalls,
+)
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 
@@ -29,6 +40,8 @@ def _page(analysis: Analysis, next_step: str | None, group_limit: int) -> Iterat
         yield Paragraph(projection)
     yield Paragraph(lines_words(analysis.lines))
     yield from coverage_words(analysis.coverage, analysis.total)
+    if analysis.reconciliation is not None:
+        yield from reconciliation_words(analysis.reconciliation)
     if analysis.unpriced:
         yield unpriced_bullets(analysis.unpriced)
     yield from rejects_words(analysis)
@@ -165,6 +178,36 @@ def coverage_words(coverage: Coverage, total: Totals) -> Iterator[Block]:
     if not isinstance(total.failed_cost, UnsetType) and total.errors:
         cost = f"{numbers.money(Decimal(total.failed_cost))} {total.currency}"
         yield Paragraph(f"{numbers.count(total.errors)} failed calls; those that were possibly billed: {cost}")
+
+
+REASONS: Final = {
+    "rates_of_another_period": "the log used the rates of {detail}",
+    "rates_of_another_model": "the log used the rates of {detail}",
+    "cache_not_in_log": "fits prompt caching that the log does not tell",
+    "logged_as_free": "the log says 0",
+    "cost_outlier": "above 10 times the recomputed cost",
+    "unexplained": "not explained",
+}
+
+
+def reconciliation_words(found: Reconciliation) -> Iterator[Block]:
+    """How many stated costs equal the recomputed ones, and what explains the others."""
+    yield Paragraph(
+        f"Stated costs: {numbers.count(found.equal)} of {numbers.count(found.compared)} equal the recomputed cost"
+        " within 1e-9 USD"
+    )
+    if found.differing:
+        items = [_difference_item(entry) for entry in found.differing[:UNPRICED_SHOWN]]
+        if len(found.differing) > UNPRICED_SHOWN:
+            items.append(f"{len(found.differing) - UNPRICED_SHOWN} more kinds (all of them: --format json)")
+        yield Bullets("Stated costs that differ:", items)
+
+
+def _difference_item(entry: CostDifference) -> str:
+    why = REASONS.get(entry.reason, entry.reason).format(detail=entry.detail)
+    stated, own = numbers.money(Decimal(entry.logged_cost)), numbers.money(Decimal(entry.recomputed_cost))
+    calls = f"{numbers.count(entry.calls)} calls, {entry.model}"
+    return f"{calls}: stated {stated}, recomputed {own}; {why} ({entry.first[0]})"
 
 
 def unpriced_bullets(unpriced: list[UnpricedCalls]) -> Bullets:

@@ -33,6 +33,8 @@ PAIRS: Final = tuple((i, j) for i in range(CLASS_COUNT) for j in range(i, CLASS_
 STATES: Final = (("known", "billed"), ("missing", "failed"), ("known", "failed_billed"))
 FAILED: Final = 1
 BAND_BITS: Final = 6
+FLUSHED_AT_ONCE: Final = 1024
+"""Rows that are turned into Python integers at one time."""
 BUCKETS: Final = len(BOUNDS) + 1
 _BOUNDS: Final = np.array(BOUNDS)
 
@@ -100,12 +102,13 @@ class ColumnWriter:
         self._sums = np.zeros((0, 3 + CLASS_COUNT + len(PAIRS)), dtype=np.int64)
         self._bound = 0
         self._sketches: dict[tuple[int, int], Integers] = {}
+        self._sketch_keys: set[int] = set()
         self._sessions = np.zeros((0, 1 + CLASS_COUNT), dtype=np.int64)
 
-    def add(self, calls: Columns) -> None:
-        """Add the calls of all rows."""
+    def add(self, calls: Columns) -> Placed | None:
+        """Add the calls of all rows; returns the cells that they are in."""
         if not len(calls.start_ns):
-            return
+            return None
         self._guard(calls)
         cells = self._cells_of(calls)
         self._add_sums(calls, cells)
@@ -114,6 +117,7 @@ class ColumnWriter:
         self._add_sessions(calls)
         self._add_load(calls)
         self._widen(calls)
+        return cells
 
     def _guard(self, calls: Columns) -> None:
         """Flush before a sum of products could pass 2^62."""
@@ -178,21 +182,20 @@ class ColumnWriter:
     def _add_odd(self, calls: Columns, cells: "Placed") -> None:
         """What only some calls have: an error, a logged cost."""
         for row, name in calls.errors.items():
-            cell = self._cell(cells, row)
-            cell.errors[name] = cell.errors.get(name, 0) + 1
+            self._cell(cells, row).add_error(name)
         priced = np.flatnonzero(~np.isnan(calls.cost))
         if not len(priced):
             return
         for place, count in enumerate(np.bincount(cells.places[priced]).tolist()):
             if count:
-                self._profile.cell(self._key(cells.codes[place])).logged_calls += count
+                self._profile.cell(self.key(cells.codes[place])).logged_calls += count
         for row in self._peaks(calls, cells.places, priced):
             tokens = tuple(calls.tokens[:, row].tolist())
             cost = int(calls.cost[row])
             self._cell(cells, row).keep_peak(LoggedPeak(cost / sum(tokens), cost, tokens))
 
     def _cell(self, cells: "Placed", row: int) -> Cell:
-        return self._profile.cell(self._key(cells.codes[cells.places[row]]))
+        return self._profile.cell(self.key(cells.codes[cells.places[row]]))
 
     def _peaks(self, calls: Columns, cells: Integers, priced: Integers) -> list[int]:
         """The rows of each cell whose logged cost per token is the highest of these calls."""
@@ -207,7 +210,8 @@ class ColumnWriter:
         chosen: list[int] = rows[ratios == highest].tolist()
         return chosen
 
-    def _key(self, code: int) -> CellKey:
+    def key(self, code: int) -> CellKey:
+        """The key of a cell's code."""
         rest, series = divmod(code, 1 << 16)
         rest, mask = rest >> CLASS_COUNT, rest & ((1 << CLASS_COUNT) - 1)
         rest, output = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
@@ -220,6 +224,7 @@ class ColumnWriter:
         return CellKey(provider, model, tier, *self._intervals[interval], *bands, mask, usage, billing, tags)
 
     def _add_sketches(self, calls: Columns) -> None:
+        groups, places = np.unique(self._sketch_groups(calls), return_inverse=True)
         sized = calls.state != FAILED
         parts = (
             (calls.latency_ms, ~np.isnan(calls.latency_ms)),
@@ -227,13 +232,12 @@ class ColumnWriter:
             (calls.tokens[: len(INPUT_CLASSES)].sum(axis=0), sized),
             (calls.tokens[len(INPUT_CLASSES) :].sum(axis=0), sized),
         )
-        groups = self._sketch_groups(calls)
         for number, (values, there) in enumerate(parts):
             if there.any():
-                self._count(number, groups[there], np.searchsorted(_BOUNDS, values[there]))
+                buckets = np.searchsorted(_BOUNDS, values[there])
+                self._count(number, groups.tolist(), places[there], buckets)
         # A key without values exists too, as it does when calls are added one at a time.
-        for group in np.unique(groups).tolist():
-            self._profile.sketch(self._sketch_key(group))
+        self._sketch_keys.update(groups.tolist())
 
     def _sketch_groups(self, calls: Columns) -> Integers:
         """Series and, where sketches are kept by calendar unit, the interval: one number a group."""
@@ -242,11 +246,14 @@ class ColumnWriter:
         groups: Integers = (self._interval_of(calls.start_ns) + 1) * (1 << 16) + calls.series
         return groups
 
-    def _count(self, number: int, groups: Integers, buckets: Integers) -> None:
-        for group in np.unique(groups).tolist():
-            counts = np.bincount(buckets[groups == group], minlength=BUCKETS)
+    def _count(self, number: int, groups: list[int], places: Integers, buckets: Integers) -> None:
+        counts = np.bincount(places * BUCKETS + buckets, minlength=len(groups) * BUCKETS).reshape(-1, BUCKETS)
+        for group, row in zip(groups, counts, strict=True):
             held = self._sketches.get((number, group))
-            self._sketches[number, group] = counts if held is None else held + counts
+            if held is None:
+                self._sketches[number, group] = row.astype(np.int64)
+            else:
+                held += row
 
     def _sketch_key(self, group: int) -> SketchKey:
         interval, series = divmod(group, 1 << 16)
@@ -301,8 +308,13 @@ class ColumnWriter:
 
     def flush(self) -> None:
         """Move all sums into the profile."""
-        for code, row in zip(self._cells, self._sums.tolist(), strict=False):
-            _add_row(self._profile.cell(self._key(code)), row, code >> 16 & ((1 << CLASS_COUNT) - 1))
+        codes = list(self._cells)
+        for first in range(0, len(codes), FLUSHED_AT_ONCE):
+            some = slice(first, first + FLUSHED_AT_ONCE)
+            for code, row in zip(codes[some], self._sums[some].tolist(), strict=False):
+                _add_row(self._profile.cell(self.key(code)), row, code >> 16 & ((1 << CLASS_COUNT) - 1))
+        for group in self._sketch_keys:
+            self._profile.sketch(self._sketch_key(group))
         for (number, group), counts in self._sketches.items():
             sketch = self._profile.sketch(self._sketch_key(group)).parts()[number]
             _add_counts(sketch, counts)
@@ -311,16 +323,15 @@ class ColumnWriter:
                 provider, model, _, _ = self.series[place // 64]
                 _add_to(self._profile.sessions.setdefault((provider, model), {}), place % 64, sums)
         self._cells, self._sketches, self._bound = {}, {}, 0
-        self._sums = self._sums[:0]
-        self._sessions = self._sessions[:0]
+        self._sums = self._sums[:0].copy()
+        self._sessions = self._sessions[:0].copy()
 
 
 def _add_row(cell: Cell, row: Sequence[int], mask: int) -> None:
     cell.calls += row[0]
     cell.logical += row[1]
     cell.logged_cost += row[2]
-    for place in range(CLASS_COUNT):
-        cell.tokens[place] += row[3 + place]
+    cell.tokens = [a + b for a, b in zip(cell.tokens, row[3 : 3 + CLASS_COUNT], strict=True)]
     for pair, column in _pairs_of(mask):
         cell.moments[pair] = cell.moments.get(pair, 0) + row[column]
 
@@ -360,6 +371,6 @@ def _grown(sums: Integers, size: int) -> Integers:
     """The same sums with at least `size` rows."""
     if len(sums) >= size:
         return sums
-    grown = np.zeros((max(size, 2 * len(sums), 256), sums.shape[1]), dtype=np.int64)
+    grown = np.zeros((max(size, len(sums) * 5 // 4, 256), sums.shape[1]), dtype=np.int64)
     grown[: len(sums)] = sums
     return grown

@@ -85,7 +85,8 @@ class Cell:
         """Σ xᵢ·xⱼ over calls, keyed by i·CLASS_COUNT + j for i ≤ j: the variance of cost under any rates."""
         self.searches = 0
         self.images = 0
-        self.errors: dict[str, int] = {}
+        self.errors: dict[str, int] | None = None
+        """Error class → calls; None for the many cells without one."""
         self.logged_cost = 0
         """1e-12 USD."""
         self.logged_calls = 0
@@ -99,11 +100,17 @@ class Cell:
         merge(self.moments, other.moments)
         self.searches += other.searches
         self.images += other.images
-        for name, count in other.errors.items():
-            self.errors[name] = self.errors.get(name, 0) + count
+        for name, count in (other.errors or {}).items():
+            self.add_error(name, count)
         self.logged_cost += other.logged_cost
         self.logged_calls += other.logged_calls
         self.keep_peak(other.logged_peak)
+
+    def add_error(self, name: str, count: int = 1) -> None:
+        """Count failures of one class."""
+        if self.errors is None:
+            self.errors = {}
+        self.errors[name] = self.errors.get(name, 0) + count
 
     def keep_peak(self, peak: LoggedPeak | None) -> None:
         """Keep the higher of two logged peaks."""
@@ -329,7 +336,7 @@ def _add_to_cell(cell: Cell, call: Call, tokens: list[int], first_attempt: bool)
     cell.searches += call.searches
     cell.images += call.images
     if call.error is not None:
-        cell.errors[call.error] = cell.errors.get(call.error, 0) + call.requests
+        cell.add_error(call.error, call.requests)
     if call.logged_cost is not None:
         cell.logged_cost += call.logged_cost
         cell.logged_calls += call.requests

@@ -129,7 +129,7 @@ def _document(profile: Profile) -> ProfileFile:
 def _cell_row(key: CellKey, cell: Cell) -> CellRow:
     return CellRow(
         key, cell.calls, cell.logical, cell.tokens, sorted(cell.moments.items()), cell.searches, cell.images,
-        dict(sorted(cell.errors.items())), cell.logged_cost, cell.logged_calls, cell.logged_peak,
+        dict(sorted((cell.errors or {}).items())), cell.logged_cost, cell.logged_calls, cell.logged_peak,
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def _cell(row: CellRow) -> Cell:
     cell = Cell()
     cell.calls, cell.logical, cell.tokens = row.calls, row.logical, row.tokens
     cell.moments = dict(row.moments)
-    cell.searches, cell.images, cell.errors = row.searches, row.images, row.errors
+    cell.searches, cell.images, cell.errors = row.searches, row.images, row.errors or None
     cell.logged_cost, cell.logged_calls, cell.logged_peak = row.logged_cost, row.logged_calls, row.logged_peak
     return cell
 
