@@ -117,28 +117,11 @@ class Reconciler:
         period = _period_that_fits(self._siblings(priced.entry), priced.card.period, tokens, logged)
         if period is not None:
             return "rates_of_another_model", period
-        if self._within_cache_bounds(priced.card, tokens, logged):
-            return "cache_not_in_log", "between all and none of the input cached"
-        return "unexplained", ""
+        return _cache_reason(priced.card, tokens, logged) or ("unexplained", "")
 
     def _siblings(self, entry: Entry) -> list[Entry]:
         """The other models of the same provider."""
         return [other for other in self._biller.catalog.tables[entry.provider].entries.values() if other is not entry]
-
-    def _within_cache_bounds(self, card: RateCard, tokens: Sequence[int], logged: Decimal) -> bool:
-        """Whether some split of the input into fresh, read and written would cost what the log says."""
-        fresh = card.rates.get("input")
-        others = [card.rates[name] for name in ("cache_read", "cache_write_5m", "cache_write_1h") if name in card.rates]
-        if fresh is None or not others or tokens[TOKEN_CLASSES.index("cache_read")]:
-            return False
-        inputs = sum(tokens[: len(INPUT_CLASSES)])
-        rest = sum(
-            count * card.rates.get(name, ZERO)
-            for name, count in zip(TOKEN_CLASSES, tokens, strict=True)
-            if name not in INPUT_CLASSES
-        )
-        bounds = [(inputs * rate + rest).scaleb(PER_MILLION) for rate in (fresh, *others)]
-        return min(bounds) - TOLERANCE <= logged <= max(bounds) + TOLERANCE
 
     def result(self) -> results.Reconciliation | None:
         """The comparison as a result record; None where the log states no cost that a table can answer."""
@@ -153,6 +136,23 @@ class Reconciler:
         ]  # fmt: skip
         listed.sort(key=lambda entry: (-abs(Decimal(entry.logged_cost) - Decimal(entry.recomputed_cost)), entry.reason))
         return results.Reconciliation(compared=self.compared, equal=self.equal, differing=listed)
+
+
+def _cache_reason(card: RateCard, tokens: Sequence[int], logged: Decimal) -> tuple[str, str] | None:
+    """Whether caching that the log does not tell fits: read or written in part, or counted on top of the whole input."""
+    fresh, read = card.rates.get("input"), card.rates.get("cache_read")
+    if fresh is None or read is None or tokens[TOKEN_CLASSES.index("cache_read")]:
+        return None
+    inputs = sum(tokens[: len(INPUT_CLASSES)])
+    pairs = zip(TOKEN_CLASSES, tokens, strict=True)
+    outputs = sum((count * card.rates.get(name, ZERO) for name, count in pairs if name not in INPUT_CLASSES), ZERO)
+    writes = [card.rates[name] for name in ("cache_write_5m", "cache_write_1h") if name in card.rates]
+    parts = [(inputs * rate + outputs).scaleb(PER_MILLION) for rate in (fresh, read, *writes)]
+    if min(parts) - TOLERANCE <= logged <= max(parts) + TOLERANCE:
+        return "cache_not_in_log", "between all and none of the input cached"
+    if parts[0] < logged <= (inputs * (fresh + read) + outputs).scaleb(PER_MILLION) + TOLERANCE:
+        return "cache_counted_twice", "cached reads on top of the whole input"
+    return None
 
 
 def _period_that_fits(entries: Sequence[Entry], own: str, tokens: Sequence[int], logged: Decimal) -> str | None:

@@ -184,6 +184,7 @@ REASONS: Final = {
     "rates_of_another_period": "the log used the rates of {detail}",
     "rates_of_another_model": "the log used the rates of {detail}",
     "cache_not_in_log": "fits prompt caching that the log does not tell",
+    "cache_counted_twice": "fits cached reads counted on top of the whole input",
     "logged_as_free": "the log says 0",
     "cost_outlier": "above 10 times the recomputed cost",
     "unexplained": "not explained",

@@ -1,0 +1,70 @@
+"""The quick lane equals the line-by-line reader, byte for byte, whatever the log holds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from tests.logs.generated import EPOCH, logs
+
+from llmmigrate.errors import LlmmigrateError
+from llmmigrate.logs import quick, reader, source
+from llmmigrate.logs.reader import ReadOptions, read
+from llmmigrate.units import NANOSECONDS
+from llmmigrate.usage import store
+from llmmigrate.usage.cuts import CutMarks
+
+MARKS = CutMarks(
+    instants=(EPOCH + 100, EPOCH + 90_000),
+    clocks=(("Asia/Shanghai", 0), ("Asia/Shanghai", 540), ("America/Los_Angeles", 30)),
+    prompt=(8192, 200_000, 272_000),
+    output=(1000,),
+)
+OPTIONS = ReadOptions(marks=MARKS, now_ns=(EPOCH + 40 * 86_400) * NANOSECONDS)
+VARIANTS = [
+    OPTIONS,
+    replace(OPTIONS, tags=("team", "route"), provider="azure"),
+    replace(OPTIONS, timed_sketches=True, marks=replace(MARKS, zone="Europe/Berlin", unit="hour")),
+    replace(OPTIONS, since_ns=(EPOCH + 60) * NANOSECONDS, until_ns=(EPOCH + 90_000) * NANOSECONDS + 1),
+]
+
+
+def outcome(path: Path, options: ReadOptions) -> bytes:
+    """The profile's bytes, or the error."""
+    try:
+        return store.dump(read([str(path)], options))
+    except LlmmigrateError as error:
+        return f"{error.code}: {error.what} {error.why}".encode()
+
+
+@pytest.fixture
+def quick_from_the_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever may be read by columns is, in blocks of a few lines."""
+    monkeypatch.setattr(reader, "QUICK_AFTER", 0)
+    monkeypatch.setattr(reader, "QUICK_FROM", 0)
+    monkeypatch.setattr(quick, "ODD_SHARE", 0.001)  # as long as there is a regular row
+
+
+@pytest.mark.usefixtures("quick_from_the_first_line")
+@settings(max_examples=2500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(log=logs(), options=st.sampled_from(VARIANTS), block=st.sampled_from([700, 2000, 1 << 20]))
+@example(log=b'{"timestamp": "2026-01-15T10:00:00Z", "model": "o3", "input_tokens": 1, "output_tokens": 2}\n',
+         options=OPTIONS, block=2000)  # fmt: skip
+def test_columns_equal_line_by_line(
+    tmp_path_factory: pytest.TempPathFactory, log: bytes, options: ReadOptions, block: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "generated.jsonl"
+    path.write_bytes(log)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "BLOCK", block)
+        by_columns = outcome(path, options)
+        patch.setattr(reader.Reader, "_may_be_quick", lambda self: False)
+        assert outcome(path, options) == by_columns
+COUNT=[0,0]
+_orig=quick.QuickReader._read
+def _count(self,chunk,first):
+    r=_orig(self,chunk,first); COUNT[r]+=1; return r
+quick.QuickReader._read=_count
+def test_z():
+    print("COUNT",COUNT)
