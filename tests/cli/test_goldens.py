@@ -1,4 +1,4 @@
-"""Every screen, help text and error as it was last looked at: `make goldens` writes them anew, the difference is the review.
+"""Every screen, help text and error as it was last looked at. `make goldens` writes them anew for review.
 
 A golden file begins with the commands that make it. To add one, write a file with its `$ ` lines alone.
 """
@@ -6,12 +6,12 @@ A golden file begins with the commands that make it. To add one, write a file wi
 from pathlib import Path
 
 import pytest
-from tools.screens import goldens, show, transcript, workplace
+from tools.screens import goldens, read, show, transcript, workplace
 
 
 @pytest.mark.parametrize("golden", goldens(), ids=lambda path: path.stem)
 def test_a_screen_is_as_it_was(golden: Path) -> None:
-    expected = golden.read_text(encoding="utf-8")
+    expected = read(golden)
     with workplace():
         assert expected == transcript(expected)
 
@@ -19,7 +19,7 @@ def test_a_screen_is_as_it_was(golden: Path) -> None:
 @pytest.mark.parametrize("golden", goldens(), ids=lambda path: path.stem)
 def test_no_line_is_wider_than_its_terminal_but_for_what_must_not_break(golden: Path) -> None:
     width = 0
-    for line in golden.read_text(encoding="utf-8").splitlines():
+    for line in read(golden).splitlines():
         if line.startswith("$ "):
             name, _, columns = line.split()[1].partition("=")
             width = int(columns) if name == "COLUMNS" and "--help" not in line else 0

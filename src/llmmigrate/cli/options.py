@@ -38,6 +38,10 @@ class ConfigOptions:
         bool, typer.Option("--show-config", help="Print every setting with where it comes from, and stop.")
     ] = False
 
+    def flags(self) -> "dict[str, Flag]":
+        """What of this command line overrides settings, by the settings' keys."""
+        return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogOptions(ConfigOptions):
@@ -119,7 +123,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Run[Options]
     return add
 
 
-def settings(options: LogOptions) -> "Settings":
+def settings(options: ConfigOptions) -> "Settings":
     """The settings in force for a command: its flags over the environment over the file over the defaults."""
     from llmmigrate.config import load
 

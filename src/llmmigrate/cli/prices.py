@@ -1,6 +1,5 @@
 """`llmmigrate prices list|show|validate`."""
 
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmmigrate.cli.console import Console
-from llmmigrate.cli.options import ConfigOptions, command, instant, new_app
-from llmmigrate.cli.reading import now_ns
+from llmmigrate.cli.options import ConfigOptions, command, instant, new_app, settings
+from llmmigrate.cli.reading import catalog_of, now_ns
 from llmmigrate.errors import UnknownNameError, unknown_name
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
-    from llmmigrate.config import Flag, Settings
-    from llmmigrate.prices import Catalog
+    from llmmigrate.config import Settings
 
 app = new_app()
 
@@ -43,10 +41,6 @@ class PricesOptions(ConfigOptions):
         list[str],
         typer.Option("--output", "-o", metavar="FILE", help="Write here, format by suffix; repeatable; - is stdout."),
     ] = field(default_factory=list)
-
-    def flags(self) -> "dict[str, Flag]":
-        """None of these flags is a setting."""
-        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +85,7 @@ def list_tables(options: ListOptions, console: Console) -> int:
     from llmmigrate.reports.prices import list_report
 
     to = destinations(options.format, options.output)
-    catalog = catalog_of(_settings(options))
+    catalog = catalog_of(settings(options))
     if options.provider is not None and options.provider not in catalog.tables:
         raise unknown_name("provider", options.provider, catalog.tables)
     next_step = None if options.provider else "llmmigrate prices show openai/o3 --explain"
@@ -118,7 +112,7 @@ def show(options: ShowOptions, console: Console) -> int:
     from llmmigrate.reports.prices import show_report
 
     to = destinations(options.format, options.output)
-    catalog = catalog_of(_settings(options))
+    catalog = catalog_of(settings(options))
     found = catalog.find(None, options.model)
     if not isinstance(found, Entry):
         fix = f"did you mean '{found.nearest[0]}'?" if found.nearest else "llmmigrate prices list shows all providers"
@@ -144,30 +138,14 @@ def validate(options: ValidateOptions, console: Console) -> int:
     from llmmigrate.reports.prices import validation_report
 
     to = destinations(options.format, options.output)
-    paths = [Path(name) for name in options.files] or _all_tables(_settings(options))
+    paths = [Path(name) for name in options.files] or _all_tables(settings(options))
     today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
     found = validation(len(paths), prices.validate(paths, today=today))
     write(validation_report(found), to, console)
     return 1 if found.errors else 0
 
 
-def catalog_of(settings: "Settings") -> "Catalog":
-    """The price tables with the user's own files, aliases and discounts."""
-    from llmmigrate.prices import load_catalog
-
-    config = settings.config
-    own = [settings.resolve(path) for path in config.prices]
-    return load_catalog(extra=own, aliases=config.aliases, discounts=config.discounts)
-
-
-def _all_tables(settings: "Settings") -> list[Path]:
+def _all_tables(found: "Settings") -> list[Path]:
     from llmmigrate.prices import bundled_directory, table_paths
 
-    return [*table_paths(bundled_directory()), *(settings.resolve(path) for path in settings.config.prices)]
-
-
-def _settings(options: PricesOptions) -> "Settings":
-    from llmmigrate.config import load
-
-    path = Path(options.config) if options.config else None
-    return load(directory=Path.cwd(), path=path, environment=os.environ)
+    return [*table_paths(bundled_directory()), *(found.resolve(path) for path in found.config.prices)]

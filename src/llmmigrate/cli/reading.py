@@ -31,11 +31,8 @@ def catalog_of(settings: "Settings") -> "Catalog":
     from llmmigrate.prices import load_catalog
 
     config = settings.config
-    return load_catalog(
-        extra=[settings.resolve(path) for path in config.prices],
-        aliases=config.aliases,
-        discounts={provider: f"{100 * part:f}%" for provider, part in config.discounts.items()},
-    )
+    own = [settings.resolve(path) for path in config.prices]
+    return load_catalog(extra=own, aliases=config.aliases, discounts=config.discounts)
 
 
 def logs_of(options: LogOptions, settings: "Settings", *, demo: bool = False) -> list[str]:

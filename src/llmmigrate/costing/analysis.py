@@ -229,11 +229,12 @@ class _Shape:
         return -self._amount(tally.cost).high
 
     def _group(self, key: dict[str, str | None], tally: Tally) -> results.Group:
-        totals = self.totals(tally)
+        totals = self.totals(tally, with_month={"day", "hour"}.isdisjoint(self.terms.by))
         fields = {name: getattr(totals, name) for name in totals.__struct_fields__}
         return results.Group(key=key, **fields)
 
-    def totals(self, tally: Tally) -> results.Totals:
+    def totals(self, tally: Tally, *, with_month: bool = True) -> results.Totals:
+        """A tally as a result record; a day or an hour has no month of its own."""
         return results.Totals(
             calls=tally.calls,
             attempts=tally.calls,
@@ -248,11 +249,11 @@ class _Shape:
             priced_calls=tally.priced,
             unpriced_calls=tally.unpriced,
             usage_missing=tally.missing,
-            **self._money(tally),
+            **self._money(tally, with_month=with_month),
             **_times(tally.sketches),
         )
 
-    def _money(self, tally: Tally) -> dict[str, Any]:
+    def _money(self, tally: Tally, *, with_month: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if tally.logged_calls:
             found["logged_cost"] = plain(from_pico(tally.logged_cost))
@@ -264,7 +265,7 @@ class _Shape:
         if amount.low != amount.high:
             found |= {"cost_low": plain(amount.low), "cost_high": plain(amount.high)}
         found["failed_cost"] = plain(self._amount(tally.failed).middle)
-        projected = self._project(tally)
+        projected = self._project(tally) if with_month else None
         # A cost that lies only on a cut-off first or last day is in no whole day: nothing to project from, not zero.
         if projected is not None and projected.month.cost:
             found["month"] = _outlook(projected.month)

@@ -139,7 +139,7 @@ class Reconciler:
 
 
 def _cache_reason(card: RateCard, tokens: Sequence[int], logged: Decimal) -> tuple[str, str] | None:
-    """Whether caching that the log does not tell fits: read or written in part, or counted on top of the whole input."""
+    """Whether caching that the log does not tell fits: in part read or written, or counted on top of the input."""
     fresh, read = card.rates.get("input"), card.rates.get("cache_read")
     if fresh is None or read is None or tokens[TOKEN_CLASSES.index("cache_read")]:
         return None

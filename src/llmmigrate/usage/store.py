@@ -14,7 +14,7 @@ from llmmigrate.usage.profile import Cell, CellKey, LoggedPeak, Profile, SizeSke
 SCHEMA: Final = "llmmigrate.profile/1"
 SIGNATURE: Final = b'{"schema":"llmmigrate.profile/'
 """How the text of every saved profile begins, whatever its schema version."""
-COMPRESS_ABOVE: Final = 1 << 20
+COMPRESS_ABOVE: Final = 1 << 16
 
 Pairs = list[tuple[int, int]]
 K = TypeVar("K", bound=tuple[Any, ...])
@@ -75,9 +75,9 @@ class ProfileFile(msgspec.Struct, frozen=True):
 
 
 def dump(profile: Profile) -> bytes:
-    """The bytes of a profile: one line of JSON, gzip-compressed above 1 MiB, equal for equal profiles."""
+    """The bytes of a profile: one line of JSON, gzip-compressed above 64 KiB, equal for equal profiles."""
     data = msgspec.json.encode(_document(profile)) + b"\n"
-    return gzip.compress(data, mtime=0) if len(data) > COMPRESS_ABOVE else data
+    return gzip.compress(data, compresslevel=6, mtime=0) if len(data) > COMPRESS_ABOVE else data
 
 
 def load(data: bytes, path: str) -> Profile:

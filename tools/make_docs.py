@@ -1,0 +1,159 @@
+"""Write what the documents quote from the program: schemas, the reference, tables of codes, screens, examples.
+
+    python tools/make_docs.py               (`make docs`; the tests fail where a document is not current)
+
+In a document, text between `<!-- made: NAME -->` and `<!-- end -->` is made by the maker of that name, and the text of
+every `console` block is what its `$ ` lines show, run in a new directory beside the samples.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from screens import CLEAN, INPUTS, ROOT, show, workplace
+from write_price_schema import schema_files as price_schema_files
+
+from llmmigrate.costing.results import Analysis, Estimate
+from llmmigrate.costing.warnings import WORDS
+from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
+from llmmigrate.usage.store import ProfileFile
+
+DOCS = ROOT / "docs"
+SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
+    "llmmigrate.analysis/1": Analysis,
+    "llmmigrate.estimate/1": Estimate,
+    PROFILE_SCHEMA: ProfileFile,
+}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_MADE = re.compile(r"(<!-- made: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_CONSOLE = re.compile(r"^(```console\n)(.*?)^(```)$", re.DOTALL | re.MULTILINE)
+
+
+def schema_files() -> Iterator[tuple[Path, str]]:
+    """The JSON Schemas of results and of saved profiles, then those of price tables."""
+    for name, record in SCHEMAS.items():
+        path = DOCS / "schemas" / f"{name.partition('/')[0]}.schema.json"
+        yield path, json.dumps(schema(name, record), indent=2, ensure_ascii=False) + "\n"
+    yield from price_schema_files()
+
+
+def schema(name: str, record: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema of a document; its `schema` field may hold nothing but the document's name and version."""
+    made = msgspec.json.schema(record)
+    made["$defs"][record.__name__]["properties"]["schema"] = {"const": name}
+    return {"$schema": DIALECT, "title": name, **made}
+
+
+def reference() -> str:
+    """Every command with its help as it is printed at 80 columns."""
+    parts = ["# Reference", "Every command as `--help` prints it. Made by `python tools/make_docs.py`."]
+    for words in command_lines():
+        parts += [f"## {words}", f"```text\n{show(f'{words} --help').out.rstrip()}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def command_lines() -> list[str]:
+    """`llmmigrate`, its commands and their sub-commands."""
+    from typer.main import get_command
+
+    from llmmigrate.cli.app import app
+
+    root = get_command(app)
+    with root.make_context("llmmigrate", [], resilient_parsing=True) as context:
+        return ["llmmigrate", *_below("llmmigrate", root, context)]
+
+
+def _below(words: str, group: Any, context: Any) -> Iterator[str]:
+    for name in group.list_commands(context):
+        yield f"{words} {name}"
+        child = group.get_command(context, name)
+        if hasattr(child, "list_commands"):
+            yield from _below(f"{words} {name}", child, context)
+
+
+def warnings_table() -> str:
+    """Every warning code with its words."""
+    rows = [f"| `{code}` | {_generic(words)} | {fix or ''} |" for code, (words, fix) in sorted(WORDS.items())]
+    return "\n".join(["| code | says | what to do |", "|---|---|---|", *rows])
+
+
+def _generic(words: str) -> str:
+    return words.replace("{n}", "N").replace("{places}", "…")
+
+
+MAKERS: Mapping[str, Callable[[], str]] = {"warnings": warnings_table}
+
+
+def documents() -> list[Path]:
+    """The README and every page of the documents that is written by hand."""
+    return [ROOT / "README.md", *(path for path in sorted(DOCS.rglob("*.md")) if path.name != "reference.md")]
+
+
+def refreshed(text: str) -> str:
+    """A page with its made parts and the output of its console blocks made anew."""
+    text = _MADE.sub(lambda match: f"{match[1]}{MAKERS[match[2]]()}\n{match[3]}", text)
+    if not _CONSOLE.search(text):
+        return text
+    with workplace():
+        return _CONSOLE.sub(lambda match: match[1] + transcript(commands(match[2])) + match[3], text)
+
+
+def commands(block: str) -> list[str]:
+    """The command lines of a console block."""
+    return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+
+
+def transcript(lines: list[str]) -> str:
+    """What a terminal shows when these lines are typed, run by one shell in the working directory."""
+    script = "".join(f"printf '%s\\n' {_quoted('$ ' + line)}; (exit $code); {line}\ncode=$?\n" for line in lines)
+    return run_shell("code=0\n" + script).stdout
+
+
+def run_shell(script: str) -> "subprocess.CompletedProcess[str]":
+    """Run a shell script offline with a fixed clock; its errors appear among its output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LLMMIGRATE_")}
+    environment = inherited | CLEAN | {"PATH": path}
+    return subprocess.run(
+        ["bash", "-c", script], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def made_files() -> Iterator[tuple[Path, str]]:
+    """Every file that is made as a whole."""
+    from draw import images
+
+    yield from schema_files()
+    yield DOCS / "reference.md", reference()
+    yield from images()
+
+
+def main() -> None:
+    """Write every file that is not current."""
+    for path, text in made_files():
+        _write(path, text)
+    for path in documents():
+        _write(path, refreshed(path.read_text(encoding="utf-8")))
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
