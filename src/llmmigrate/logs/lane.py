@@ -14,6 +14,7 @@ import numpy.typing as npt
 from llmmigrate.logs import formats, names
 from llmmigrate.logs.field_names import TEXT_KEYS, fields, snake
 from llmmigrate.logs.identities import MASK, Identities, hash_text, hash_texts
+from llmmigrate.logs.records import holds_lone_surrogate
 from llmmigrate.logs.values import MOST_TOKENS
 from llmmigrate.units import NANOSECONDS, PICO
 from llmmigrate.usage.columns import FAILED, Columns, ColumnWriter, Floats, Integers
@@ -104,7 +105,7 @@ class FlatLane:
                 body.decode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return rows if len(rows) == line_count(body) else None
+        return rows if len(rows) == line_count(body) and not holds_lone_surrogate(body) else None
 
     def columns(self, rows: Sequence[Any]) -> Block:
         """Rows as columns, by canonical field and by tag."""

@@ -98,9 +98,34 @@ def decode(text: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
     msgspec reads what is strictly JSON; NaN, Infinity and odd bytes go the slower way of the standard library.
     """
     try:
-        return _decode(text), None, ()
+        value = _decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError):
-        return _decode_loosely(text)
+        value, fault, warnings = _decode_loosely(text)
+        if fault is not None:
+            return None, fault, warnings
+    else:
+        warnings = ()
+    return _whole(value, warnings) if holds_lone_surrogate(text) else (value, None, warnings)
+
+
+_LONE_SURROGATE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
+
+
+def holds_lone_surrogate(text: bytes) -> bool:
+    r"""Whether a JSON text holds half of a surrogate pair, such as `\ud800`: no string that can be written again."""
+    return b"\\" in text and b"\\u" in text and _LONE_SURROGATE.search(text) is not None
+
+
+def _whole(value: Any, warnings: tuple[str, ...]) -> tuple[Any, str | None, tuple[str, ...]]:
+    """A decoded value with U+FFFD for half surrogate pairs in its strings and keys, as `decode` returns it."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return None, "too_deep", warnings
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return (value, None, warnings) if whole == text else (json.loads(whole), None, (*warnings, "invalid_utf8"))
 
 
 def _decode_loosely(text: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
@@ -217,7 +242,10 @@ class Documents:
                 continue  # a number may go on in the next block
             raw = self._text[self._at : end].encode()
             self._go_to(end)
-            return Record(value, line, None, (), raw)
+            fault, warnings = None, ()
+            if holds_lone_surrogate(raw):
+                value, fault, warnings = _whole(value, ())
+            return Record(value, line, fault, warnings, raw)
 
     def _skip_space(self) -> bool:
         while True:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from llmmigrate.logs import openai_body
 from llmmigrate.logs.draft import Draft, finish
-from llmmigrate.usage.call import Call
+from llmmigrate.logs.formats import NotACall, Slot
 
 NAME: Final = "openai_chat"
 
@@ -17,16 +17,25 @@ _NOT_AN_ANSWER: Final = frozenset({"request", "response", "input_tokens", "outpu
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """`object` says so; or `choices` without an `object`, unless it is part of a larger record."""
+    """`object` says so; or `choices` without an `object`, unless it is part of a larger record; or a bare error."""
     kind = record.get("object")
+    if _is_bare_error(record):
+        return True
     if kind == "chat.completion" or kind == _CHUNK:
         return True
     return "choices" in record and not kind and _NOT_AN_ANSWER.isdisjoint(record)
 
 
-def read(record: dict[str, Any], *, keep_text: bool) -> Iterable[Call]:
+def read(record: dict[str, Any], *, keep_text: bool) -> Iterable[Slot]:
     """One call, or one row of a streamed call."""
+    if _is_bare_error(record) and not isinstance(record["error"], dict):
+        return (NotACall("rejected", "unknown_format"),)
     return (finish(draft(record, keep_text=keep_text)),)
+
+
+def _is_bare_error(record: dict[str, Any]) -> bool:
+    """The whole answer to a request that failed is `{"error": …}`: OpenAI's form and that of most who copy it."""
+    return len(record) == 1 and "error" in record
 
 
 def draft(record: dict[str, Any], *, keep_text: bool) -> Draft:
