@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
-from screens import ROOT, show, workplace
+from tools.screens import ROOT, show, workplace
 
 IMAGES: Final = ROOT / "docs" / "img"
 COLUMNS: Final = 106
@@ -35,12 +35,16 @@ THEMES: Final[Mapping[str, TerminalTheme]] = {
 FORMAT: Final = """\
 <svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
 <style>
-.{unique_id}-matrix {{ font: {char_height}px/{line_height}px ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; }}
+.{unique_id}-matrix {{
+font: {char_height}px/{line_height}px ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
+}}
 .{unique_id}-title {{ font: bold 18px system-ui, "DejaVu Sans", sans-serif; }}
 {styles}
 </style>
 <defs>
-<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/></clipPath>
+<clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/>
+</clipPath>
 {lines}
 </defs>
 {chrome}

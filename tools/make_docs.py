@@ -1,6 +1,6 @@
 """Write what the documents quote from the program: schemas, the reference, tables of codes, screens, examples.
 
-    python tools/make_docs.py               (`make docs`; the tests fail where a document is not current)
+    python -m tools.make_docs               (`make docs`; the tests fail where a document is not current)
 
 In a document, text between `<!-- made: NAME -->` and `<!-- end -->` is made by the maker of that name, and the text of
 every `console` block is what its `$ ` lines show, run in a new directory beside the samples.
@@ -11,14 +11,13 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from screens import CLEAN, INPUTS, ROOT, show, workplace
-from write_price_schema import schema_files as price_schema_files
+from tools.screens import CLEAN, ROOT, show, workplace
+from tools.write_price_schema import schema_files as price_schema_files
 
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
@@ -54,7 +53,7 @@ def schema(name: str, record: type[msgspec.Struct]) -> dict[str, Any]:
 
 def reference() -> str:
     """Every command with its help as it is printed at 80 columns."""
-    parts = ["# Reference", "Every command as `--help` prints it. Made by `python tools/make_docs.py`."]
+    parts = ["# Reference", "Every command as `--help` prints it. Made by `python -m tools.make_docs`."]
     for words in command_lines():
         parts += [f"## {words}", f"```text\n{show(f'{words} --help').out.rstrip()}\n```"]
     return "\n\n".join(parts) + "\n"
@@ -123,7 +122,12 @@ def run_shell(script: str) -> "subprocess.CompletedProcess[str]":
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LLMMIGRATE_")}
     environment = inherited | CLEAN | {"PATH": path}
     return subprocess.run(
-        ["bash", "-c", script], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True
+        ["bash", "-c", script],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        text=True,
     )
 
 
@@ -133,7 +137,7 @@ def _quoted(text: str) -> str:
 
 def made_files() -> Iterator[tuple[Path, str]]:
     """Every file that is made as a whole."""
-    from draw import images
+    from tools.draw import images
 
     yield from schema_files()
     yield DOCS / "reference.md", reference()

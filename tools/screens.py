@@ -4,7 +4,7 @@ A transcript is text in which a line `$ …` is a command and the lines below it
 marked `2> `, an exit code other than 0 is a line of its own. The files in `tests/cli/golden` are transcripts; each
 holds the commands that make it, so that it can be made again.
 
-    python tools/screens.py                 writes all of them anew (`make goldens`)
+    python -m tools.screens                 writes all of them anew (`make goldens`)
 """
 
 import contextlib

@@ -13,11 +13,10 @@ An error says what is wrong, where, why, and what to do. It is rendered in one p
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A place in a file: 1-based line and column, and the line's text where it may be shown."""
 
     path: str

@@ -1,8 +1,9 @@
 """The quick lane equals the line-by-line reader, byte for byte, whatever the log holds."""
 
-from dataclasses import replace
+
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -24,9 +25,9 @@ MARKS = CutMarks(
 OPTIONS = ReadOptions(marks=MARKS, now_ns=(EPOCH + 40 * 86_400) * NANOSECONDS)
 VARIANTS = [
     OPTIONS,
-    replace(OPTIONS, tags=("team", "route"), provider="azure"),
-    replace(OPTIONS, timed_sketches=True, marks=replace(MARKS, zone="Europe/Berlin", unit="hour")),
-    replace(OPTIONS, since_ns=(EPOCH + 60) * NANOSECONDS, until_ns=(EPOCH + 90_000) * NANOSECONDS + 1),
+    msgspec.structs.replace(OPTIONS, tags=("team", "route"), provider="azure"),
+    msgspec.structs.replace(OPTIONS, timed_sketches=True, marks=msgspec.structs.replace(MARKS, zone="Europe/Berlin", unit="hour")),
+    msgspec.structs.replace(OPTIONS, since_ns=(EPOCH + 60) * NANOSECONDS, until_ns=(EPOCH + 90_000) * NANOSECONDS + 1),
 ]
 
 

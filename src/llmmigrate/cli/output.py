@@ -5,9 +5,8 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from llmmigrate import registry
 from llmmigrate.cli.console import Console
@@ -21,8 +20,7 @@ _SUFFIXES: Final = {"md": "markdown", "txt": "table"}
 """Suffixes that are not the name of their format."""
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """One place for a result (`-` is stdout) and the name of its format."""
 
     path: str

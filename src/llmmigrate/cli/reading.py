@@ -5,11 +5,10 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import LogOptions, instant, pairs, zone
@@ -67,8 +66,7 @@ def now_ns() -> int:
     return int(fixed) * NANOSECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a command has read."""
 
     profile: "Profile"
@@ -89,6 +87,8 @@ def read_logs(
     cost_check: "Callable[[Catalog, int], CostCheck] | None" = None,
 ) -> Reading:
     """Read the logs that a command line names, cut for all price tables and for the groups in `by`."""
+    import msgspec
+
     from llmmigrate.logs.reader import read
 
     settings = settings_in_force(options)
@@ -96,7 +96,7 @@ def read_logs(
     now = now_ns()
     read_options = _read_options(options, catalog, by, keep_text=keep_text, now_ns=now)
     if cost_check is not None:
-        read_options = replace(read_options, cost_check=cost_check(catalog, now // NANOSECONDS))
+        read_options = msgspec.structs.replace(read_options, cost_check=cost_check(catalog, now // NANOSECONDS))
     paths = logs_of(options, settings, demo=demo)
     with console.progress("reading", _size(paths)) as advance:
         profile = read(paths, read_options, on_call=on_call, on_reject=on_reject, progress=advance)

@@ -1,11 +1,12 @@
 """What the traffic of a profile cost, by group, with what the figures do and do not cover."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
@@ -26,24 +27,23 @@ OUTLIER: Final = 10
 GroupKey = tuple[str | None, ...]
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """Running sums of a group."""
 
     calls: int = 0
     logical: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
-    tokens: list[int] = field(default_factory=lambda: [0] * 8)
+    errors: dict[str, int] = msgspec.field(default_factory=dict)
+    tokens: list[int] = msgspec.field(default_factory=lambda: [0] * 8)
     priced: int = 0
     unpriced: int = 0
     missing: int = 0
     priced_tokens: int = 0
-    cost: Purse = field(default_factory=Purse)
-    failed: Purse = field(default_factory=Purse)
+    cost: Purse = msgspec.field(default_factory=Purse)
+    failed: Purse = msgspec.field(default_factory=Purse)
     logged_cost: int = 0
     logged_calls: int = 0
-    days: dict[date, Purse] = field(default_factory=dict)
-    sketches: SizeSketches = field(default_factory=SizeSketches)
+    days: dict[date, Purse] = msgspec.field(default_factory=dict)
+    sketches: SizeSketches = msgspec.field(default_factory=SizeSketches)
 
     def add(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
         """Add a priced cell."""
@@ -70,8 +70,7 @@ class Tally:
             self.failed.add(bill)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """How to analyse: groups, clock and currency."""
 
     by: tuple[str, ...] = ("model",)
@@ -209,8 +208,7 @@ def _getter(name: str, profile: Profile, zone: ZoneInfo) -> Callable[..., str | 
     return lambda key, start: key.tags[place]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(msgspec.Struct, frozen=True):
     """Turns tallies into result records."""
 
     profile: Profile

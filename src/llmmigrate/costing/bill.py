@@ -1,10 +1,11 @@
 """Cells × rates → exact amounts. Pricing a profile equals pricing call by call, to the last digit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Final, NamedTuple
+
+import msgspec
 
 from llmmigrate.money import PER_MILLION, exact
 from llmmigrate.prices.cards import Band, Interval, RateCard, Unpriced
@@ -37,8 +38,7 @@ class Amount(NamedTuple):
 NOTHING: Final = Amount(ZERO, ZERO)
 
 
-@dataclass(frozen=True, slots=True)
-class CellBill:
+class CellBill(msgspec.Struct, frozen=True):
     """What one cell costs in its table's currency, or why that is not known."""
 
     amount: Amount | None
@@ -156,11 +156,10 @@ def cost_at(card: RateCard, tokens: Sequence[int | Decimal], counts: Pieces) -> 
         return total * card.multiplier
 
 
-@dataclass(slots=True)
-class Purse:
+class Purse(msgspec.Struct):
     """Amounts by currency, converted only at the end."""
 
-    amounts: dict[str, Amount] = field(default_factory=dict)
+    amounts: dict[str, Amount] = msgspec.field(default_factory=dict)
 
     def add(self, bill: CellBill) -> None:
         """Add a priced cell."""

@@ -1,10 +1,11 @@
 """An estimate from a profile and what was asked for: targets, rows to stay, months, groups, doubts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339, span
@@ -35,12 +36,11 @@ from llmmigrate.usage.profile import Cell, CellKey, Profile, input_total, output
 KEEP = "keep"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What a user asks of an estimate."""
 
     to: tuple[str, ...] = ()
-    map: Mapping[str, str] = field(default_factory=dict)
+    map: Mapping[str, str] = msgspec.field(default_factory=dict)
     by: tuple[str, ...] = ()
     share: Decimal = Decimal(1)
     cache: Decimal | None = None

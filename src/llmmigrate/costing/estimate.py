@@ -1,10 +1,11 @@
 """What the same traffic would cost elsewhere: one ranked list, each with its range, tolerance and assumptions."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
+
+import msgspec
 
 from llmmigrate.costing.assumptions import Assumption, Ratio, ratio_assumption, token_ratio
 from llmmigrate.costing.bill import ZERO, Amount
@@ -24,8 +25,7 @@ SourceName = tuple[str | None, str | None]
 """Provider and model as logged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(msgspec.Struct, frozen=True):
     """One row to price: where each source model goes (None keeps it) and under which conditions."""
 
     label: str
@@ -44,8 +44,7 @@ class Known(NamedTuple):
     currency: str
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """A priced scenario, all amounts in one currency."""
 
     scenario: Scenario
@@ -64,13 +63,13 @@ class Outcome:
     moved_then: Decimal = ZERO
     held_out_calls: int = 0
     held_out_now: Decimal = ZERO
-    stranded: dict[str, int] = field(default_factory=dict)
+    stranded: dict[str, int] = msgspec.field(default_factory=dict)
     """Calls that the target has no rate for, by reason."""
-    moves: dict[str, None] = field(default_factory=dict)
-    ratios: dict[Ratio, None] = field(default_factory=dict)
-    notes: dict[str, None] = field(default_factory=dict)
+    moves: dict[str, None] = msgspec.field(default_factory=dict)
+    ratios: dict[Ratio, None] = msgspec.field(default_factory=dict)
+    notes: dict[str, None] = msgspec.field(default_factory=dict)
     grade: str | None = None
-    open_sums: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    open_sums: dict[tuple[str, str], Decimal] = msgspec.field(default_factory=dict)
     """Field and currency → what is not converted yet: money is converted once, at the end."""
 
     def add(self, currency: str, **amounts: Decimal) -> None:
@@ -158,7 +157,7 @@ class Estimator:
         entry = self.source((part.provider, part.model))
         if entry is None:
             return None
-        as_it_is = replace(self._conditions, cache=None, batch_share=ZERO)
+        as_it_is = msgspec.structs.replace(self._conditions, cache=None, batch_share=ZERO)
         cost = TargetPricer(self._catalog, entry, as_it_is).price(part, sums, entry, {})
         return None if cost.unpriced is not None else Known(cost.amount, cost.currency)
 
@@ -310,12 +309,12 @@ class Candidates:
 
     def _batch(self) -> Iterable[Scenario]:
         share = self._conditions.batch_share or STAY_BATCH_SHARE
-        conditions = replace(self._conditions, batch_share=share)
+        conditions = msgspec.structs.replace(self._conditions, batch_share=share)
         label = f"stay, {share:.0%} of it by batch"
         yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), (_given("batch_share", share),))
 
     def _caching(self) -> Iterable[Scenario]:
-        conditions = replace(self._conditions, cache=STAY_CACHE_SHARE, cache_is_floor=True)
+        conditions = msgspec.structs.replace(self._conditions, cache=STAY_CACHE_SHARE, cache_is_floor=True)
         label = f"stay, at least {STAY_CACHE_SHARE:.0%} of input read from the cache"
         extra = (_given("cache_share", STAY_CACHE_SHARE),)
         yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), extra)
@@ -329,7 +328,9 @@ class Candidates:
         moving = self.moving()
         for entry in self._catalog.current_models(self._conditions.as_of):
             if entry.provider == main.provider and entry.capability_tier == below:
-                yield replace(self._to(entry, moving), label=f"stay, {label_of(entry)} ({below})", kind="stay")
+                yield msgspec.structs.replace(
+                    self._to(entry, moving), label=f"stay, {label_of(entry)} ({below})", kind="stay"
+                )
 
     def _main_tier(self) -> str | None:
         spend: dict[str, Decimal] = {}

@@ -6,11 +6,12 @@ estimate and computed in floats; money comes in and goes out as Decimal.
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from statistics import NormalDist, fmean, pvariance, variance
 from typing import Final, Literal
+
+import msgspec
 
 from llmmigrate.statistics.series import (
     Trend,
@@ -39,16 +40,14 @@ _MICRO: Final = Decimal("0.000001")
 RefusalCode = Literal["zero_span", "short_span", "trend", "trend_beyond_growth"]
 
 
-@dataclass(frozen=True, slots=True)
-class DayCost:
+class DayCost(msgspec.Struct, frozen=True):
     """What the calls of one calendar day, in the report's time zone, cost."""
 
     day: date
     cost: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True):
     """The projected cost of the time after the log, and its 95 % prediction interval; None where refused."""
 
     cost: Decimal | None = None
@@ -56,16 +55,14 @@ class Outlook:
     high: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why an interval, or the whole projection, is not given: a stable code and a sentence."""
 
     code: RefusalCode
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
+class Projection(msgspec.Struct, frozen=True):
     """A cost per day, month and year, as far as the log's span carries it; in the currency of the days.
 
     `rate_per_day` is the mean over the span, None for a log without a span. `trend` is the measured growth a day
@@ -80,8 +77,7 @@ class Projection:
     trend: Trend | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
+class _Level(msgspec.Struct, frozen=True):
     """A steady cost a day, and what the standard deviation of the sum of the next days is around it."""
 
     per_day: float

@@ -5,9 +5,10 @@ profile on many targets then costs next to nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, NamedTuple
+
+import msgspec
 
 from llmmigrate.costing.assumptions import Ratio, token_ratio
 from llmmigrate.costing.bill import NOTHING, Amount, Pieces, cost_at
@@ -37,8 +38,7 @@ class Slice(NamedTuple):
     tier: str
 
 
-@dataclass(slots=True)
-class Sums:
+class Sums(msgspec.Struct):
     """Calls and tokens of a slice."""
 
     calls: int
@@ -74,8 +74,7 @@ def reduce(cells: Iterable[tuple[CellKey, Cell]], *, with_time: bool) -> Slices:
     return slices
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(msgspec.Struct, frozen=True):
     """Under which conditions traffic is priced at a target."""
 
     as_of: int
@@ -90,8 +89,7 @@ class Conditions:
     """Share of the standard-tier traffic that goes by batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class SliceCost:
+class SliceCost(msgspec.Struct, frozen=True):
     """A slice at a target: the amount at ratio 1, at the ends of the ratio's range, or why there is none."""
 
     amount: Amount = NOTHING
@@ -127,14 +125,14 @@ class TargetPricer:
             share = self._conditions.batch_share
             if share and part.tier == "standard" and cost.unpriced is None:
                 cost = _mixed(cost, self._with_range(part, sums, "batch", ratio, sizes), share)
-        return replace(cost, assumptions=(*notes, *cost.assumptions))
+        return msgspec.structs.replace(cost, assumptions=(*notes, *cost.assumptions))
 
     def _with_range(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sketch) -> SliceCost:
         base = self._at(part, sums, tier)
         if base.unpriced is not None:
             return base
         high = self._dearer(part, sums, tier, ratio, sizes, base)
-        return replace(base, low=base.amount.low * ratio.low, high=high)
+        return msgspec.structs.replace(base, low=base.amount.low * ratio.low, high=high)
 
     def _tier(self, part: Slice) -> tuple[str, tuple[str, ...]]:
         """The logged tier where the target has rates for it, else standard."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -58,14 +57,13 @@ RejectSink = Callable[[str, str, bytes], None]
 """Told the place, the reason and the raw record."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
+class ReadOptions(msgspec.Struct, frozen=True):
     """What to read and what to keep of it."""
 
-    marks: CutMarks = field(default_factory=CutMarks)
+    marks: CutMarks = msgspec.field(default_factory=CutMarks)
     tags: tuple[str, ...] = ()
     """Tags that become part of the cells' keys."""
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = msgspec.field(default_factory=dict)
     since_ns: int | None = None
     until_ns: int | None = None
     provider: str | None = None

@@ -242,7 +242,8 @@ class Documents:
                 continue  # a number may go on in the next block
             raw = self._text[self._at : end].encode()
             self._go_to(end)
-            fault, warnings = None, ()
+            fault: str | None = None
+            warnings: tuple[str, ...] = ()
             if holds_lone_surrogate(raw):
                 value, fault, warnings = _whole(value, ())
             return Record(value, line, fault, warnings, raw)

@@ -1,9 +1,10 @@
 """The records that leave this room: what a stretch of calls costs per token, or why that is not known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
+
+import msgspec
 
 from llmmigrate.units import CountClass, TokenClass
 
@@ -25,8 +26,7 @@ class Band(NamedTuple):
 EVERY_SIZE = Band(-1, None)
 
 
-@dataclass(frozen=True, slots=True)
-class RateCard:
+class RateCard(msgspec.Struct, frozen=True):
     """The rates that one stretch of calls is billed at."""
 
     currency: str
@@ -51,8 +51,7 @@ class RateCard:
     """Stable codes of what had to be assumed, such as `clock_unknown`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unpriced:
+class Unpriced(msgspec.Struct, frozen=True):
     """Why there is no price; never to be read as 0."""
 
     reason: str
@@ -78,8 +77,7 @@ class Marks(NamedTuple):
     output: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FxRate:
+class FxRate(msgspec.Struct, frozen=True):
     """One unit of `base` is `rate` units of `quote`, from `start` (epoch seconds) until the next one."""
 
     base: str

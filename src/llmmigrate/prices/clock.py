@@ -2,11 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from llmmigrate.prices.tables import CalendarSpec, ClockSpec
 
@@ -18,8 +19,7 @@ Edge = tuple[str, int]
 """A time zone and a minute of its day at which a price can change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(msgspec.Struct, frozen=True):
     """Named days; outside the years that it covers nothing is known."""
 
     name: str
@@ -28,8 +28,7 @@ class Calendar:
     days: frozenset[date]
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """A recurring stretch of local time."""
 
     tz: str

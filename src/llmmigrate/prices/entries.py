@@ -1,9 +1,10 @@
 """Models that can be billed, and the tables that list them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
+
+import msgspec
 
 from llmmigrate.prices.clock import Calendar
 from llmmigrate.prices.periods import Billing, Period, compile_periods, epoch, overlay
@@ -12,8 +13,7 @@ from llmmigrate.prices.tables import ApiSpec, CapabilityTier, ModelSpec
 Layer = Literal["own", "imported", "user"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Listing:
+class Listing(msgspec.Struct, frozen=True, eq=False):
     """A model as one price file lists it."""
 
     model: ModelSpec
@@ -25,8 +25,7 @@ class Listing:
         return compile_periods(self.model.periods, self.billing, self.model.id, self.calendars)
 
 
-@dataclass(frozen=True, eq=False)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One model of one provider. Later listings win where they have a price."""
 
     provider: str
@@ -92,8 +91,7 @@ class Entry:
         return next((fact for fact in facts if fact), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class Table(msgspec.Struct, frozen=True, eq=False):
     """A provider's prices from one or more files."""
 
     provider: str

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from llmmigrate.prices.nodes import plain_value, read_nodes
 from llmmigrate.prices.tables import ExchangeTableSpec, TableSpec
 
 
-@dataclass(frozen=True, slots=True)
-class PriceFile:
+class PriceFile(msgspec.Struct, frozen=True):
     """A price file that was read: exactly one of `table` and `exchange` is set."""
 
     path: str

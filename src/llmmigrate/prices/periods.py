@@ -1,9 +1,10 @@
 """A model's dated prices, ready to be asked: periods in time, rows under conditions."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+
+import msgspec
 
 from llmmigrate.prices.clock import Calendar, Clock, Edge, clock_from
 from llmmigrate.prices.tables import PeriodSpec, TierSpec
@@ -12,8 +13,7 @@ from llmmigrate.units import CountClass, ServiceTier, TokenClass
 FOREVER = 1 << 62
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Billing:
+class Billing(msgspec.Struct, frozen=True, eq=False):
     """What all periods of one price file share: who bills, in what, with which factors."""
 
     provider: str
@@ -23,8 +23,7 @@ class Billing:
     multiplier_words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """Rates and the condition under which they hold; `clock` None is any time."""
 
     clock: Clock | None
@@ -41,8 +40,7 @@ class Row:
         return ", ".join(parts) or "base rates"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Period:
+class Period(msgspec.Struct, frozen=True, eq=False):
     """Prices in force in [start, end), epoch seconds."""
 
     billing: Billing
@@ -146,7 +144,7 @@ def _outside(period: Period, holes: Sequence[Period]) -> Iterator[Period]:
     start = period.start
     for hole in holes:
         if start < min(hole.start, period.end):
-            yield replace(period, start=start, end=min(hole.start, period.end))
+            yield msgspec.structs.replace(period, start=start, end=min(hole.start, period.end))
         start = max(start, hole.end)
     if start < period.end:
-        yield replace(period, start=start)
+        yield msgspec.structs.replace(period, start=start)

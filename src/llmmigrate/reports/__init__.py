@@ -5,8 +5,9 @@ into text. Log content in a report is raw: each format makes it harmless in its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from llmmigrate.reports.tables import Block
 
@@ -14,8 +15,7 @@ Scalar = str | int | float | bool | None
 """What a cell of a record may be, beside Decimal and datetime."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One result in the three forms that all formats draw from.
 
     `document` is the JSON contract, `page` what people read (answer first), `records` the rows of its main table with

@@ -4,14 +4,14 @@ Text in them is raw; the format that renders a page escapes it. Numbers are alre
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Align = Literal["left", "right"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column of a table.
 
     `right` columns hold numbers and are never shortened; `left` columns hold text and may be. `drop`: where it is too
@@ -23,8 +23,7 @@ class Column:
     drop: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of formatted cells under named columns; `footer` rows (totals) stand below a gap."""
 
     columns: Sequence[Column]
@@ -38,8 +37,7 @@ class Table:
                 raise ValueError(f"a row of {len(row)} cells in a table of {len(self.columns)} columns")
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(msgspec.Struct, frozen=True):
     """A sentence or a few; `strong` for the answer itself, `kind` for words that call for care."""
 
     text: str
@@ -47,15 +45,13 @@ class Paragraph:
     kind: Literal["plain", "note", "warning"] = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A command line to paste; never wrapped."""
 
     line: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bullets:
+class Bullets(msgspec.Struct, frozen=True):
     """A short list under a heading."""
 
     title: str

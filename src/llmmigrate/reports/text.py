@@ -7,8 +7,8 @@ still does not fit runs over the edge rather than lose a digit.
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len, set_cell_size
 
 from llmmigrate.reports.escape import visible
@@ -24,8 +24,7 @@ LONGEST = 120
 _ELLIPSIS = "…"
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
+class _Grid(msgspec.Struct, frozen=True):
     """The cells of a table with what hides in them made visible."""
 
     columns: Sequence[Column]

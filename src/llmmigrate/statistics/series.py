@@ -6,9 +6,10 @@ Plain floats throughout: these are estimates, never money.
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
+
+import msgspec
 
 from llmmigrate.statistics.student import t_cdf, t_quantile
 
@@ -16,8 +17,7 @@ STRONGEST_CORRELATION = 0.8
 """A short series cannot tell a stronger correlation from a trend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(msgspec.Struct, frozen=True):
     """A straight-line change a day relative to the series' mean, with its 95 % interval and two-sided p value."""
 
     per_day: float

@@ -3,15 +3,15 @@
 `total == calls + blank + rejected + duplicates + other`, always.
 """
 
-from dataclasses import dataclass, field, fields
 from typing import Final
+
+import msgspec
 
 FIRST_PLACES: Final = 5
 """How many places of a reject or warning are kept; its count is always whole."""
 
 
-@dataclass(slots=True)
-class Lines:
+class Lines(msgspec.Struct):
     """Record slots by what became of them. `filtered` are calls that --where, --since or --until left out."""
 
     total: int = 0
@@ -24,20 +24,19 @@ class Lines:
 
     def merge(self, more: "Lines") -> None:
         """Add the counts of another."""
-        for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + getattr(more, part.name))
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(more, name))
 
     def add_up(self) -> bool:
         """Whether the identity holds."""
         return self.total == self.calls + self.blank + self.rejected + self.duplicates + self.other
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """A count and the first places, as `file:line`."""
 
     count: int = 0
-    first: list[str] = field(default_factory=list)
+    first: list[str] = msgspec.field(default_factory=list)
 
     def add(self, place: str | None, count: int = 1) -> None:
         """Count one more, at a place."""
@@ -51,24 +50,22 @@ class Tally:
         self.first = (self.first + more.first)[:FIRST_PLACES]
 
 
-@dataclass(slots=True)
-class Source:
+class Source(msgspec.Struct):
     """One input: raw size and hash, and how many records each format gave."""
 
     path: str
     bytes: int
     sha256: str
-    formats: dict[str, int] = field(default_factory=dict)
+    formats: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Accounting:
+class Accounting(msgspec.Struct):
     """Sources, lines, rejects by reason and warnings by code."""
 
-    sources: list[Source] = field(default_factory=list)
-    lines: Lines = field(default_factory=Lines)
-    rejects: dict[str, Tally] = field(default_factory=dict)
-    warnings: dict[str, Tally] = field(default_factory=dict)
+    sources: list[Source] = msgspec.field(default_factory=list)
+    lines: Lines = msgspec.field(default_factory=Lines)
+    rejects: dict[str, Tally] = msgspec.field(default_factory=dict)
+    warnings: dict[str, Tally] = msgspec.field(default_factory=dict)
 
     def reject(self, reason: str, place: str | None) -> None:
         """Account for a rejected slot."""

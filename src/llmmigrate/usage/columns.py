@@ -4,10 +4,10 @@ Sums are held in 64-bit integers and moved into the profile before they can over
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -42,8 +42,7 @@ Series = tuple[str | None, str | None, str, TagValues]
 """Provider, model, service tier and tags of a call."""
 
 
-@dataclass(slots=True)
-class Columns:
+class Columns(msgspec.Struct):
     """Calls as columns of equal length; `tokens` has one row a token class, all 0 where `state` is FAILED."""
 
     start_ns: Integers

@@ -6,11 +6,12 @@ outputs are cut at the thresholds and caps of all tables ("more than N tokens": 
 
 import bisect
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 CalendarUnit = Literal["day", "hour"]
 
@@ -25,8 +26,7 @@ Band = tuple[int, int | None]
 """Tokens in (above, upto]; None is without end."""
 
 
-@dataclass(frozen=True, slots=True)
-class CutMarks:
+class CutMarks(msgspec.Struct, frozen=True):
     """The cut marks themselves, as they are saved with a profile."""
 
     instants: tuple[int, ...] = ()

@@ -5,8 +5,9 @@ key is everything that can change a price; its values are exact integer sums.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from llmmigrate.units import INPUT_CLASSES, NANOSECONDS, TOKEN_CLASSES
 from llmmigrate.usage.accounting import Accounting
@@ -118,14 +119,13 @@ class Cell:
             self.logged_peak = peak
 
 
-@dataclass(slots=True)
-class SizeSketches:
+class SizeSketches(msgspec.Struct):
     """Distributions of one model and calendar unit."""
 
-    latency_ms: Sketch = field(default_factory=dict)
-    ttft_ms: Sketch = field(default_factory=dict)
-    input_tokens: Sketch = field(default_factory=dict)
-    output_tokens: Sketch = field(default_factory=dict)
+    latency_ms: Sketch = msgspec.field(default_factory=dict)
+    ttft_ms: Sketch = msgspec.field(default_factory=dict)
+    input_tokens: Sketch = msgspec.field(default_factory=dict)
+    output_tokens: Sketch = msgspec.field(default_factory=dict)
 
     def parts(self) -> tuple[Sketch, Sketch, Sketch, Sketch]:
         """All four, in the order of their fields."""

@@ -1,0 +1,95 @@
+"""That the JSON outputs are what their published schemas say, on good logs and on broken ones."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from tools.make_docs import schema_files
+from tools.screens import INPUTS, ROOT, show, workplace
+
+SAMPLES = ["samples/logs.jsonl", "samples/openai_chat.jsonl", "samples/litellm.jsonl", "samples/otlp.jsonl"]
+DIRTY = sorted(path.name for path in INPUTS.glob("*.jsonl"))
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """A strict reading of a published schema: also refuses keys that it does not name."""
+    schema = json.loads((ROOT / "docs" / "schemas" / f"llmmigrate.{name}.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    for record in schema["$defs"].values():
+        if "properties" in record:
+            record["additionalProperties"] = False
+    return Draft202012Validator(schema)
+
+
+def faults(name: str, document: Any) -> list[str]:
+    return [f"{error.json_path}: {error.message[:200]}" for error in validator(name).iter_errors(document)]
+
+
+@pytest.mark.parametrize(("path", "text"), list(schema_files()), ids=lambda value: getattr(value, "name", ""))
+def test_a_published_schema_is_that_of_the_code(path: Path, text: str) -> None:
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "line", ["analyze", "analyze --by day,model", "estimate", "estimate --to zai/glm-5 --by model"]
+)
+@pytest.mark.parametrize("log", [*SAMPLES, *DIRTY])
+def test_a_result_is_what_its_schema_says(line: str, log: str) -> None:
+    with workplace():
+        screen = show(f"llmmigrate {line} {log} --format json")
+    name = "analysis" if line.startswith("analyze") else "estimate"
+    assert screen.code == 2 or faults(name, json.loads(screen.out)) == []
+
+
+def test_results_on_hostile_logs_are_what_their_schemas_say(data: Path) -> None:
+    found = {}
+    for path in sorted((data / "hostile").glob("[0-9]*")):
+        for name, command in (("analysis", "analyze"), ("estimate", "estimate --to zai/glm-5")):
+            screen = show(f"llmmigrate {command} '{path}' --format json")
+            if screen.code != 2:
+                found[path.name, name] = faults(name, json.loads(screen.out))
+    assert {key: wrong for key, wrong in found.items() if wrong} == {}
+    assert len(found) >= 60
+
+
+def test_a_result_without_any_price_has_no_cost() -> None:
+    with workplace():
+        analysis = json.loads(show("llmmigrate analyze unpriced.jsonl --format json").out)
+        estimate = json.loads(show("llmmigrate estimate unpriced.jsonl --to zai/glm-5 --format json").out)
+    assert "cost" not in analysis["total"]
+    assert estimate["targets"][0]["saving"] is None
+
+
+@pytest.mark.parametrize("log", SAMPLES)
+def test_a_saved_profile_is_what_its_schema_says(log: str) -> None:
+    with workplace() as here:
+        assert show(f"llmmigrate ingest {log} -o usage.profile.json --by tag.team").code == 0
+        document = json.loads((here / "usage.profile.json").read_bytes())
+    assert faults("profile", document) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("prices list", "prices"),
+        ("prices list deepseek", "prices"),
+        ("prices show deepseek/deepseek-v4-pro --explain", "price"),
+        ("prices show openai/o3 --at 2020-01-01", "price"),
+        ("prices validate", "prices-validation"),
+        ("prices validate contract.yaml", "prices-validation"),
+    ],
+)
+def test_what_prices_prints_is_what_its_schema_says(line: str, name: str) -> None:
+    with workplace():
+        assert faults(name, json.loads(show(f"llmmigrate {line} --format json").out)) == []
+
+
+def test_a_cost_as_a_number_breaks_the_schema() -> None:
+    with workplace():
+        document = json.loads(show("llmmigrate analyze relay.jsonl --format json").out)
+    document["total"]["cost"] = 8.0
+    assert len(faults("analysis", document)) == 1
