@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test lint fix bench clean
+.PHONY: demo test lint fix goldens docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/llmmigrate analyze samples/logs.jsonl
@@ -24,8 +24,14 @@ fix: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+goldens: $(VENV)/.installed-test
+	$(BIN)/python -m tools.screens
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m tools.make_docs
+
 bench: $(VENV)/.installed-bench
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

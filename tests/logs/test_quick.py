@@ -1,6 +1,5 @@
 """The quick lane equals the line-by-line reader, byte for byte, whatever the log holds."""
 
-
 from pathlib import Path
 
 import msgspec
@@ -26,7 +25,9 @@ OPTIONS = ReadOptions(marks=MARKS, now_ns=(EPOCH + 40 * 86_400) * NANOSECONDS)
 VARIANTS = [
     OPTIONS,
     msgspec.structs.replace(OPTIONS, tags=("team", "route"), provider="azure"),
-    msgspec.structs.replace(OPTIONS, timed_sketches=True, marks=msgspec.structs.replace(MARKS, zone="Europe/Berlin", unit="hour")),
+    msgspec.structs.replace(
+        OPTIONS, timed_sketches=True, marks=msgspec.structs.replace(MARKS, zone="Europe/Berlin", unit="hour")
+    ),
     msgspec.structs.replace(OPTIONS, since_ns=(EPOCH + 60) * NANOSECONDS, until_ns=(EPOCH + 90_000) * NANOSECONDS + 1),
 ]
 

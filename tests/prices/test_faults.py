@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from llmmigrate.errors import PriceTableError
-from llmmigrate.prices import load_catalog, validate
+from llmmigrate.prices import load_catalog
+from llmmigrate.prices.validation import validate
 
 GOOD = """\
 schema: 1

@@ -14,9 +14,10 @@ import pytest
 import yaml
 from tests.prices.conftest import NOW, second, the_card
 
-from llmmigrate.prices import EVERY_SIZE, Band, Catalog, Entry, Interval, RateCard, table_paths, validate
+from llmmigrate.prices import EVERY_SIZE, Band, Catalog, Entry, Interval, RateCard, table_paths
 from llmmigrate.prices.loading import bundled_directory
 from llmmigrate.prices.periods import epoch
+from llmmigrate.prices.validation import validate
 
 DIRECTORY = bundled_directory()
 SCHEMA_FILES = list(

@@ -12,6 +12,8 @@ from typing import Any, Final, Literal, TextIO, get_args
 ColorChoice = Literal["auto", "always", "never"]
 COLOR_CHOICES: Final = get_args(ColorChoice)
 
+PIECE: Final = 1 << 15
+"""Characters written at once: with PYTHONUNBUFFERED a pipe that closes within one long write goes unnoticed."""
 PROGRESS_AFTER_SECONDS: Final = 0.3
 """A job that is quicker than this shows no progress."""
 
@@ -30,7 +32,9 @@ class Console:
 
     def result(self, text: str) -> None:
         """Write a finished result to stdout, with a line end."""
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        whole = text if text.endswith("\n") else text + "\n"
+        for start in range(0, len(whole), PIECE):
+            sys.stdout.write(whole[start : start + PIECE])
 
     def say(self, text: str) -> None:
         """Tell people something, on stderr; nothing with --quiet."""

@@ -132,15 +132,15 @@ def validate(options: ValidateOptions, console: Console) -> int:
       llmmigrate prices validate
       llmmigrate prices validate contract.yaml
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
-    from llmmigrate import prices
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.prices.sheets import validation
+    from llmmigrate.prices.validation import validate as validated
     from llmmigrate.reports.prices import validation_report
 
     to = destinations(options.format, options.output)
     paths = [Path(name) for name in options.files] or _all_tables(settings(options))
     today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
-    found = validation(len(paths), prices.validate(paths, today=today))
+    found = validation(len(paths), validated(paths, today=today))
     write(validation_report(found), to, console)
     return 1 if found.errors else 0
 

@@ -1,13 +1,13 @@
 """Cells × rates → exact amounts. Pricing a profile equals pricing call by call, to the last digit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Final, NamedTuple
 
 import msgspec
 
-from llmmigrate.money import PER_MILLION, exact
+from llmmigrate.money import EXACT, PER_MILLION
 from llmmigrate.prices.cards import Band, Interval, RateCard, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
@@ -15,6 +15,7 @@ from llmmigrate.units import TOKEN_CLASSES, CountClass
 from llmmigrate.usage.profile import Cell, CellKey
 
 ZERO: Final = Decimal(0)
+HALF: Final = Decimal("0.5")
 Pieces = Mapping[CountClass, int]
 """What is billed by the piece, and how many of it."""
 
@@ -26,13 +27,13 @@ class Amount(NamedTuple):
     high: Decimal
 
     def plus(self, other: "Amount") -> "Amount":
-        """The sum, bound by bound."""
-        return Amount(self.low + other.low, self.high + other.high)
+        """The sum, bound by bound, exact."""
+        return Amount(EXACT.add(self.low, other.low), EXACT.add(self.high, other.high))
 
     @property
     def middle(self) -> Decimal:
         """The one figure to show: exact where both bounds are equal."""
-        return self.low if self.low == self.high else (self.low + self.high) / 2
+        return self.low if self.low == self.high else EXACT.multiply(EXACT.add(self.low, self.high), HALF)
 
 
 NOTHING: Final = Amount(ZERO, ZERO)
@@ -139,21 +140,22 @@ def bill_cards(
 
 def cost_at(card: RateCard, tokens: Sequence[int | Decimal], counts: Pieces) -> Decimal | Unpriced:
     """Σ tokens × rate + Σ pieces × fee, times the card's multiplier; exact, or the class that has no rate."""
-    with exact():
-        total = ZERO
-        for name, count in zip(TOKEN_CLASSES, tokens, strict=True):
-            if count:
-                rate = card.rates.get(name)
-                if rate is None:
-                    return Unpriced("class_without_rate", f"{card.period} has no rate for {name} tokens")
-                total += count * rate
-        total = total.scaleb(PER_MILLION)
-        for piece, count in counts.items():
-            fee = card.fees.get(piece)
-            if count and fee is None and piece != "request":
-                return Unpriced("class_without_rate", f"{card.period} has no fee for a {piece}")
-            total += count * (fee or ZERO)
-        return total * card.multiplier
+    add, multiply = EXACT.add, EXACT.multiply
+    total = ZERO
+    for name, count in zip(TOKEN_CLASSES, tokens, strict=True):
+        if count:
+            rate = card.rates.get(name)
+            if rate is None:
+                return Unpriced("class_without_rate", f"{card.period} has no rate for {name} tokens")
+            total = add(total, multiply(rate, count))
+    total = EXACT.scaleb(total, PER_MILLION)
+    for piece, count in counts.items():
+        fee = card.fees.get(piece)
+        if count and fee is None and piece != "request":
+            return Unpriced("class_without_rate", f"{card.period} has no fee for a {piece}")
+        if count and fee:
+            total = add(total, multiply(fee, count))
+    return multiply(total, card.multiplier)
 
 
 class Purse(msgspec.Struct):
@@ -164,28 +166,13 @@ class Purse(msgspec.Struct):
     def add(self, bill: CellBill) -> None:
         """Add a priced cell."""
         if bill.amount is not None and bill.currency is not None:
-            with exact():
-                self.amounts[bill.currency] = self.amounts.get(bill.currency, NOTHING).plus(bill.amount)
-
-    def merge(self, other: "Purse") -> None:
-        """Add another purse."""
-        with exact():
-            for currency, amount in other.amounts.items():
-                self.amounts[currency] = self.amounts.get(currency, NOTHING).plus(amount)
+            self.amounts[bill.currency] = self.amounts.get(bill.currency, NOTHING).plus(bill.amount)
 
     def total(self, catalog: Catalog, currency: str, as_of: int) -> Amount:
         """Everything in one currency at the exchange rates of `as_of`."""
         total = NOTHING
         for held, amount in self.amounts.items():
             low, high = (catalog.convert(part, held, currency, as_of)[0] for part in amount)
-            with exact():
-                total = total.plus(Amount(low, high))
+            total = total.plus(Amount(low, high))
         return total
 
-
-def summed(bills: Iterable[CellBill]) -> Purse:
-    """A purse of many cells."""
-    purse = Purse()
-    for bill in bills:
-        purse.add(bill)
-    return purse

@@ -12,7 +12,7 @@ from llmmigrate.logs import formats
 from llmmigrate.logs.formats import NotACall
 from llmmigrate.logs.identities import Identities, anonymous_hash, fingerprint, hash_text
 from llmmigrate.logs.merging import OpenCalls
-from llmmigrate.logs.records import Documents, Lines, Record, line_records, starts_document
+from llmmigrate.logs.records import LONG_LINE, Documents, Record, line_chunks, line_records, starts_document
 from llmmigrate.logs.saved import fitted
 from llmmigrate.logs.source import ByteSource, expand
 from llmmigrate.units import NANOSECONDS
@@ -161,24 +161,22 @@ class Reader:
 
     def _read_text(self, source: ByteSource) -> bytes | None:
         """Read a source's text; returns its head, or None for a saved profile, which is added as it is."""
-        lines = Lines(source.blocks())
-        chunks = lines.chunks()
+        blocks = source.blocks()
         head = b""
-        for chunk in chunks:
-            head += chunk
-            if head.strip():
+        for block in blocks:
+            head += block
+            if b"\n" in head.lstrip() or len(head) > LONG_LINE:
                 break
+        blocks = _chain(head, blocks)
         if head.startswith(store.SIGNATURE):
-            self._add_profile(head + b"".join(chunks), source.path)
+            self._add_profile(b"".join(blocks), source.path)
             return None
-        first = next((line for line in head.split(b"\n") if line.strip()), b"")
-        blocks = _chain(head, chunks)
-        if starts_document(first):
+        if starts_document(head):
             for record in Documents(blocks).records():
                 self.take(record)
             return head
         number = 1
-        for chunk in blocks:
+        for chunk in line_chunks(blocks):
             self.read_chunk(chunk, number)
             number += chunk.count(b"\n")
         return head

@@ -7,7 +7,7 @@ container none. Lines are split on `\n` only: U+2028 and friends may stand insid
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +18,8 @@ OWN_KEYS: Final = frozenset(
 )
 """An object with one of these is a record itself, though it may hold a list named like a wrapper."""
 DOCUMENT_ENDS: Final = (b"{", b"[", b",", b":")
+LONG_LINE: Final = 1 << 19
+"""Bytes of a first line above which an array is decoded element by element."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -32,33 +34,19 @@ class Record(NamedTuple):
     raw: bytes = b""
 
 
-class Lines:
-    """Whole lines of a block stream, with their 1-based numbers; the last may lack its newline."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = b""
-        self.number = 0
-        """Lines handed out so far."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """Blocks cut at line ends: every chunk but the last ends in a newline."""
-        pieces = [self._rest] if self._rest else []
-        self._rest = b""
-        for block in self._blocks:
-            cut = block.rfind(b"\n") + 1
-            if not cut:
-                pieces.append(block)
-                continue
-            pieces.append(block[:cut])
-            yield b"".join(pieces)
-            pieces = [block[cut:]] if cut < len(block) else []
-        if pieces:
-            yield b"".join(pieces)
-
-    def push_back(self, data: bytes) -> None:
-        """Return bytes that were taken for looking at them only."""
-        self._rest = data + self._rest
+def line_chunks(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks cut at line ends: every chunk but the last ends in a newline."""
+    pieces: list[bytes] = []
+    for block in blocks:
+        cut = block.rfind(b"\n") + 1
+        if not cut:
+            pieces.append(block)
+            continue
+        pieces.append(block[:cut])
+        yield b"".join(pieces)
+        pieces = [block[cut:]] if cut < len(block) else []
+    if pieces:
+        yield b"".join(pieces)
 
 
 def line_records(chunk: bytes, first_line: int) -> Iterator[Record]:
@@ -160,6 +148,10 @@ def _slots(value: Any, line: int, warnings: tuple[str, ...], raw: bytes) -> Iter
         yield from _array(page, line, warnings, raw)
 
 
+def _slots_of(record: Record) -> Iterator[Record]:
+    return iter((record,)) if record.value is None else _slots(record.value, record.line, record.warnings, record.raw)
+
+
 def _array(values: list[Any], line: int, warnings: tuple[str, ...], raw: bytes) -> Iterator[Record]:
     if not values:
         yield Record(None, line, "empty_container", warnings, raw)
@@ -187,10 +179,32 @@ def wrapped_page(value: dict[str, Any]) -> list[Any] | None:
     return None
 
 
-def starts_document(first_line: bytes) -> bool:
-    """Whether the first non-blank line opens a document of several lines."""
-    text = first_line.strip()
-    return text.endswith(DOCUMENT_ENDS) and decode(text)[1] == "invalid_json"
+def starts_document(head: bytes) -> bool:
+    """Whether a text, of which the head is given, is a document of several lines, or one line that is a long array.
+
+    A document's first non-blank line is incomplete JSON that can go on in the next line.
+    """
+    text = head.lstrip()
+    first, newline, rest = text.partition(b"\n")
+    if not newline:
+        return text.startswith(b"[") and len(text) > LONG_LINE
+    first = first.strip()
+    if not first.endswith(DOCUMENT_ENDS) or decode(first)[1] != "invalid_json":
+        return False
+    return not _ends_here(first, rest.lstrip().partition(b"\n")[0].strip())
+
+
+def _ends_here(first: bytes, second: bytes) -> bool:
+    """Whether a line that was cut off is followed by a record that cannot stand at that place of a document."""
+    if decode(second)[1] is not None:
+        return False
+    try:
+        json.loads(first + b"\n" + second)
+    except json.JSONDecodeError as error:
+        return error.pos <= len(first.decode(errors="replace")) + 1
+    except (ValueError, RecursionError):
+        pass
+    return False
 
 
 class Documents:
@@ -207,46 +221,70 @@ class Documents:
         self._text = ""
         self._at = 0
         self._line = 1
-        self._in_array = False
+        self._replaced = False
+        self._damaged = False
         self._json = json.JSONDecoder()
 
     def records(self) -> Iterator[Record]:
         """The records, until the end or until damage after which nothing can be told apart."""
-        while self._skip_space():
-            sign = self._text[self._at]
-            if sign == "[" and not self._in_array:
-                self._in_array = True
-                self._at += 1
-            elif sign == "]" and self._in_array:
-                self._in_array = False
-                self._at += 1
+        while not self._damaged and self._skip_space():
+            if self._text[self._at] == "[":
+                yield from self._array()
             else:
-                record = self._next_value()
-                if record.fault is not None:
-                    yield record
-                    return
-                yield from _slots(record.value, record.line, record.warnings, record.raw)
+                yield from _slots_of(self._next_value())
+
+    def _array(self) -> Iterator[Record]:
+        """The elements of an array; one without any object is one reject, an empty one a container."""
+        opened = self._line
+        self._at += 1
+        waiting: list[Record] | None = []  # until an object shows that this is a list of records
+        while self._skip_space() and self._text[self._at] != "]":
+            record = self._next_value()
+            if waiting is not None and record.fault == "not_an_object":
+                waiting.append(record)
+            else:
+                yield from waiting or ()
+                waiting = None
+                yield from _slots_of(record)
+            if self._damaged:
+                return
+        if self._at == len(self._text):
+            yield Record(None, self._line, "truncated_line")
+            return
+        self._at += 1
+        if waiting is not None:
+            yield Record(None, opened, "not_an_object" if waiting else "empty_container")
 
     def _next_value(self) -> Record:
+        """The next value; what is no object and no document can have is a fault, and damage is noted."""
         line = self._line
         while True:
             try:
                 value, end = self._json.raw_decode(self._text, self._at)
             except RecursionError:
-                return Record(None, line, "too_deep")
+                return self._damage(line, "too_deep")
             except ValueError:
                 if not self._more(len(self._text) - self._at):
-                    return Record(None, line, "invalid_json", (), self._text[self._at : self._at + 4096].encode())
+                    return self._damage(line, "invalid_json")
                 continue
             if end == len(self._text) and not isinstance(value, dict | list) and self._more(1):
                 continue  # a number may go on in the next block
-            raw = self._text[self._at : end].encode()
+            raw = self._text[self._at : end]
             self._go_to(end)
-            fault: str | None = None
-            warnings: tuple[str, ...] = ()
-            if holds_lone_surrogate(raw):
-                value, fault, warnings = _whole(value, ())
-            return Record(value, line, fault, warnings, raw)
+            return self._record(value, line, raw)
+
+    def _damage(self, line: int, fault: str) -> Record:
+        self._damaged = True
+        return Record(None, line, fault, (), self._text[self._at : self._at + 4096].encode())
+
+    def _record(self, value: Any, line: int, text: str) -> Record:
+        warnings: tuple[str, ...] = ("invalid_utf8",) if self._replaced and "\ufffd" in text else ()
+        raw = text.encode()
+        if holds_lone_surrogate(raw):
+            value, _, warnings = _whole(value, warnings)
+        if not isinstance(value, dict):
+            return Record(None, line, "not_an_object", warnings, raw)
+        return Record(value, line, None, warnings, raw)
 
     def _skip_space(self) -> bool:
         while True:
@@ -266,6 +304,7 @@ class Documents:
             if block is None:
                 break
             pieces.append(self._decoder.decode(block))
+            self._replaced |= pieces[-1].count("\ufffd") > block.count("\ufffd".encode())
             size += len(pieces[-1])
         self._text, self._at = "".join(pieces), 0
         return size > 0

@@ -6,15 +6,18 @@ The raw bytes are hashed and counted on the way. Memory stays flat: blocks go th
 import bz2
 import codecs
 import hashlib
+import itertools
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final, Protocol
 
 from llmmigrate.errors import InputError
 
 BLOCK: Final = 1 << 20
+PACKED: Final = 1 << 16
+"""So many compressed bytes are decompressed at one time."""
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -68,7 +71,7 @@ class ByteSource:
             yield from self._text(file)
 
     def _text(self, file: IO[bytes]) -> Iterator[bytes]:
-        blocks = self._decompressed(file)
+        blocks = filter(None, self._decompressed(file))  # a decompressor may swallow a block and give nothing yet
         head = next(blocks, b"")
         while len(head) < 4 and (more := next(blocks, b"")):
             head += more
@@ -88,8 +91,6 @@ class ByteSource:
         if kind is None:
             yield head
             yield from raw
-        elif kind == "zstd":
-            yield from self._zstd(head, raw)
         else:
             yield from self._members(head, raw, kind)
 
@@ -103,45 +104,51 @@ class ByteSource:
 
     def _members(self, head: bytes, raw: Iterator[bytes], kind: str) -> Iterator[bytes]:
         """Decompress a stream of one or more members; what decompresses before damage or a cut is kept."""
-        stream = _decompressor(kind)
-        data = head
+        stream, failures = _decompressor(kind), _failures(kind)
+        packed = _pieces(itertools.chain((head,), raw))
+        data = next(packed)
         while True:
             try:
                 yield stream.decompress(data)
-            except (zlib.error, OSError, EOFError):
+            except failures:
                 self.warnings.append(f"truncated_{kind}")
                 return
             if stream.eof:
-                data = stream.unused_data or next(raw, b"")
+                data = stream.unused_data or next(packed, b"")
                 if not data.strip(b"\0"):
                     return
                 stream = _decompressor(kind)
                 continue
-            data = next(raw, b"")
+            data = next(packed, b"")
             if not data:
                 self.warnings.append(f"truncated_{kind}")
                 return
 
-    def _zstd(self, head: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
-        import zstandard
 
-        stream = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
-        data = head
-        while data:
-            try:
-                yield stream.decompress(data)
-            except zstandard.ZstdError:
-                self.warnings.append("truncated_zstd")
-                return
-            data = next(raw, b"")
-        if not stream.eof and stream.unconsumed_tail:
-            self.warnings.append("truncated_zstd")
+def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks in small pieces: a log may grow fifty times when it is decompressed."""
+    for block in blocks:
+        for start in range(0, len(block), PACKED):
+            yield block[start : start + PACKED]
 
 
 def _decompressor(kind: str) -> Decompressor:
     if kind == "gzip":
         return zlib.decompressobj(wbits=31)
-    return bz2.BZ2Decompressor()
+    if kind == "bz2":
+        return bz2.BZ2Decompressor()
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompressobj()
+
+
+def _failures(kind: str) -> tuple[type[Exception], ...]:
+    """What a decompressor raises for damage."""
+    if kind != "zstd":
+        return zlib.error, OSError, EOFError
+    import zstandard
+
+    return (zstandard.ZstdError,)
 
 
 def _transcoded(head: bytes, blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

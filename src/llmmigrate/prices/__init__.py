@@ -4,7 +4,6 @@ from llmmigrate.prices.cards import EVERY_SIZE, Answer, Band, FxRate, Interval, 
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry, Table
 from llmmigrate.prices.loading import bundled_directory, load_catalog, table_paths
-from llmmigrate.prices.validation import Problem, validate
 
 __all__ = [
     "EVERY_SIZE",
@@ -15,12 +14,10 @@ __all__ = [
     "FxRate",
     "Interval",
     "Marks",
-    "Problem",
     "RateCard",
     "Table",
     "Unpriced",
     "bundled_directory",
     "load_catalog",
     "table_paths",
-    "validate",
 ]

@@ -8,8 +8,6 @@ from typing import Any
 import msgspec
 
 from llmmigrate.errors import Location, PriceTableError
-from llmmigrate.prices.diagnosis import explained, locate, location
-from llmmigrate.prices.faults import exchange_faults, faults
 from llmmigrate.prices.nodes import plain_value, read_nodes
 from llmmigrate.prices.tables import ExchangeTableSpec, TableSpec
 
@@ -41,6 +39,9 @@ def read_price_file(path: Path, *, check: bool = True) -> PriceFile:
 
 def rule_errors(file: PriceFile) -> Iterator[PriceTableError]:
     """An error for every rule that the file breaks although it fits the schema."""
+    from llmmigrate.prices.diagnosis import locate, location
+    from llmmigrate.prices.faults import exchange_faults, faults
+
     found = faults(file.table) if file.table else exchange_faults(file.exchange) if file.exchange else ()
     for fault in found:
         path, data = Path(file.path), Path(file.path).read_bytes()
@@ -58,6 +59,8 @@ def _spec(path: Path, data: bytes) -> tuple[str, Any]:
     try:
         return kind, msgspec.convert(plain, wanted, strict=False)
     except msgspec.ValidationError as error:
+        from llmmigrate.prices.diagnosis import explained
+
         raise explained(path, data, str(error)) from None
 
 

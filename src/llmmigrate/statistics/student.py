@@ -7,6 +7,7 @@ least half a degree of freedom.
 """
 
 import math
+from functools import lru_cache
 
 _TINY = 1e-300
 _FRACTION_STEPS = 1000
@@ -21,6 +22,7 @@ def t_cdf(t: float, df: float) -> float:
     return 1 - tail if t > 0 else tail
 
 
+@lru_cache(maxsize=256)
 def t_quantile(probability: float, df: float) -> float:
     """The t with `t_cdf(t, df) == probability`; ValueError unless 0 < probability < 1."""
     if not 0 < probability < 1:

@@ -8,6 +8,7 @@ import bisect
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
+from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -47,7 +48,8 @@ class Cuts:
         self._instants = sorted({*marks.instants, *extra_instants})
         self._prompt = sorted(set(marks.prompt))
         self._output = sorted(set(marks.output))
-        self._clocks = sorted({*marks.clocks, *_unit_clocks(marks)})
+        clocks = sorted({*marks.clocks, *_unit_clocks(marks)})
+        self._clocks = [(zone, [m for z, m in clocks if z == zone]) for zone in sorted({z for z, _ in clocks})]
         self._days: dict[int, list[int]] = {}
 
     def interval(self, second: int) -> Interval:
@@ -82,7 +84,8 @@ class Cuts:
     def _day_edges(self, day: int) -> list[int]:
         start = day * DAY
         around = EPOCH + timedelta(days=day)
-        edges = {wall_instant(zone, around + timedelta(days=d), m) for zone, m in self._clocks for d in (-1, 0, 1)}
+        edges = {edge for zone, minutes in self._clocks for d in (-1, 0, 1)
+                 for edge in wall_instants(zone, around + timedelta(days=d), minutes)}  # fmt: skip
         low = bisect.bisect_left(self._instants, start - DAY)
         high = bisect.bisect_right(self._instants, start + 2 * DAY)
         edges.update(self._instants[low:high])
@@ -93,10 +96,19 @@ class Cuts:
         return self._days[day]
 
 
-def wall_instant(zone: str, day: date, minute: int) -> int:
-    """The epoch second at which a wall clock in `zone` shows this minute of this day."""
-    wall = datetime.combine(day, clock_time(minute // 60, minute % 60), tzinfo=ZoneInfo(zone))
-    return int(wall.timestamp())
+def wall_instants(zone: str, day: date, minutes: Iterable[int]) -> list[int]:
+    """The epoch seconds at which a wall clock in `zone` shows these minutes of a day."""
+    midnight, next_midnight = _midnight(zone, day), _midnight(zone, day + timedelta(days=1))
+    if next_midnight - midnight == DAY:  # no change of the clock on this day
+        return [midnight + 60 * minute for minute in minutes]
+    place = ZoneInfo(zone)
+    walls = (datetime.combine(day, clock_time(m // 60, m % 60), tzinfo=place) for m in minutes)
+    return [int(wall.timestamp()) for wall in walls]
+
+
+@lru_cache(maxsize=4096)
+def _midnight(zone: str, day: date) -> int:
+    return int(datetime.combine(day, clock_time(), tzinfo=ZoneInfo(zone)).timestamp())
 
 
 def calendar_unit(marks: CutMarks, second: int) -> int:

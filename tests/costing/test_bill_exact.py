@@ -1,0 +1,179 @@
+"""Pricing a profile equals pricing call by call, to the last digit, over all tables."""
+
+from collections import Counter
+from decimal import Context, Decimal, localcontext
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llmmigrate.costing.bill import Biller
+from llmmigrate.prices import Band, Entry, Interval, RateCard, Unpriced, load_catalog
+from llmmigrate.units import NANOSECONDS, SERVICE_TIERS, TOKEN_CLASSES
+from llmmigrate.usage.call import Call
+from llmmigrate.usage.cuts import CutMarks, Cuts
+from llmmigrate.usage.profile import Profile, ProfileWriter, disjoint_tokens
+
+AS_OF = 1_795_305_600
+"""2026-11-22T00:00:00Z."""
+CATALOG = load_catalog()
+FOUND = CATALOG.marks()
+MARKS = CutMarks(instants=FOUND.instants, clocks=FOUND.clocks, prompt=FOUND.prompt, output=FOUND.output)
+CUTS = Cuts(MARKS)
+MODELS = sorted((entry.provider, entry.id) for entry in CATALOG.entries() if not entry.imported)
+IMPORTED = sorted((entry.provider, entry.id) for entry in CATALOG.entries() if entry.imported)
+EDGES = [edge + step for edge in FOUND.instants for step in (-1, 0, 1)]
+SIZES = [size + step for size in (0, 1000, *FOUND.prompt) for step in (-1, 0, 1) if size + step >= 0]
+
+Money = dict[str, tuple[Decimal, Decimal]]
+
+instants = (
+    st.sampled_from(EDGES)
+    | st.integers(1_720_000_000, AS_OF + 40 * 86_400)
+    | st.integers(0, 24 * 60).map(lambda minute: 1_768_471_200 // 86_400 * 86_400 + 60 * minute)
+    | st.integers(-2, 2).map(lambda step: AS_OF + step)
+)
+models = st.sampled_from(MODELS) | st.sampled_from(MODELS) | st.sampled_from(IMPORTED)
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Call:
+    """A call of any model in any table, near where prices change."""
+    provider, model = draw(models)
+    size = draw(st.sampled_from(SIZES) | st.integers(0, 3_000_000))
+    cached = draw(st.integers(0, size) | st.just(0))
+    written = draw(st.integers(0, size - cached) | st.just(0) | st.just(0))
+    output = draw(st.integers(0, 40_000))
+    second = draw(instants | st.none())
+    return Call(
+        start_ns=None if second is None else second * NANOSECONDS + draw(st.sampled_from([0, NANOSECONDS - 1])),
+        provider=provider,
+        model=model,
+        service_tier=draw(st.sampled_from(["standard", "standard", *SERVICE_TIERS, "odd"])),
+        input_tokens=size,
+        cached_input_tokens=cached,
+        cache_write_5m_tokens=written,
+        cache_write_1h_tokens=draw(st.integers(0, size - cached - written) | st.just(0) | st.just(0)),
+        output_tokens=output,
+        reasoning_tokens=draw(st.integers(0, output) | st.just(0)),
+        searches=draw(st.sampled_from([0, 0, 0, 2])),
+    )
+
+
+def together(some: list[Call], biller: Biller) -> tuple[Money, Counter[str]]:
+    """Sums by currency and unpriced calls by reason, of one profile of all calls."""
+    profile = Profile(MARKS)
+    writer = ProfileWriter(profile, CUTS)
+    for call in some:
+        writer.add(call, first_attempt=True, session_bucket=None)
+    sums: Money = {}
+    reasons: Counter[str] = Counter()
+    with localcontext(Context(prec=60)):
+        for key, cell in profile.cells.items():
+            bill = biller.bill(key, cell)
+            if bill.amount is None or bill.currency is None:
+                assert bill.unpriced is not None
+                reasons[bill.unpriced.reason] += cell.calls
+                continue
+            low, high = sums.get(bill.currency, (Decimal(0), Decimal(0)))
+            sums[bill.currency] = (low + bill.amount.low, high + bill.amount.high)
+    return sums, reasons
+
+
+def one_by_one(some: list[Call], biller: Biller) -> tuple[Money, Counter[str]]:
+    """The same, each call in a profile of its own."""
+    sums: Money = {}
+    reasons: Counter[str] = Counter()
+    with localcontext(Context(prec=60)):
+        for call in some:
+            cost, why = together([call], biller)
+            reasons += why
+            for currency, (low, high) in cost.items():
+                before = sums.get(currency, (Decimal(0), Decimal(0)))
+                sums[currency] = (before[0] + low, before[1] + high)
+    return sums, reasons
+
+
+def by_the_second(some: list[Call]) -> tuple[Money, Counter[str]]:
+    """An oracle that knows no cells: the rates of each call's own second and sizes, in plain Decimal."""
+    sums: Money = {}
+    reasons: Counter[str] = Counter()
+    with localcontext(Context(prec=60)):
+        for call in some:
+            amounts, reason, currency = prices_of(call)
+            if reason is not None:
+                reasons[reason] += 1
+                continue
+            before = sums.get(currency, (Decimal(0), Decimal(0)))
+            sums[currency] = (before[0] + min(amounts), before[1] + max(amounts))
+    return sums, reasons
+
+
+def prices_of(call: Call) -> tuple[list[Decimal], str | None, str]:
+    entry = CATALOG.find(call.provider, call.model)
+    assert isinstance(entry, Entry)
+    second = None if call.start_ns is None else call.start_ns // NANOSECONDS
+    answers = CATALOG.cards(
+        entry,
+        at=None if second is None else Interval(second, second + 1),
+        as_of=AS_OF,
+        prompt=Band(call.input_tokens - 1, call.input_tokens),
+        output=Band(call.output_tokens - 1, call.output_tokens),
+        tier=call.service_tier,
+    )
+    costs: list[Decimal] = []
+    for answer in answers:
+        cost = answer if isinstance(answer, Unpriced) else plain_cost(answer, call)
+        if isinstance(cost, Unpriced):
+            return [], cost.reason, ""
+        costs.append(cost)
+    (currency,) = {answer.currency for answer in answers if isinstance(answer, RateCard)}
+    return costs, None, currency
+
+
+def plain_cost(card: RateCard, call: Call) -> Decimal | Unpriced:
+    cost = Decimal(0)
+    rates: dict[Any, Decimal] = dict(card.rates)
+    for name, count in zip(TOKEN_CLASSES, disjoint_tokens(call), strict=True):
+        if count and name not in rates:
+            return Unpriced("class_without_rate", name)
+        cost += Decimal(count) * rates.get(name, Decimal(0)) / 1_000_000
+    if call.searches and "search" not in card.fees:
+        return Unpriced("class_without_rate", "search")
+    cost += call.searches * card.fees.get("search", Decimal(0)) + card.fees.get("request", Decimal(0))
+    return cost * card.multiplier
+
+
+@pytest.fixture(scope="module")
+def biller() -> Biller:
+    return Biller(CATALOG, as_of=AS_OF)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(some=st.lists(calls(), min_size=1, max_size=12))
+def test_a_profile_costs_what_its_calls_cost_one_by_one(biller: Biller, some: list[Call]) -> None:
+    assert one_by_one(some, biller) == together(some, biller)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@given(some=st.lists(calls(), min_size=1, max_size=6))
+def test_a_profile_costs_what_the_rates_of_each_second_say(biller: Biller, some: list[Call]) -> None:
+    assert by_the_second(some) == together(some, biller)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=models, second=instants, size=st.sampled_from(SIZES), many=st.integers(2, 9))
+def test_equal_calls_cost_a_multiple_of_one(
+    biller: Biller, name: tuple[str, str], second: int, size: int, many: int
+) -> None:
+    call = Call(provider=name[0], model=name[1], start_ns=second * NANOSECONDS, input_tokens=size, output_tokens=7)
+    one, _ = together([call], biller)
+    all_of_them, _ = together([call] * many, biller)
+    assert {currency: (many * low, many * high) for currency, (low, high) in one.items()} == all_of_them
+
+
+def test_all_tables_are_asked() -> None:
+    assert {"openai", "anthropic", "google", "deepseek", "zai", "zhipuai", "moonshotai", "holysheep"} <= {
+        provider for provider, _ in MODELS
+    }
