@@ -90,7 +90,7 @@ def measure(argv: Sequence[str]) -> Run:
     """
     with tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
-        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=errors)
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=errors, env=child_environment())
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -98,6 +98,11 @@ def measure(argv: Sequence[str]) -> Run:
             errors.seek(0)
             raise JobFailedError(_last_line(errors.read()) or f"exit code {process.returncode}: {shlex.join(argv)}")
     return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * KIB_PER_MAXRSS / 1024)
+
+
+def child_environment() -> dict[str, str]:
+    """This environment, but with compiled modules kept from run to run, as on any machine that installs them."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _last_line(errors: bytes) -> str:
