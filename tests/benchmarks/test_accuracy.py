@@ -1,5 +1,6 @@
 """That the comparison on golden usages holds, and that what the documents say of it is what it says."""
 
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,14 @@ def test_the_scores_in_the_documents_are_those_of_now(ours: Answers, document: s
     table = score_table(read_usages(), [ours, ask_peer("genai-prices", sys.executable)])
     written = (ROOT / document).read_text(encoding="utf-8").splitlines()
     assert [line for line in table.splitlines() if line not in written] == []
+
+
+def test_the_readme_says_how_many_usages_everyone_gets_right() -> None:
+    measured = re.search(r"(\d+) of them, .* everyone gets right", (ROOT / "docs" / "accuracy.md").read_text())
+    quoted = re.search(r"(\d+) of the \d+ everyone gets right", (ROOT / "README.md").read_text())
+    assert measured is not None
+    assert quoted is not None
+    assert measured[1] == quoted[1]
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,18 @@ EPOCH = 1_768_471_200
 """2026-01-15T10:00:00Z."""
 
 whole = st.sampled_from(SIZES) | st.integers(0, 3000)
-dirty_count = st.sampled_from([None, "100", "1,200", "6e1", 100.0, 1.5, -3, True, "x", float("nan"), 10**400, [1], {}])
+dirty_count: st.SearchStrategy[Any] = st.sampled_from(
+    [None, "100", "1,200", "6e1", 100.0, 1.5, -3, True, "x", float("nan"), 10**400, [1], {}]
+)
 count = whole | dirty_count
 cost = st.none() | st.integers(0, 5) | st.floats(0, 3) | st.sampled_from(["0.25", -1.5, 1e9, "x", 0.1, float("inf")])
 duration = st.none() | st.integers(0, 5000) | st.floats(0, 1e7) | st.sampled_from(["12", -5, "x", 900_000.5, True])
 short = st.sampled_from(["s1", "s2", "", "é", "\ud800", "x" * 200, "no\nline", "true"])
 tag = short | st.booleans() | st.none() | st.integers(0, 3) | st.floats(0, 1) | st.just([1])
 statuses = st.sampled_from([200, "ok", 429, 500, 504, "error", True, None, 0, "200", 200.0, "timeout", {"x": 1}])
-errors = st.sampled_from([None, "", "rate_limit", "timeout", False, True, {"code": "x"}, 0, 1, [], "Connection lost"])
+errors: st.SearchStrategy[Any] = st.sampled_from(
+    [None, "", "rate_limit", "timeout", False, True, {"code": "x"}, 0, 1, [], "Connection lost"]
+)
 
 
 @st.composite

@@ -1,9 +1,13 @@
 """Whatever stands in a file: the accounting adds up, nothing is negative, and an error is one of ours."""
 
+import bz2
+import gzip
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import ROOT
@@ -70,6 +74,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
+@pytest.mark.xfail(raises=KeyError, reason="logs/formats/openai_chat.py: draft() takes request_id for granted")
+def test_a_chunk_whose_id_has_a_broken_name(folder: Path) -> None:
+    survive(
+        folder,
+        b'{"{id": "c1", "object": "chat.completion.chunk", "created": 1772439300, "model": "gpt-4.1-mini",'
+        b' "choices": [{"index": 0, "delta": {"content": "Hi"}}], "usage": null}\n',
+    )
+
+
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=mutated())
 def test_mutated_records_of_any_format(folder: Path, data: bytes) -> None:
@@ -86,6 +99,16 @@ def test_dirty_flat_logs(folder: Path, data: bytes) -> None:
 @given(data=st.binary(max_size=80) | st.lists(st.sampled_from([*TOKENS, *NO_RECORDS]), max_size=12).map(b"".join))
 def test_bytes_of_any_kind(folder: Path, data: bytes) -> None:
     survive(folder, data)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(pack=st.sampled_from([gzip.compress, bz2.compress, zstandard.compress]), data=st.data())
+def test_damaged_compressed_files(folder: Path, pack: Callable[[bytes], bytes], data: st.DataObject) -> None:
+    packed = bytearray(pack(b"\n".join(VALID[:5]) + b"\n") + pack(VALID[5] + b"\n"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(packed) - 1))
+        packed[at : at + data.draw(st.sampled_from([1, 1, 40]))] = data.draw(st.binary(max_size=2))
+    survive(folder, bytes(packed))
 
 
 def test_many_seeded_mutations_of_single_bytes(folder: Path) -> None:

@@ -43,7 +43,7 @@ def outcome(path: Path, options: ReadOptions) -> bytes:
 @pytest.fixture
 def quick_from_the_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever may be read by columns is, in blocks of a few lines."""
-    monkeypatch.setattr(reader, "QUICK_AFTER", 0)
+    monkeypatch.setattr(reader, "QUICK_AFTER", 2)  # the switch happens within the log
     monkeypatch.setattr(reader, "QUICK_FROM", 0)
     monkeypatch.setattr(quick, "ODD_SHARE", 0.001)  # as long as there is a regular row
 

@@ -108,15 +108,15 @@ class FlatLane:
         return rows if len(rows) == line_count(body) and not holds_lone_surrogate(body) else None
 
     def columns(self, rows: Sequence[Any]) -> Block:
-        """Rows as columns, by canonical field and by tag."""
-        by_field = zip(*map(msgspec.structs.astuple, rows), strict=True)
-        turned = dict(zip(self._row.__struct_fields__, by_field, strict=True))
-        values, tags = {}, {}
-        for number, (key, field) in enumerate(zip(self.shape.keys, self.shape.columns, strict=True)):
+        """Rows as columns, by canonical field and by tag; each row is touched once, while it is in the cache."""
+        by_field = list(zip(*map(msgspec.structs.astuple, rows), strict=True))
+        values: dict[str, Sequence[Any]] = {}
+        tags: dict[str, Sequence[Any]] = {}
+        for column, key, field in zip(by_field, self.shape.keys, self.shape.columns, strict=True):
             if field is not None:
-                values[field] = turned[f"f{number}"]
+                values[field] = column
             elif key in self._tags:
-                tags[key] = turned[f"f{number}"]
+                tags[key] = column
         return Block(values, tags, len(rows))
 
 
@@ -132,9 +132,9 @@ def _row_type(shape: Shape, tags: tuple[str, ...]) -> Any:
         if field is None and snake(key) in TEXT_KEYS:
             kind = msgspec.Raw
         typed.append((f"f{number}", kind) if field in REQUIRED else (f"f{number}", kind, None))
-    typed.sort(key=len)
     renamed = {f"f{number}": key for number, key in enumerate(shape.keys)}
-    return msgspec.defstruct("Row", typed, rename=renamed, forbid_unknown_fields=True, gc=False)
+    # In the order of the lines (kw_only allows it), because the decoder looks for the next field first.
+    return msgspec.defstruct("Row", typed, rename=renamed, forbid_unknown_fields=True, kw_only=True, gc=False)
 
 
 class Codes:
@@ -153,12 +153,12 @@ class Codes:
         parts += [block.tags.get(name) or (None,) * block.size for name in tag_names]
         known = self._known
         try:
-            return np.array([known[key] for key in zip(*parts, strict=True)], dtype=np.int64)
+            return _looked_up(known, parts, block.size)
         except KeyError:
             for key in set(zip(*parts, strict=True)):
                 if key not in known:
                     known[key] = self._new(key)
-        return np.array([known[key] for key in zip(*parts, strict=True)], dtype=np.int64)
+        return _looked_up(known, parts, block.size)
 
     def _new(self, key: tuple[Any, ...]) -> int:
         provider, model, tier, *tags = key
@@ -178,6 +178,10 @@ class Codes:
     def full(self) -> bool:
         """Whether there are too many combinations for columns to pay."""
         return len(self._known) > MOST_SERIES
+
+
+def _looked_up(known: dict[tuple[Any, ...], int], parts: list[Sequence[Any]], size: int) -> Integers:
+    return np.fromiter(map(known.__getitem__, zip(*parts, strict=True)), dtype=np.int64, count=size)
 
 
 class Found(NamedTuple):
@@ -300,8 +304,8 @@ def _integers(column: Sequence[int | None] | None, count: int = 0) -> Integers:
     if column is None:
         return np.zeros(count, dtype=np.int64)
     if None in column:
-        return np.array([value or 0 for value in column], dtype=np.int64)
-    return np.array(column, dtype=np.int64)
+        column = [value or 0 for value in column]
+    return np.fromiter(column, dtype=np.int64, count=len(column))
 
 
 def _floats(column: Sequence[float | None] | None, count: int) -> Floats:
@@ -345,10 +349,13 @@ def instants(column: Sequence[str]) -> tuple[Integers, Flags]:
     """Timestamps of the form 2026-01-15T10:00:00[.123456789]Z as nanoseconds; flags the rows of any other form."""
     found = np.zeros(len(column), dtype=np.int64)
     odd = np.ones(len(column), dtype=bool)
-    lengths = list(map(len, column))
-    for length in set(lengths).intersection(ISO_LENGTHS):
-        rows = slice(None) if lengths.count(length) == len(column) else np.flatnonzero(np.array(lengths) == length)
-        texts = column if isinstance(rows, slice) else [column[row] for row in rows.tolist()]
+    found_lengths = set(map(len, column))
+    for length in found_lengths.intersection(ISO_LENGTHS):
+        rows: Any = slice(None)
+        texts = column
+        if len(found_lengths) > 1:
+            rows = np.flatnonzero(np.fromiter(map(len, column), dtype=np.int64, count=len(column)) == length)
+            texts = [column[row] for row in rows.tolist()]
         text = "".join(texts)
         if text.isascii():
             signs = np.frombuffer(text.encode(), dtype=np.uint8).reshape(len(texts), length)

@@ -41,8 +41,8 @@ class QuickReader:
         self._lane: FlatLane | None = None
         self._shapes_left = MOST_SHAPES
 
-    def read(self, chunk: bytes, first_line: int) -> bool:
-        """Read a chunk of whole lines; False when it is left to the caller, unread.
+    def read(self, chunk: bytes, first_line: int) -> int:
+        """Read a chunk of whole lines; returns how many, 0 when it is left to the caller, unread.
 
         The many short-lived rows hold no cycles; looking for some takes longer than reading them.
         """
@@ -54,21 +54,21 @@ class QuickReader:
             if collecting:
                 gc.enable()
 
-    def _read(self, chunk: bytes, first_line: int) -> bool:
+    def _read(self, chunk: bytes, first_line: int) -> int:
         if not chunk.endswith(b"\n") or self._codes.full():
-            return False
+            return 0
         split = self._split(chunk)
         if split is None or self._lane is None or len(split.odd) * ODD_SHARE > len(split.rows):
-            return False
+            return 0
         block = self._lane.columns(split.rows)
         found = turned(block, self._codes, self._reader.profile.tags)
         odd = np.flatnonzero(found.odd)
         if (len(odd) + len(split.odd)) * ODD_SHARE > len(split.rows):
-            return False
+            return 0
         stops = sorted([*split.odd, *(split.places[row] for row in odd.tolist())])
         lines = chunk.split(b"\n") if stops else []
         self._read_parts(found, split.places, stops, lines, first_line)
-        return True
+        return len(split.rows) + len(split.odd)
 
     def flush(self) -> None:
         """Bring everything read into the profile."""

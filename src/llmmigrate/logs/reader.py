@@ -177,16 +177,18 @@ class Reader:
             return head
         number = 1
         for chunk in line_chunks(blocks):
-            self.read_chunk(chunk, number)
-            number += chunk.count(b"\n")
+            number += self.read_chunk(chunk, number)
         return head
 
-    def read_chunk(self, chunk: bytes, first_line: int) -> None:
-        """Read a chunk of whole lines."""
-        if len(chunk) >= QUICK_FROM and self._may_be_quick() and self._quick_reader().read(chunk, first_line):
-            return
+    def read_chunk(self, chunk: bytes, first_line: int) -> int:
+        """Read a chunk of whole lines; returns how many it has."""
+        if len(chunk) >= QUICK_FROM and self._may_be_quick():
+            lines = self._quick_reader().read(chunk, first_line)
+            if lines:
+                return lines
         for record in line_records(chunk, first_line):
             self.take(record)
+        return chunk.count(b"\n")
 
     def _may_be_quick(self) -> bool:
         """Whether columns can do everything that was asked for."""

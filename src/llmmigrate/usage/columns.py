@@ -37,6 +37,7 @@ FLUSHED_AT_ONCE: Final = 1024
 """Rows that are turned into Python integers at one time."""
 BUCKETS: Final = len(BOUNDS) + 1
 _BOUNDS: Final = np.array(BOUNDS)
+_BUCKET_OF: Final[Integers] = np.searchsorted(_BOUNDS, np.arange(1 << 16))
 
 Series = tuple[str | None, str | None, str, TagValues]
 """Provider, model, service tier and tags of a call."""
@@ -233,8 +234,7 @@ class ColumnWriter:
         )
         for number, (values, there) in enumerate(parts):
             if there.any():
-                buckets = np.searchsorted(_BOUNDS, values[there])
-                self._count(number, groups.tolist(), places[there], buckets)
+                self._count(number, groups.tolist(), places[there], _buckets(values[there]))
         # A key without values exists too, as it does when calls are added one at a time.
         self._sketch_keys.update(groups.tolist())
 
@@ -324,6 +324,14 @@ class ColumnWriter:
         self._cells, self._sketches, self._bound = {}, {}, 0
         self._sums = self._sums[:0].copy()
         self._sessions = self._sessions[:0].copy()
+
+
+def _buckets(values: Integers | Floats) -> Integers:
+    """`sketch.bucket` of many values; small whole numbers are looked up rather than searched for."""
+    whole = values.astype(np.int64)
+    if len(values) and int(whole.max()) < len(_BUCKET_OF) and bool(np.all(whole == values)):
+        return _BUCKET_OF[whole]
+    return np.searchsorted(_BOUNDS, values)
 
 
 def _add_row(cell: Cell, row: Sequence[int], mask: int) -> None:

@@ -36,7 +36,7 @@ class CellKey(NamedTuple):
     output_above: int
     output_upto: int | None
     mask: int
-    """Bit i is set where token class i has tokens."""
+    """Bit i is set where token class i has tokens; the next two bits, where there are searches and images."""
     usage: str
     billing: str
     tags: TagValues
@@ -238,7 +238,7 @@ class ProfileWriter:
     def key(self, call: Call, tokens: list[int]) -> CellKey:
         """The cell key of a call."""
         mask = 0
-        for i, count in enumerate(tokens):
+        for i, count in enumerate((*tokens, call.searches, call.images)):
             if count:
                 mask |= 1 << i
         start, end = (None, None) if call.start_ns is None else self._cuts.interval(call.start_ns // NANOSECONDS)
