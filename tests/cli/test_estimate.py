@@ -222,6 +222,11 @@ def test_a_call_that_just_fits_is_held(target: Target, log: Log) -> None:
     assert 0 == target(log(call(input_tokens=120_000)), "--to", "openai/gpt-4o")["cannot_hold"]["calls"]
 
 
+def test_only_the_calls_that_the_target_has_no_rate_for_stay(target: Target, log: Log) -> None:
+    found = target(log(call(model="gpt-4o"), call(2, model="gpt-4o", searches=1)), "--to", "zai/glm-5")
+    assert {"calls": 1, "reasons": {"class_without_rate": 1}} == found["unpriced_there"]
+
+
 def test_an_unknown_target_is_an_error_with_a_suggestion(llmmigrate: Run, log: Log) -> None:
     outcome = llmmigrate("estimate", log(call()), "--to", "openai/gpt-4oo")
     assert (2, "") == (outcome.code, outcome.out)

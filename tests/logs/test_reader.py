@@ -17,8 +17,7 @@ from tests.logs.generated import EPOCH, clean_records, line, records
 from tests.logs.profiles import content, counts, read_bytes
 
 from llmmigrate.errors import InputError, LlmmigrateError
-from llmmigrate.logs import reader, source
-from llmmigrate.logs import records as records_module
+from llmmigrate.logs import documents, reader, source
 from llmmigrate.logs.reader import ReadOptions, read
 from llmmigrate.usage import store
 from llmmigrate.usage.call import Call
@@ -116,7 +115,7 @@ def test_one_long_line_that_is_an_array_is_decoded_element_by_element(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = profile(folder, LINES)
-    for module in (reader, records_module):
+    for module in (reader, documents):
         monkeypatch.setattr(module, "LONG_LINE", 10)
     monkeypatch.setattr(source, "BLOCK", 16)
     found = profile(folder, json.dumps(CALLS).encode())

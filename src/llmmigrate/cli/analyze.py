@@ -68,4 +68,4 @@ def analyze(options: AnalyzeOptions, console: Console) -> int:
         reconciliation=reconcilers[0].result(),
     )  # fmt: skip
     write(report(analysis, next_step=next_command("estimate", options, options.demo)), to, console)
-    return strict_code(reading.profile, options, unpriced=analysis.total.unpriced_calls)
+    return strict_code(reading.profile, options, console, unpriced=analysis.total.unpriced_calls)

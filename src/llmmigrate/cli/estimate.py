@@ -81,7 +81,7 @@ def estimate(options: EstimateOptions, console: Console) -> int:
     )
     result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
     write(report(result, next_step=_next_step(options, result)), to, console)
-    return strict_code(reading.profile, options, unpriced=sum(entry.calls for entry in result.unpriced))
+    return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
 
 
 def _configured(options: EstimateOptions) -> list[str]:

@@ -67,7 +67,7 @@ def ingest(options: IngestOptions, console: Console) -> int:
             with whole_file(path) as stream:
                 stream.write(store.dump(reading.profile))
     _say(reading.profile, options, console)
-    return strict_code(reading.profile, options, unpriced=0)
+    return strict_code(reading.profile, options, console, unpriced=0)
 
 
 def _sorted_outputs(outputs: list[str]) -> tuple[list[str], list[str]]:
@@ -90,11 +90,10 @@ def _to_all(sinks: list[RecordFile]) -> "CallSink":
 
 def _say(profile: "Profile", options: IngestOptions, console: Console) -> None:
     """On stderr: what became of every line, and what comes next."""
-    lines = profile.accounting.lines
-    console.say(
-        f"{lines.total:,} records = {lines.calls:,} calls + {lines.blank:,} blank + {lines.rejected:,} rejected"
-        f" + {lines.duplicates:,} duplicates + {lines.other:,} other"
-    )
+    from llmmigrate.costing.analysis import line_counts
+    from llmmigrate.reports.analysis import lines_words
+
+    console.say(lines_words(line_counts(profile.accounting)))
     for path in options.output:
         console.say(f"wrote {path}")
     console.say(f"next: llmmigrate analyze {shlex.quote(options.output[0])}")

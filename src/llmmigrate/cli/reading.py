@@ -177,15 +177,25 @@ def _size(paths: Sequence[str]) -> int | None:
         return None
 
 
-def strict_code(profile: "Profile", options: LogOptions, *, unpriced: int) -> int:
-    """The exit code that --strict asks for: 2 with rejected lines, 3 with missing or unpriced usage, else 0."""
+def strict_code(profile: "Profile", options: LogOptions, console: Console, *, unpriced: int) -> int:
+    """The exit code that --strict asks for: 2 with rejected lines, 3 with missing or unpriced usage, else 0.
+
+    What is wrong is said on stderr.
+    """
     if not options.strict:
         return 0
     accounting = profile.accounting
-    if accounting.lines.rejected or any(code.startswith("truncated") for code in accounting.warnings):
+    cut = [code for code in accounting.warnings if code.startswith("truncated")]
+    if accounting.lines.rejected or cut:
+        console.warn(f"--strict: {accounting.lines.rejected:,} rejected records{', a cut-off file' if cut else ''}")
         return 2
-    missing = any(key.usage == "missing" and key.billing != "failed" for key in profile.cells)
-    return 3 if missing or unpriced else 0
+    missing = sum(
+        cell.calls for key, cell in profile.cells.items() if key.usage == "missing" and key.billing != "failed"
+    )
+    if missing or unpriced:
+        console.warn(f"--strict: {missing:,} calls without usage, {unpriced:,} without a price")
+        return 3
+    return 0
 
 
 def moment(text: str | None, option: str, tz: str | None) -> int | None:

@@ -24,6 +24,9 @@ GROUPINGS: Final = ("model", "provider", "service_tier", "day", "hour")
 OUTLIER: Final = 10
 """A logged cost above so many times the recomputed one cannot be true (design: costs as logged are evidence)."""
 
+OPEN_RATES: Final = frozenset(("clock_unknown", "calendar_not_covered", "thinking_rate_unknown"))
+"""Assumptions under which several rates are possible whatever the cell."""
+
 GroupKey = tuple[str | None, ...]
 
 
@@ -97,6 +100,8 @@ class Analyst:
         self.unpriced: dict[tuple[str | None, str | None, str, str], tuple[Unpriced, list[int]]] = {}
         self.tables: dict[str, str] = {}
         self.assumptions: dict[str, int] = {}
+        self.uncut = 0
+        """Calls whose cost is open only because their cell straddles a boundary of a price table."""
         self.outliers: dict[tuple[str | None, str | None], int] = {}
 
     def run(self) -> None:
@@ -125,6 +130,8 @@ class Analyst:
             self._note_unpriced(key, cell, bill.unpriced)
         for card in bill.cards:
             self.tables[card.table] = card.table_sha256
+        if len(bill.cards) > 1 and OPEN_RATES.isdisjoint(bill.assumptions):
+            self.uncut += cell.calls
         for code in bill.assumptions:
             self.assumptions[code] = self.assumptions.get(code, 0) + cell.calls
         if self._is_outlier(cell, bill):

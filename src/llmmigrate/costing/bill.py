@@ -175,4 +175,3 @@ class Purse(msgspec.Struct):
             low, high = (catalog.convert(part, held, currency, as_of)[0] for part in amount)
             total = total.plus(Amount(low, high))
         return total
-

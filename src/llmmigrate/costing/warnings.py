@@ -11,48 +11,56 @@ if TYPE_CHECKING:
 
 WORDS: Final[dict[str, tuple[str, str | None]]] = {
     "usage_missing": (
-        "{n} calls have no usage; their cost is unknown and in no total",
+        "{calls} without usage; what they cost is unknown and in no total",
         "ask for usage in streams (OpenAI: stream_options.include_usage) or log it",
     ),
-    "total_only": ("{n} calls state only a total of tokens, which cannot be priced", "log input and output tokens"),
-    "total_mismatch": ("in {n} calls the stated total is not the sum of its parts; the parts were used", None),
-    "string_number": ("{n} calls hold token counts as text; they were read as numbers", None),
-    "thousands_separator": ("{n} calls hold token counts with separators, such as 1,200; read as 1200", None),
-    "non_integer_tokens": ("{n} calls hold token counts that are no whole numbers; their usage is missing", None),
-    "nan_value": ("{n} calls hold NaN or Infinity; the value was left out", None),
-    "negative_tokens": ("{n} calls hold negative token counts; their usage is missing", None),
-    "implausible_tokens": ("{n} calls hold more than 10^9 tokens; their usage is missing", "check the logger"),
-    "naive_timestamp": ("{n} timestamps name no time zone and were read as UTC", None),
+    "total_only": ("{calls} with only a total of tokens, which cannot be priced", "log input and output tokens"),
+    "total_mismatch": ("{calls} whose stated total is not the sum of its parts; the parts were used", None),
+    "string_number": ("{calls} with token counts as text; read as numbers", None),
+    "thousands_separator": ("{calls} with token counts such as 1,200; read as 1200", None),
+    "non_integer_tokens": ("{calls} with token counts that are no whole numbers; usage missing", None),
+    "nan_value": ("{calls} with NaN or Infinity; the value was left out", None),
+    "negative_tokens": ("{calls} with negative token counts; usage missing", None),
+    "implausible_tokens": ("{calls} with more than 10^9 tokens; usage missing", "check the logger"),
+    "implausible_cost": ("{calls} with a stated cost above 10^9 USD; the cost was left out", "check the logger"),
+    "implausible_duration": ("{calls} with a duration above 115 days; the duration was left out", "check the logger"),
+    "naive_timestamp": ("{calls} whose timestamp names no time zone; read as UTC", None),
     "timestamp_missing": (
-        "{n} calls have no usable timestamp; they are in the totals but in no day and no projection",
+        "{calls} without a usable timestamp; in the totals, but in no day and no projection",
         "log a timestamp; calls without one are priced at today's rates or those of --as-of",
     ),
-    "future_timestamp": ("{n} calls are dated in the future; they are kept out of the projection", None),
-    "failed_calls": ("{n} calls failed; without usage they cost 0", None),
-    "possible_billed_failure": ("{n} failed calls carry usage and were possibly billed; their cost is included", None),
-    "duplicates_removed": ("{n} repeated records of calls that were read before were left out", None),
-    "id_reused": ("{n} calls repeat an id with other content; they are counted as calls of their own", None),
+    "future_timestamp": ("{calls} dated in the future; kept out of the projection", None),
+    "failed_calls": ("{calls} failed; without usage they cost 0", None),
+    "possible_billed_failure": ("{calls} failed but carry usage: possibly billed, so their cost is included", None),
+    "duplicates_removed": ("{records} of calls that were read before; left out", None),
+    "id_reused": ("{calls} repeat an id with other content; counted as calls of their own", None),
     "identical_lines_without_id": (
-        "{n} calls equal an earlier one and have no id; they are counted",
+        "{calls} equal to an earlier one and without an id; counted",
         "log a request id if they are copies",
     ),
-    "invalid_utf8": ("{n} records hold bytes that are no UTF-8; these were replaced, the record was kept", None),
-    "nul_bytes": ("{n} lines hold NUL bytes of an interrupted write", None),
-    "truncated_last_line": ("the last line of {n} files was cut off and is rejected", None),
-    "truncated_gzip": ("{n} gzip files are cut off; what decompressed was read", "copy the file again"),
-    "truncated_bz2": ("{n} bz2 files are cut off; what decompressed was read", "copy the file again"),
-    "truncated_zstd": ("{n} zstd files are cut off; what decompressed was read", "copy the file again"),
-    "file_without_calls": ("{n} files hold no call: {places}", None),
+    "invalid_utf8": ("{records} with bytes that are no UTF-8; these were replaced, the record was kept", None),
+    "nul_bytes": ("{lines} with NUL bytes of an interrupted write", None),
+    "truncated_last_line": ("{files} whose last line was cut off; that line is rejected", None),
+    "truncated_gzip": ("{files} of gzip cut off; what decompressed was read", "copy the file again"),
+    "truncated_bz2": ("{files} of bz2 cut off; what decompressed was read", "copy the file again"),
+    "truncated_zstd": ("{files} of zstd cut off; what decompressed was read", "copy the file again"),
+    "file_without_calls": ("{files} without a call: {places}", None),
     "unpriced_model": (
-        "{n} calls have no price and are in no total of cost",
+        "{calls} without a price, in no total of cost",
         "name their model (--alias LOGGED=PROVIDER/MODEL) or add a table (prices: in llmmigrate.yaml)",
     ),
     "logged_cost_outlier": (
-        "the log states a cost above 10 times the recomputed one in {n} groups of calls: {places}",
+        "a stated cost above 10 times the recomputed one, in {groups} of calls: {places}",
         "trust the recomputed cost, and check the logger's price table",
+    ),
+    "cut_marks_missing": (
+        "{calls} of a saved profile lie where a newer price table has a boundary; their cost is given as bounds",
+        "ingest the log again",
     ),
     "cannot_project": ("all calls have one instant: cannot project a month", "give a log that spans 14 days"),
 }
+"""Code → what is the case, and what to do about it. `{calls}` is `1 call`, `2 calls` …"""
+UNITS: Final = ("call", "record", "line", "file", "group")
 
 
 def explain_reading(profile: Profile) -> list[Notice]:
@@ -66,6 +74,8 @@ def explain(profile: Profile, analyst: "Analyst") -> list[Notice]:
     unpriced = sum(sums[0] for _, sums in analyst.unpriced.values())
     if unpriced:
         tallies["unpriced_model"] = Tally(unpriced)
+    if analyst.uncut:
+        tallies["cut_marks_missing"] = Tally(analyst.uncut)
     if analyst.outliers:
         places = [model or "(no model)" for _, model in sorted(analyst.outliers, key=str)]
         tallies["logged_cost_outlier"] = Tally(sum(analyst.outliers.values()), places)
@@ -84,8 +94,7 @@ def _notices(tallies: dict[str, Tally]) -> list[Notice]:
 
 
 def _notice(code: str, tally: Tally) -> Notice:
-    message, fix = WORDS.get(code, (code.replace("_", " ") + ": {n}", None))
-    places = ", ".join(tally.first)
-    return Notice(
-        code=code, count=tally.count, message=message.format(n=tally.count, places=places), fix=fix, first=tally.first
-    )
+    message, fix = WORDS.get(code, (code.replace("_", " ") + " ({records})", None))
+    counts = {f"{unit}s": f"{tally.count:,} {unit}{'' if tally.count == 1 else 's'}" for unit in UNITS}
+    words = message.format(places=", ".join(tally.first), **counts)
+    return Notice(code=code, count=tally.count, message=words, fix=fix, first=tally.first)

@@ -25,6 +25,9 @@ CACHE: Final = tuple(TOKEN_CLASSES.index(name) for name in ("cache_read", "cache
 CACHE_READ: Final = CACHE[0]
 OUTPUT: Final = TOKEN_CLASSES.index("output")
 REASONING: Final = TOKEN_CLASSES.index("reasoning")
+AUDIO: Final = 1 << TOKEN_CLASSES.index("input_audio") | 1 << TOKEN_CLASSES.index("output_audio")
+SELDOM: Final = AUDIO | 0b11 << len(TOKEN_CLASSES)
+"""Bits of a cell's mask: audio in and out, searches, images."""
 
 
 class Slice(NamedTuple):
@@ -36,6 +39,8 @@ class Slice(NamedTuple):
     prompt: Band
     output: Band
     tier: str
+    seldom: int
+    """Which classes and pieces there are that not every target has a rate for: only their calls are then unpriced."""
 
 
 class Sums(msgspec.Struct):
@@ -69,7 +74,7 @@ def reduce(cells: Iterable[tuple[CellKey, Cell]], *, with_time: bool) -> Slices:
             continue
         at = Interval(key.start, key.end) if with_time and key.start is not None and key.end is not None else None
         prompt, output = Band(key.prompt_above, key.prompt_upto), Band(key.output_above, key.output_upto)
-        part = Slice(key.provider, key.model, at, prompt, output, key.service_tier)
+        part = Slice(key.provider, key.model, at, prompt, output, key.service_tier, key.mask & SELDOM)
         slices.setdefault(part, Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)).add(cell)
     return slices
 

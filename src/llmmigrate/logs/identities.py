@@ -191,7 +191,7 @@ def fingerprint(call: Call) -> int:
     start = -1 if call.start_ns is None else call.start_ns
     mixed = mix(
         start,
-        hash_text(call.model or ""),
+        hash_text(series_text(call.model, call.service_tier)),
         call.input_tokens,
         call.cached_input_tokens,
         call.cache_write_5m_tokens,
@@ -200,6 +200,11 @@ def fingerprint(call: Call) -> int:
         call.reasoning_tokens,
     )
     return (mixed & ~1 & MASK) | (call.error is None)
+
+
+def series_text(model: str | None, tier: str) -> str:
+    """What tells calls of equal counts and time apart: the model, and the tier that served."""
+    return f"{model or ''}\0{tier}"
 
 
 def anonymous_hash(call: Call) -> int:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from llmmigrate.logs import formats, names
 from llmmigrate.logs.field_names import TEXT_KEYS, fields, snake
-from llmmigrate.logs.identities import MASK, Identities, hash_text, hash_texts
+from llmmigrate.logs.identities import MASK, Identities, hash_text, hash_texts, series_text
 from llmmigrate.logs.records import holds_lone_surrogate
 from llmmigrate.logs.values import MOST_TOKENS
 from llmmigrate.units import NANOSECONDS, PICO
@@ -172,7 +172,7 @@ class Codes:
         if code is None:
             code = self._series[series] = len(self._writer.series)
             self._writer.series.append(series)
-            self.model_hash.append(hash_text(series[1] or ""))
+            self.model_hash.append(hash_text(series_text(series[1], series[2])))
         return code
 
     def full(self) -> bool:

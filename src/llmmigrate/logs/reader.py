@@ -9,10 +9,11 @@ import msgspec
 from llmmigrate import registry
 from llmmigrate.errors import InputError, unknown_name
 from llmmigrate.logs import formats
+from llmmigrate.logs.documents import LONG_LINE, Documents, starts_document
 from llmmigrate.logs.formats import NotACall
 from llmmigrate.logs.identities import Identities, anonymous_hash, fingerprint, hash_text
 from llmmigrate.logs.merging import OpenCalls
-from llmmigrate.logs.records import LONG_LINE, Documents, Record, line_chunks, line_records, starts_document
+from llmmigrate.logs.records import Record, line_chunks, line_records
 from llmmigrate.logs.saved import fitted
 from llmmigrate.logs.source import ByteSource, expand
 from llmmigrate.units import NANOSECONDS

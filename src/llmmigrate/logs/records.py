@@ -1,10 +1,9 @@
-r"""Decoded records of one text: lines, arrays, concatenated or wrapped documents.
+r"""Decoded records of lines, with the arrays and wrapped pages in them.
 
 A record slot is a physical line, but each element of an array or of a wrapped page is a slot of its own and its
 container none. Lines are split on `\n` only: U+2028 and friends may stand inside strings.
 """
 
-import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -17,9 +16,6 @@ OWN_KEYS: Final = frozenset(
     ("usage", "model", "timestamp", "created", "created_at", "time", "ts", "start_time", "startTime", "resourceSpans")
 )
 """An object with one of these is a record itself, though it may hold a list named like a wrapper."""
-DOCUMENT_ENDS: Final = (b"{", b"[", b",", b":")
-LONG_LINE: Final = 1 << 19
-"""Bytes of a first line above which an array is decoded element by element."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -93,7 +89,7 @@ def decode(text: bytes) -> tuple[Any, str | None, tuple[str, ...]]:
             return None, fault, warnings
     else:
         warnings = ()
-    return _whole(value, warnings) if holds_lone_surrogate(text) else (value, None, warnings)
+    return whole(value, warnings) if holds_lone_surrogate(text) else (value, None, warnings)
 
 
 _LONE_SURROGATE: Final = re.compile(
@@ -106,7 +102,7 @@ def holds_lone_surrogate(text: bytes) -> bool:
     return b"\\" in text and b"\\u" in text and _LONE_SURROGATE.search(text) is not None
 
 
-def _whole(value: Any, warnings: tuple[str, ...]) -> tuple[Any, str | None, tuple[str, ...]]:
+def whole(value: Any, warnings: tuple[str, ...]) -> tuple[Any, str | None, tuple[str, ...]]:
     """A decoded value with U+FFFD for half surrogate pairs in its strings and keys, as `decode` returns it."""
     try:
         text = json.dumps(value, ensure_ascii=False)
@@ -148,7 +144,8 @@ def _slots(value: Any, line: int, warnings: tuple[str, ...], raw: bytes) -> Iter
         yield from _array(page, line, warnings, raw)
 
 
-def _slots_of(record: Record) -> Iterator[Record]:
+def slots_of(record: Record) -> Iterator[Record]:
+    """The slots of a decoded value: itself, or what it holds."""
     return iter((record,)) if record.value is None else _slots(record.value, record.line, record.warnings, record.raw)
 
 
@@ -177,138 +174,3 @@ def wrapped_page(value: dict[str, Any]) -> list[Any] | None:
         if isinstance(inner, list) and (not inner or any(isinstance(element, dict) for element in inner)):
             return inner
     return None
-
-
-def starts_document(head: bytes) -> bool:
-    """Whether a text, of which the head is given, is a document of several lines, or one line that is a long array.
-
-    A document's first non-blank line is incomplete JSON that can go on in the next line.
-    """
-    text = head.lstrip()
-    first, newline, rest = text.partition(b"\n")
-    if not newline:
-        return text.startswith(b"[") and len(text) > LONG_LINE
-    first = first.strip()
-    if not first.endswith(DOCUMENT_ENDS) or decode(first)[1] != "invalid_json":
-        return False
-    return not _ends_here(first, rest.lstrip().partition(b"\n")[0].strip())
-
-
-def _ends_here(first: bytes, second: bytes) -> bool:
-    """Whether a line that was cut off is followed by a record that cannot stand at that place of a document."""
-    if decode(second)[1] is not None:
-        return False
-    try:
-        json.loads(first + b"\n" + second)
-    except json.JSONDecodeError as error:
-        return error.pos <= len(first.decode(errors="replace")) + 1
-    except (ValueError, RecursionError):
-        pass
-    return False
-
-
-class Documents:
-    """JSON values that stand one after another in a stream, each over any number of lines.
-
-    The elements of a top-level array are decoded one by one, so a file that is one huge array needs no memory.
-    """
-
-    _space = re.compile(r"[\s,]*")
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._blocks = blocks
-        self._text = ""
-        self._at = 0
-        self._line = 1
-        self._replaced = False
-        self._damaged = False
-        self._json = json.JSONDecoder()
-
-    def records(self) -> Iterator[Record]:
-        """The records, until the end or until damage after which nothing can be told apart."""
-        while not self._damaged and self._skip_space():
-            if self._text[self._at] == "[":
-                yield from self._array()
-            else:
-                yield from _slots_of(self._next_value())
-
-    def _array(self) -> Iterator[Record]:
-        """The elements of an array; one without any object is one reject, an empty one a container."""
-        opened = self._line
-        self._at += 1
-        waiting: list[Record] | None = []  # until an object shows that this is a list of records
-        while self._skip_space() and self._text[self._at] != "]":
-            record = self._next_value()
-            if waiting is not None and record.fault == "not_an_object":
-                waiting.append(record)
-            else:
-                yield from waiting or ()
-                waiting = None
-                yield from _slots_of(record)
-            if self._damaged:
-                return
-        if self._at == len(self._text):
-            yield Record(None, self._line, "truncated_line")
-            return
-        self._at += 1
-        if waiting is not None:
-            yield Record(None, opened, "not_an_object" if waiting else "empty_container")
-
-    def _next_value(self) -> Record:
-        """The next value; what is no object and no document can have is a fault, and damage is noted."""
-        line = self._line
-        while True:
-            try:
-                value, end = self._json.raw_decode(self._text, self._at)
-            except RecursionError:
-                return self._damage(line, "too_deep")
-            except ValueError:
-                if not self._more(len(self._text) - self._at):
-                    return self._damage(line, "invalid_json")
-                continue
-            if end == len(self._text) and not isinstance(value, dict | list) and self._more(1):
-                continue  # a number may go on in the next block
-            raw = self._text[self._at : end]
-            self._go_to(end)
-            return self._record(value, line, raw)
-
-    def _damage(self, line: int, fault: str) -> Record:
-        self._damaged = True
-        return Record(None, line, fault, (), self._text[self._at : self._at + 4096].encode())
-
-    def _record(self, value: Any, line: int, text: str) -> Record:
-        warnings: tuple[str, ...] = ("invalid_utf8",) if self._replaced and "\ufffd" in text else ()
-        raw = text.encode()
-        if holds_lone_surrogate(raw):
-            value, _, warnings = _whole(value, warnings)
-        if not isinstance(value, dict):
-            return Record(None, line, "not_an_object", warnings, raw)
-        return Record(value, line, None, warnings, raw)
-
-    def _skip_space(self) -> bool:
-        while True:
-            match = self._space.match(self._text, self._at)
-            if match:
-                self._go_to(match.end())
-            if self._at < len(self._text):
-                return True
-            if not self._more(1):
-                return False
-
-    def _more(self, at_least: int) -> bool:
-        """Read on, doubling what is held, so that a long value is not decoded again for every block."""
-        pieces, size = [self._text[self._at :]], 0
-        while size < at_least:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            pieces.append(self._decoder.decode(block))
-            self._replaced |= pieces[-1].count("\ufffd") > block.count("\ufffd".encode())
-            size += len(pieces[-1])
-        self._text, self._at = "".join(pieces), 0
-        return size > 0
-
-    def _go_to(self, position: int) -> None:
-        self._line += self._text.count("\n", self._at, position)
-        self._at = position

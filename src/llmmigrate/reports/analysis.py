@@ -45,7 +45,7 @@ def _page(analysis: Analysis, next_step: str | None, group_limit: int) -> Iterat
     if analysis.unpriced:
         yield unpriced_bullets(analysis.unpriced)
     yield from rejects_words(analysis)
-    yield from notices(analysis.warnings)
+    yield from notices(analysis.warnings, said=LISTED if analysis.reconciliation else frozenset())
     yield Paragraph(prices_words(analysis))
     if next_step:
         yield Command(next_step)
@@ -76,7 +76,7 @@ def _logged_words(total: Totals) -> str | None:
     logged, cost = Decimal(total.logged_cost), Decimal(total.cost)
     if total.logged_calls == total.calls and cost and total.priced_calls == total.calls:
         return f"your log says {numbers.money(logged)} ({numbers.signed_share(logged / cost - 1)})"
-    return f"your log states {numbers.money(logged)} for {numbers.count(int(total.logged_calls or 0))} calls"
+    return f"your log states {numbers.money(logged)} for {numbers.counted(int(total.logged_calls or 0), 'call')}"
 
 
 def _cost(total: Totals) -> str:
@@ -162,22 +162,29 @@ def _sentence(text: str) -> str:
 def lines_words(lines: LineCounts) -> str:
     """The accounting identity in words."""
     parts = [
-        (lines.calls, "calls"), (lines.blank, "blank"), (lines.rejected, "rejected"),
-        (lines.duplicates, "duplicates"), (lines.other, "other records"),
+        (lines.calls, "call"), (lines.blank, "blank"), (lines.rejected, "rejected"),
+        (lines.duplicates, "duplicate"), (lines.other, "other"),
     ]  # fmt: skip
-    words = " + ".join(f"{numbers.count(n)} {name}" for n, name in parts if n or name == "calls")
-    filtered = f"; {numbers.count(lines.filtered)} calls filtered out" if lines.filtered else ""
-    return f"{numbers.count(lines.total)} records = {words}{filtered}"
+    nouns = ("call", "duplicate")
+    words = " + ".join(
+        numbers.counted(n, name) if name in nouns else f"{numbers.count(n)} {name}"
+        for n, name in parts
+        if n or name == "call"
+    )
+    filtered = f"; {numbers.counted(lines.filtered, 'call')} filtered out" if lines.filtered else ""
+    return f"{numbers.counted(lines.total, 'record')} = {words}{filtered}"
 
 
 def coverage_words(coverage: Coverage, total: Totals) -> Iterator[Block]:
     """What the cost does not speak for, and what failures cost."""
     if coverage.usage_missing:
-        calls = numbers.count(coverage.usage_missing)
-        yield Paragraph(f"{calls} calls have no usage: what they cost is not known and in no total.", kind="warning")
+        calls = numbers.counted(coverage.usage_missing, "call")
+        yield Paragraph(f"{calls} without usage: what they cost is not known and in no total.", kind="warning")
     if not isinstance(total.failed_cost, UnsetType) and total.errors:
         cost = f"{numbers.money(Decimal(total.failed_cost))} {total.currency}"
-        yield Paragraph(f"{numbers.count(total.errors)} failed calls; those that were possibly billed: {cost}")
+        yield Paragraph(
+            f"{numbers.counted(total.errors, 'failed call')}; cost of those that were possibly billed: {cost}"
+        )
 
 
 REASONS: Final = {
@@ -207,7 +214,7 @@ def reconciliation_words(found: Reconciliation) -> Iterator[Block]:
 def _difference_item(entry: CostDifference) -> str:
     why = REASONS.get(entry.reason, entry.reason).format(detail=entry.detail)
     stated, own = numbers.money(Decimal(entry.logged_cost)), numbers.money(Decimal(entry.recomputed_cost))
-    calls = f"{numbers.count(entry.calls)} calls, {entry.model}"
+    calls = f"{numbers.counted(entry.calls, 'call')}, {entry.model}"
     return f"{calls}: stated {stated}, recomputed {own}; {why} ({entry.first[0]})"
 
 
@@ -215,8 +222,8 @@ def unpriced_bullets(unpriced: list[UnpricedCalls]) -> Bullets:
     """The unpriced calls by model and reason, the most tokens first."""
     items = [_unpriced_item(entry) for entry in unpriced[:UNPRICED_SHOWN]]
     if len(unpriced) > UNPRICED_SHOWN:
-        rest = numbers.count(sum(entry.calls for entry in unpriced[UNPRICED_SHOWN:]))
-        items.append(f"{rest} calls of {len(unpriced) - UNPRICED_SHOWN} more (all of them: --format json)")
+        rest = numbers.counted(sum(entry.calls for entry in unpriced[UNPRICED_SHOWN:]), "call")
+        items.append(f"{rest} of {len(unpriced) - UNPRICED_SHOWN} more (all of them: --format json)")
     return Bullets("Unpriced, in no total of cost:", items)
 
 
@@ -225,7 +232,7 @@ def _unpriced_item(entry: UnpricedCalls) -> str:
     where = f" of {entry.provider}" if entry.provider else ""
     near = f"; did you mean {', '.join(entry.nearest[:2])}?" if entry.nearest else ""
     why = entry.reason.replace("_", " ")
-    return f"{numbers.count(entry.calls)} calls, {name}{where}: {why}{near}"
+    return f"{numbers.counted(entry.calls, 'call')}, {name}{where}: {why}{near}"
 
 
 def rejects_words(analysis: Analysis) -> Iterator[Block]:
@@ -238,13 +245,15 @@ def _reject_item(reject: Reject) -> str:
     return f"{numbers.count(reject.count)} {reject.reason.replace('_', ' ')}: {', '.join(reject.first)}"
 
 
+LISTED: Final = frozenset(("logged_cost_outlier",))
+"""Told by the list of stated costs that differ."""
 SAID_ELSEWHERE: Final = frozenset(("usage_missing", "unpriced_model", "failed_calls", "possible_billed_failure"))
 
 
-def notices(warnings: list[Notice]) -> Iterator[Block]:
+def notices(warnings: list[Notice], *, said: frozenset[str] = frozenset()) -> Iterator[Block]:
     """Warnings that the page does not already tell."""
     for warning in warnings:
-        if warning.code not in SAID_ELSEWHERE:
+        if warning.code not in SAID_ELSEWHERE | said:
             fix = f" ({warning.fix})" if warning.fix else ""
             yield Paragraph(f"{warning.message}{fix}", kind="note")
 
@@ -258,8 +267,20 @@ def prices_words(analysis: Analysis) -> str:
         t.provider if t.checked is None else f"{t.provider} checked {t.checked} ({t.age_days} days ago)" for t in tables
     )
     assumed = analysis.prices.assumptions
-    codes = "; ".join(f"{code.replace('_', ' ')}: {numbers.count(n)} calls" for code, n in assumed.items())
+    codes = "; ".join(
+        f"{ASSUMED.get(code, code.replace('_', ' '))}: {numbers.counted(n, 'call')}" for code, n in assumed.items()
+    )
     return f"Prices: {words}." + (f" Assumed: {codes}." if codes else "")
+
+
+ASSUMED: Final = {
+    "priced_as_of": "rates of today or of --as-of, since none is known for the date",
+    "after_last_period": "the last known rates, since the date is later than now",
+    "announced": "rates that the vendor announced",
+    "clock_unknown": "peak and off-peak both possible, since the time is not known",
+    "calendar_not_covered": "peak and off-peak both possible, since the calendar does not cover the year",
+    "thinking_rate_unknown": "two readings of the thinking rate",
+}
 
 
 def _record(group: Group) -> dict[str, Any]:

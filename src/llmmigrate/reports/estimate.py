@@ -174,7 +174,7 @@ def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
-            missing = f"{target.to} has no rate for {numbers.count(target.unpriced_there.calls)} calls"
+            missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
             yield Paragraph(f"{missing} ({why}); they stay where they are.", kind="note")
     if estimate.unpriced:
         yield unpriced_bullets(estimate.unpriced)

@@ -35,6 +35,11 @@ def count(number: int | None) -> str:
     return MISSING if number is None else f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 call`, `2,345 calls`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def share(part: Decimal | float | None) -> str:
     """A part of 1 in per cent: `98.7 %`; what is not none or all never looks so: `<0.1 %`, `>99.9 %`."""
     if part is None:

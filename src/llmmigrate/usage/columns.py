@@ -35,6 +35,8 @@ FAILED: Final = 1
 BAND_BITS: Final = 6
 FLUSHED_AT_ONCE: Final = 1024
 """Rows that are turned into Python integers at one time."""
+MOST_SKETCHES: Final = 512
+"""Sketches that are held as full rows of buckets (14 KiB each) before they are packed."""
 BUCKETS: Final = len(BOUNDS) + 1
 _BOUNDS: Final = np.array(BOUNDS)
 _BUCKET_OF: Final[Integers] = np.searchsorted(_BOUNDS, np.arange(1 << 16))
@@ -103,6 +105,8 @@ class ColumnWriter:
         self._bound = 0
         self._sketches: dict[tuple[int, int], Integers] = {}
         self._sketch_keys: set[int] = set()
+        self._units: dict[int, int] = {}
+        """Start of a calendar unit → its code."""
         self._sessions = np.zeros((0, 1 + CLASS_COUNT), dtype=np.int64)
 
     def add(self, calls: Columns) -> Placed | None:
@@ -224,26 +228,40 @@ class ColumnWriter:
         return CellKey(provider, model, tier, *self._intervals[interval], *bands, mask, usage, billing, tags)
 
     def _add_sketches(self, calls: Columns) -> None:
-        groups, places = np.unique(self._sketch_groups(calls), return_inverse=True)
         sized = calls.state != FAILED
-        parts = (
-            (calls.latency_ms, ~np.isnan(calls.latency_ms)),
-            (calls.ttft_ms, ~np.isnan(calls.ttft_ms)),
-            (calls.tokens[: len(INPUT_CLASSES)].sum(axis=0), sized),
-            (calls.tokens[len(INPUT_CLASSES) :].sum(axis=0), sized),
+        self._add_parts(
+            calls.series,
+            {
+                2: (calls.tokens[: len(INPUT_CLASSES)].sum(axis=0), sized),
+                3: (calls.tokens[len(INPUT_CLASSES) :].sum(axis=0), sized),
+            },
         )
-        for number, (values, there) in enumerate(parts):
-            if there.any():
-                self._count(number, groups.tolist(), places[there], _buckets(values[there]))
-        # A key without values exists too, as it does when calls are added one at a time.
-        self._sketch_keys.update(groups.tolist())
+        groups = calls.series
+        if self._profile.timed_sketches:
+            groups = self._units_of(calls.start_ns) * (1 << 16) + calls.series
+        latency, ttft = calls.latency_ms, calls.ttft_ms
+        self._add_parts(groups, {0: (latency, ~np.isnan(latency)), 1: (ttft, ~np.isnan(ttft))})
+        if len(self._sketches) > MOST_SKETCHES:
+            self._flush_sketches()
 
-    def _sketch_groups(self, calls: Columns) -> Integers:
-        """Series and, where sketches are kept by calendar unit, the interval: one number a group."""
-        if not self._profile.timed_sketches:
-            return calls.series
-        groups: Integers = (self._interval_of(calls.start_ns) + 1) * (1 << 16) + calls.series
-        return groups
+    def _add_parts(self, groups: Integers, parts: dict[int, tuple[Any, Any]]) -> None:
+        """Count values by group and bucket; `parts` by their place in `SizeSketches`."""
+        unique, places = np.unique(groups, return_inverse=True)
+        for number, (values, there) in parts.items():
+            if there.any():
+                self._count(number, unique.tolist(), places[there], _buckets(values[there]))
+        # A key without values exists too, as it does when calls are added one at a time.
+        self._sketch_keys.update(unique.tolist())
+
+    def _units_of(self, start_ns: Integers) -> Integers:
+        """Codes, from 1, of the calendar units that the calls started in."""
+        unique, places = np.unique(self._interval_of(start_ns), return_inverse=True)
+        codes = []
+        for interval in unique.tolist():
+            unit = calendar_unit(self._profile.marks, self._intervals[interval][0])
+            codes.append(self._units.setdefault(unit, len(self._units) + 1))
+        found: Integers = np.array(codes, dtype=np.int64)[places]
+        return found
 
     def _count(self, number: int, groups: list[int], places: Integers, buckets: Integers) -> None:
         counts = np.bincount(places * BUCKETS + buckets, minlength=len(groups) * BUCKETS).reshape(-1, BUCKETS)
@@ -254,11 +272,19 @@ class ColumnWriter:
             else:
                 held += row
 
-    def _sketch_key(self, group: int) -> SketchKey:
-        interval, series = divmod(group, 1 << 16)
+    def _flush_sketches(self) -> None:
+        """Move the counts into the profile, where a sketch holds its filled buckets only."""
+        units = {code: unit for unit, code in self._units.items()}
+        for group in self._sketch_keys:
+            self._profile.sketch(self._sketch_key(group, units))
+        for (number, group), counts in self._sketches.items():
+            _add_counts(self._profile.sketch(self._sketch_key(group, units)).parts()[number], counts)
+        self._sketches, self._sketch_keys = {}, set()
+
+    def _sketch_key(self, group: int, units: dict[int, int]) -> SketchKey:
+        unit, series = divmod(group, 1 << 16)
         provider, model, _, tags = self.series[series]
-        unit = calendar_unit(self._profile.marks, self._intervals[interval - 1][0]) if interval else None
-        return SketchKey(provider, model, unit, tags)
+        return SketchKey(provider, model, units.get(unit), tags)
 
     def _add_sessions(self, calls: Columns) -> None:
         there = calls.session >= 0
@@ -312,16 +338,12 @@ class ColumnWriter:
             some = slice(first, first + FLUSHED_AT_ONCE)
             for code, row in zip(codes[some], self._sums[some].tolist(), strict=False):
                 _add_row(self._profile.cell(self.key(code)), row, code >> 16 & ((1 << CLASS_COUNT) - 1))
-        for group in self._sketch_keys:
-            self._profile.sketch(self._sketch_key(group))
-        for (number, group), counts in self._sketches.items():
-            sketch = self._profile.sketch(self._sketch_key(group)).parts()[number]
-            _add_counts(sketch, counts)
+        self._flush_sketches()
         for place, sums in enumerate(self._sessions.tolist()):
             if sums[0]:
                 provider, model, _, _ = self.series[place // 64]
                 _add_to(self._profile.sessions.setdefault((provider, model), {}), place % 64, sums)
-        self._cells, self._sketches, self._bound = {}, {}, 0
+        self._cells, self._bound = {}, 0
         self._sums = self._sums[:0].copy()
         self._sessions = self._sessions[:0].copy()
 

@@ -43,7 +43,7 @@ class CellKey(NamedTuple):
 
 
 class SketchKey(NamedTuple):
-    """Sketches are kept by model and, on request, by calendar unit; cells are too small to sketch."""
+    """Sketches are kept by model, latencies on request by calendar unit too; cells are too small to sketch."""
 
     provider: str | None
     model: str | None
@@ -144,7 +144,7 @@ class Profile:
         self.marks = marks
         self.tags = tuple(tags)
         self.timed_sketches = timed_sketches
-        """Whether sketches are kept by calendar unit: many times the size, wanted only for groups by day or hour."""
+        """Whether latencies are kept by calendar unit: many times the size, wanted only for groups by day or hour."""
         self.cells: dict[CellKey, Cell] = {}
         self.sketches: dict[SketchKey, SizeSketches] = {}
         self.sessions: dict[tuple[str | None, str | None], dict[int, list[int]]] = {}
@@ -259,15 +259,17 @@ class ProfileWriter:
         return unit
 
     def _add_sketches(self, call: Call, key: CellKey) -> None:
-        unit = self.unit(key.start) if self.profile.timed_sketches and key.start is not None else None
-        sketches = self.profile.sketch(SketchKey(key.provider, key.model, unit, key.tags))
+        sizes = self.profile.sketch(SketchKey(key.provider, key.model, None, key.tags))
+        sketches = sizes
+        if self.profile.timed_sketches and key.start is not None:
+            sketches = self.profile.sketch(SketchKey(key.provider, key.model, self.unit(key.start), key.tags))
         if call.latency_ms is not None:
             _count(sketches.latency_ms, call.latency_ms)
         if call.ttft_ms is not None:
             _count(sketches.ttft_ms, call.ttft_ms)
         if call.usage in ("known", "estimated"):
-            _count(sketches.input_tokens, call.input_tokens)
-            _count(sketches.output_tokens, call.output_tokens)
+            _count(sizes.input_tokens, call.input_tokens)
+            _count(sizes.output_tokens, call.output_tokens)
 
 
 def disjoint_tokens(call: Call) -> list[int]:
