@@ -18,7 +18,7 @@ CALL = (
     '{"timestamp": "2026-10-01T10:00:00Z", "model": "o3", "input_tokens": 1234567, "output_tokens": 7654,'
     ' "cached_input_tokens": 98765, "latency_ms": 1234, "status": 200}\n'
 )
-COMMANDS = [["analyze"], ["estimate"], ["estimate", "--to", "openai/gpt-4o"]]
+COMMANDS = [["analyze"], ["estimate", "--to", "openai/gpt-4o"]]
 
 
 @pytest.fixture

@@ -150,19 +150,19 @@ def biller() -> Biller:
     return Biller(CATALOG, as_of=AS_OF)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some=st.lists(calls(), min_size=1, max_size=12))
 def test_a_profile_costs_what_its_calls_cost_one_by_one(biller: Biller, some: list[Call]) -> None:
     assert one_by_one(some, biller) == together(some, biller)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some=st.lists(calls(), min_size=1, max_size=6))
 def test_a_profile_costs_what_the_rates_of_each_second_say(biller: Biller, some: list[Call]) -> None:
     assert by_the_second(some) == together(some, biller)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=models, second=instants, size=st.sampled_from(SIZES), many=st.integers(2, 9))
 def test_equal_calls_cost_a_multiple_of_one(
     biller: Biller, name: tuple[str, str], second: int, size: int, many: int

@@ -20,7 +20,7 @@ MARKS = CutMarks(instants=(EPOCH + 100,), clocks=(("Asia/Shanghai", 540),), prom
 NOW = (EPOCH + 40 * 86_400) * NANOSECONDS
 OPTIONS = ReadOptions(marks=MARKS, now_ns=NOW, tags=("team",))
 A_CALL = b'{"timestamp": "2026-01-15T10:00:00Z", "model": "o3", "input_tokens": 3, "output_tokens": 4}'
-property_settings = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+property_settings = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="session")

@@ -83,25 +83,25 @@ def test_a_chunk_whose_id_has_a_broken_name(folder: Path) -> None:
     )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=mutated())
 def test_mutated_records_of_any_format(folder: Path, data: bytes) -> None:
     survive(folder, data)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=logs())
 def test_dirty_flat_logs(folder: Path, data: bytes) -> None:
     survive(folder, data)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.binary(max_size=80) | st.lists(st.sampled_from([*TOKENS, *NO_RECORDS]), max_size=12).map(b"".join))
 def test_bytes_of_any_kind(folder: Path, data: bytes) -> None:
     survive(folder, data)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pack=st.sampled_from([gzip.compress, bz2.compress, zstandard.compress]), data=st.data())
 def test_damaged_compressed_files(folder: Path, pack: Callable[[bytes], bytes], data: st.DataObject) -> None:
     packed = bytearray(pack(b"\n".join(VALID[:5]) + b"\n") + pack(VALID[5] + b"\n"))

@@ -49,7 +49,7 @@ def quick_from_the_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick_from_the_first_line")
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(log=logs(), options=st.sampled_from(VARIANTS), block=st.sampled_from([700, 2000, 1 << 20]))
 @example(log=b'{"timestamp": "2026-01-15T10:00:00Z", "model": "o3", "input_tokens": 1, "output_tokens": 2}\n',
          options=OPTIONS, block=2000)  # fmt: skip

@@ -102,12 +102,14 @@ def test_containers_hold_the_same_calls(folder: Path, form: str) -> None:
     assert (content(expected), counts(expected)) == (content(found), counts(found))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(records(), min_size=1, max_size=4), form=st.sampled_from(list(CONTAINERS)))
 def test_containers_of_any_records_hold_the_same_calls(folder: Path, values: list[Any], form: str) -> None:
     calls = [CALLS[0], CALLS[1], CALLS[2], *values]
     found = profile(folder, CONTAINERS[form](calls))
     expected = profile(folder, b"".join(line(call) + b"\n" for call in calls))
+    for profile_read in (found, expected):
+        profile_read.accounting.warnings.pop("invalid_utf8", None)  # said once a line, however many elements it has
     assert (content(expected), counts(expected)) == (content(found), counts(found))
 
 
@@ -194,11 +196,11 @@ def test_whole_characters_stay_as_they_are(folder: Path, whole: str) -> None:
 @pytest.mark.parametrize("form", ["gzip", "zstd", "bz2"])
 def test_a_cut_compressed_file_keeps_what_decompresses(folder: Path, form: str) -> None:
     text = b"".join(
-        line({**CALLS[0], "request_id": f"{number * 7919 % 10_007:05d}{number}"}) + b"\n" for number in range(20_000)
+        line({**CALLS[0], "request_id": f"{number * 7919 % 10_007:05d}{number}"}) + b"\n" for number in range(8_000)
     )
     packed = SAME_TEXT[form](text)
     found = profile(folder, packed[: len(packed) * 9 // 10])
-    assert 1000 < found.total_calls() < 20_000
+    assert 1000 < found.total_calls() < 8_000
     assert f"truncated_{form}" in found.accounting.warnings
 
 

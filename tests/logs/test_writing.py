@@ -60,7 +60,7 @@ def test_recorded_files_read_back_the_same(folder: Path, data: Path) -> None:
     assert {} == different
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(log=logs())
 def test_dirty_flat_records_read_back_the_same(folder: Path, log: bytes) -> None:
     source = folder / "dirty.jsonl"

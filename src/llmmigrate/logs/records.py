@@ -158,11 +158,11 @@ def _array(values: list[Any], line: int, warnings: tuple[str, ...], raw: bytes) 
         return
     for value in values:
         element = raw if len(values) == 1 else json.dumps(value).encode()[:4096]
-        yield from (
-            _slots(value, line, warnings, element)
-            if isinstance(value, dict)
-            else iter((Record(None, line, "not_an_object", warnings, element),))
-        )
+        if isinstance(value, dict):
+            yield from _slots(value, line, warnings, element)
+        else:
+            yield Record(None, line, "not_an_object", warnings, element)
+        warnings = ()  # said once a line
 
 
 def wrapped_page(value: dict[str, Any]) -> list[Any] | None:
