@@ -101,7 +101,7 @@ def measure(argv: Sequence[str]) -> Run:
 
 
 def child_environment() -> dict[str, str]:
-    """This environment, but with compiled modules kept from run to run, as on any machine that installs them."""
+    """The environment of this process, but compiled modules are kept from run to run, as where one installs them."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 

@@ -184,7 +184,6 @@ def test_calls_with_and_without_a_search_are_priced_apart(biller: Biller) -> Non
     assert ({"USD": (Decimal("0.0026"), Decimal("0.0026"))}, {"class_without_rate": 2}) == (cost, dict(reasons))
 
 
-@pytest.mark.xfail(strict=True, reason="a cell mixes calls with and without a logged cost: Biller.entry asks the cell")
 def test_free_calls_of_a_free_route_are_priced_apart(biller: Biller) -> None:
     """`:free` costs 0 where the log says so, and is unpriced where it does not."""
     free = Call(model="openrouter/z-ai/glm-5:free", start_ns=AS_OF * NANOSECONDS, input_tokens=1, logged_cost=0)

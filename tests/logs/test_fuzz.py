@@ -74,7 +74,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-@pytest.mark.xfail(raises=KeyError, reason="logs/formats/openai_chat.py: draft() takes request_id for granted")
 def test_a_chunk_whose_id_has_a_broken_name(folder: Path) -> None:
     survive(
         folder,

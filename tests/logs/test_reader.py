@@ -17,7 +17,7 @@ from tests.logs.generated import EPOCH, clean_records, line, records
 from tests.logs.profiles import content, counts, read_bytes
 
 from llmmigrate.errors import InputError, LlmmigrateError
-from llmmigrate.logs import documents, reader, source
+from llmmigrate.logs import documents, source
 from llmmigrate.logs.reader import ReadOptions, read
 from llmmigrate.usage import store
 from llmmigrate.usage.call import Call
@@ -117,8 +117,7 @@ def test_one_long_line_that_is_an_array_is_decoded_element_by_element(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = profile(folder, LINES)
-    for module in (reader, documents):
-        monkeypatch.setattr(module, "LONG_LINE", 10)
+    monkeypatch.setattr(documents, "LONG_LINE", 10)
     monkeypatch.setattr(source, "BLOCK", 16)
     found = profile(folder, json.dumps(CALLS).encode())
     assert (content(expected), counts(expected)) == (content(found), counts(found))
@@ -160,6 +159,11 @@ def test_a_list_that_is_cut_off_keeps_its_elements_and_says_so(folder: Path) -> 
 def test_a_cut_first_line_does_not_take_the_file_with_it(folder: Path, cut: bytes) -> None:
     lines = profile(folder, cut + b"\n" + LINES).accounting.lines
     assert (5, 1) == (lines.calls, lines.rejected)
+
+
+def test_a_cut_first_line_before_another_bad_one(folder: Path) -> None:
+    lines = profile(folder, b"{\n\0\0\0\n" + LINES).accounting.lines
+    assert (5, 2) == (lines.calls, lines.rejected)
 
 
 def test_a_reject_says_where_and_why(folder: Path) -> None:

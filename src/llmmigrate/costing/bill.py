@@ -12,7 +12,7 @@ from llmmigrate.prices.cards import Band, Interval, RateCard, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
 from llmmigrate.units import TOKEN_CLASSES, CountClass
-from llmmigrate.usage.profile import Cell, CellKey
+from llmmigrate.usage.profile import STATED_FREE, Cell, CellKey
 
 ZERO: Final = Decimal(0)
 HALF: Final = Decimal("0.5")
@@ -73,9 +73,9 @@ class Biller:
         periods = (period for entry in self.catalog.entries() for period in entry.periods)
         return max(rate for period in periods for row in period.rows for rate in row.rates.values())
 
-    def entry(self, key: CellKey, cell: Cell) -> Entry | Unpriced:
+    def entry(self, key: CellKey) -> Entry | Unpriced:
         """What the cell's model is in the price tables."""
-        free = cell.logged_calls == cell.calls and cell.logged_cost == 0
+        free = bool(key.mask & STATED_FREE)
         name = (key.provider, key.model, free)
         found = self._entries.get(name)
         if found is None:
@@ -89,7 +89,7 @@ class Biller:
             return FREE
         if key.usage == "missing":
             return CellBill(None, None)
-        entry = self.entry(key, cell)
+        entry = self.entry(key)
         if isinstance(entry, Unpriced):
             return CellBill(None, None, entry)
         return self.bill_entry(entry, key, cell)

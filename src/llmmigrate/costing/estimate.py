@@ -14,7 +14,7 @@ from llmmigrate.money import exact
 from llmmigrate.prices.cards import Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
-from llmmigrate.usage.profile import Profile
+from llmmigrate.usage.profile import STATED_FREE, Profile
 from llmmigrate.usage.sketch import Sketch, merge
 
 Kind = Literal["move", "map", "stay"]
@@ -113,9 +113,13 @@ class Estimator:
     def source(self, name: SourceName) -> Entry | None:
         """What a source model is in the price tables, None when it is unpriced."""
         if name not in self._entries:
-            self._entries[name] = self._catalog.find(*name)
+            self._entries[name] = self._catalog.find(*name, logged_cost=0 if self._stated_free(name) else None)
         found = self._entries[name]
         return None if isinstance(found, Unpriced) else found
+
+    def _stated_free(self, name: SourceName) -> bool:
+        """Whether the log states a cost of 0 for every call of a model."""
+        return all(key.mask & STATED_FREE for key in self._profile.cells if (key.provider, key.model) == name)
 
     def sources(self) -> list[SourceName]:
         """The source models, the dearest first; unpriced ones last, by tokens."""

@@ -100,7 +100,7 @@ class Reconciler:
     def _price(self, key: CellKey) -> Priced | None:
         if key.billing in ("gateway_hit", "failed") or key.usage != "known":
             return None
-        entry = self._biller.entry(key, _NO_COST)
+        entry = self._biller.entry(key)
         bill = self._biller.bill_entry(entry, key, _NO_COST) if not isinstance(entry, Unpriced) else None
         if bill is None or isinstance(entry, Unpriced) or len(bill.cards) != 1 or bill.currency != "USD":
             return None

@@ -13,10 +13,16 @@ LONG_LINE: Final = 1 << 19
 """Bytes of a first line above which an array is decoded element by element."""
 
 
+def shows_its_kind(head: bytes) -> bool:
+    """Whether so much of a text tells if it is a document: two lines, or a long one."""
+    _, newline, rest = head.lstrip().partition(b"\n")
+    return len(head) > LONG_LINE or (bool(newline) and b"\n" in rest.lstrip())
+
+
 def starts_document(head: bytes) -> bool:
     """Whether a text, of which the head is given, is a document of several lines, or one line that is a long array.
 
-    A document's first non-blank line is incomplete JSON that can go on in the next line.
+    A document's first non-blank line is incomplete JSON that the next line can continue.
     """
     text = head.lstrip()
     first, newline, rest = text.partition(b"\n")
@@ -25,20 +31,18 @@ def starts_document(head: bytes) -> bool:
     first = first.strip()
     if not first.endswith(DOCUMENT_ENDS) or decode(first)[1] != "invalid_json":
         return False
-    return not _ends_here(first, rest.lstrip().partition(b"\n")[0].strip())
+    return _continues(first, rest.lstrip().partition(b"\n")[0].strip())
 
 
-def _ends_here(first: bytes, second: bytes) -> bool:
-    """Whether a line that was cut off is followed by a record that cannot stand at that place of a document."""
-    if decode(second)[1] is not None:
-        return False
+def _continues(first: bytes, second: bytes) -> bool:
+    """Whether the second line can stand after the first: a line that was cut off is followed by what cannot."""
     try:
         json.loads(first + b"\n" + second)
     except json.JSONDecodeError as error:
-        return error.pos <= len(first.decode(errors="replace")) + 1
+        return not second or error.pos > len(first.decode(errors="replace")) + 1
     except (ValueError, RecursionError):
         pass
-    return False
+    return True
 
 
 class Documents:

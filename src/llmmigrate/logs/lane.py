@@ -14,10 +14,12 @@ import numpy.typing as npt
 from llmmigrate.logs import formats, names
 from llmmigrate.logs.field_names import TEXT_KEYS, fields, snake
 from llmmigrate.logs.identities import MASK, Identities, hash_text, hash_texts, series_text
+from llmmigrate.logs.iso_columns import Flags, instants
 from llmmigrate.logs.records import holds_lone_surrogate
 from llmmigrate.logs.values import MOST_TOKENS
-from llmmigrate.units import NANOSECONDS, PICO
-from llmmigrate.usage.columns import FAILED, Columns, ColumnWriter, Floats, Integers
+from llmmigrate.units import PICO
+from llmmigrate.usage.calls_by_column import Columns, Floats, Integers
+from llmmigrate.usage.columns import FAILED, ColumnWriter
 from llmmigrate.usage.profile import SESSION_BUCKETS
 
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
@@ -53,8 +55,6 @@ UNFIT_KEYS: Final = frozenset({"object", "type", "event", "request", "response"}
 ODD_SHARE: Final = 150
 """With more than one odd line in so many, a block is read line by line: cutting it up would cost more."""
 MOST_SERIES: Final = 1 << 15
-
-Flags = npt.NDArray[np.bool_]
 
 
 class Shape(NamedTuple):
@@ -340,70 +340,3 @@ def _failures(block: Block) -> tuple[Flags, dict[int, str]]:
             errors[row] = name
     failed[list(errors)] = True
     return failed, errors
-
-
-ISO_LENGTHS: Final = (20, 22, 23, 24, 25, 26, 27, 28, 29, 30)
-
-
-def instants(column: Sequence[str]) -> tuple[Integers, Flags]:
-    """Timestamps of the form 2026-01-15T10:00:00[.123456789]Z as nanoseconds; flags the rows of any other form."""
-    found = np.zeros(len(column), dtype=np.int64)
-    odd = np.ones(len(column), dtype=bool)
-    found_lengths = set(map(len, column))
-    for length in found_lengths.intersection(ISO_LENGTHS):
-        rows: Any = slice(None)
-        texts = column
-        if len(found_lengths) > 1:
-            rows = np.flatnonzero(np.fromiter(map(len, column), dtype=np.int64, count=len(column)) == length)
-            texts = [column[row] for row in rows.tolist()]
-        text = "".join(texts)
-        if text.isascii():
-            signs = np.frombuffer(text.encode(), dtype=np.uint8).reshape(len(texts), length)
-            found[rows], good = _iso_columns(signs)
-            odd[rows] = ~good
-    return found, odd
-
-
-def _iso_columns(signs: npt.NDArray[np.uint8]) -> tuple[Integers, Flags]:
-    """Rows of characters as instants; flags the rows that are what they seem."""
-    length = signs.shape[1]
-    by_place = np.ascontiguousarray(signs.T)
-    marks = {4: "-", 7: "-", 10: "T", 13: ":", 16: ":", length - 1: "Z"} | ({19: "."} if length > 20 else {})
-    digits = by_place - np.uint8(48)
-    places = [place for place in range(length) if place not in marks]
-    good: Flags = np.all(digits[places] <= 9, axis=0)
-    for place, mark in marks.items():
-        good &= by_place[place] == ord(mark)
-
-    def number(start: int, stop: int) -> Integers:
-        whole: Integers = digits[start].astype(np.int64)
-        for place in range(start + 1, stop):
-            whole = whole * 10 + digits[place]
-        return whole
-
-    year, month, day = number(0, 4), number(5, 7), number(8, 10)
-    hour, minute, second = number(11, 13), number(14, 16), number(17, 19)
-    good &= (year >= 2000) & (year < 2262) & (month >= 1) & (month <= 12) & (day >= 1)
-    good &= (hour <= 23) & (minute <= 59) & (second <= 59) & (day <= _month_days(year, month))
-    seconds = _days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second
-    nanoseconds: Integers = seconds * NANOSECONDS
-    if length > 20:
-        nanoseconds += number(20, length - 1) * 10 ** (30 - length)
-    nanoseconds[~good] = 0
-    return nanoseconds, good
-
-
-def _month_days(year: Integers, month: Integers) -> Integers:
-    lengths = np.array([31, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
-    leap = (month == 2) & (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    days: Integers = lengths[np.clip(month, 0, 12)] + leap
-    return days
-
-
-def _days(year: Integers, month: Integers, day: Integers) -> Integers:
-    """Days since 1970-01-01 of a Gregorian date (year starting in March, so that the leap day comes last)."""
-    y = year - (month <= 2)
-    of_era = y % 400
-    of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    days: Integers = y // 400 * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
-    return days

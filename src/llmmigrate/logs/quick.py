@@ -9,7 +9,8 @@ import numpy as np
 from llmmigrate.logs.lane import ODD_SHARE, Codes, FlatLane, Found, Shape, duplicates, shape_of, turned
 from llmmigrate.logs.records import records_of_line
 from llmmigrate.units import NANOSECONDS
-from llmmigrate.usage.columns import Columns, ColumnWriter, Placed
+from llmmigrate.usage.calls_by_column import Columns
+from llmmigrate.usage.columns import ColumnWriter, Placed
 from llmmigrate.usage.profile import CLASS_COUNT
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import msgspec
 from llmmigrate import registry
 from llmmigrate.errors import InputError, unknown_name
 from llmmigrate.logs import formats
-from llmmigrate.logs.documents import LONG_LINE, Documents, starts_document
+from llmmigrate.logs.documents import Documents, shows_its_kind, starts_document
 from llmmigrate.logs.formats import NotACall
 from llmmigrate.logs.identities import Identities, anonymous_hash, fingerprint, hash_text
 from llmmigrate.logs.merging import OpenCalls
@@ -166,7 +166,7 @@ class Reader:
         head = b""
         for block in blocks:
             head += block
-            if b"\n" in head.lstrip() or len(head) > LONG_LINE:
+            if shows_its_kind(head):
                 break
         blocks = _chain(head, blocks)
         if head.startswith(store.SIGNATURE):

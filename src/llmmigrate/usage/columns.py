@@ -7,32 +7,30 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from llmmigrate.units import INPUT_CLASSES, NANOSECONDS
+from llmmigrate.usage.calls_by_column import Columns, Floats, Integers, add_loads, summed
 from llmmigrate.usage.cuts import WHOLE, Cuts, calendar_unit
 from llmmigrate.usage.profile import (
     CLASS_COUNT,
-    QUARTER_HOUR,
+    STATED_FREE,
     Cell,
     CellKey,
     LoggedPeak,
     Profile,
     SketchKey,
     TagValues,
+    add_sums,
 )
 from llmmigrate.usage.sketch import BOUNDS, Sketch
-
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 SAFE: Final = 1 << 62
 PAIRS: Final = tuple((i, j) for i in range(CLASS_COUNT) for j in range(i, CLASS_COUNT))
 STATES: Final = (("known", "billed"), ("missing", "failed"), ("known", "failed_billed"))
 FAILED: Final = 1
 BAND_BITS: Final = 6
+MASK_BITS: Final = STATED_FREE.bit_length()
 FLUSHED_AT_ONCE: Final = 1024
 """Rows that are turned into Python integers at one time."""
 MOST_SKETCHES: Final = 512
@@ -43,39 +41,6 @@ _BUCKET_OF: Final[Integers] = np.searchsorted(_BOUNDS, np.arange(1 << 16))
 
 Series = tuple[str | None, str | None, str, TagValues]
 """Provider, model, service tier and tags of a call."""
-
-
-class Columns(msgspec.Struct):
-    """Calls as columns of equal length; `tokens` has one row a token class, all 0 where `state` is FAILED."""
-
-    start_ns: Integers
-    series: Integers
-    """Codes of `ColumnWriter.series`."""
-    state: Integers
-    """Places in `STATES`."""
-    tokens: Integers
-    first_attempt: npt.NDArray[np.bool_]
-    latency_ms: Floats
-    """NaN where the log has none."""
-    ttft_ms: Floats
-    cost: Floats
-    """Logged cost in whole 1e-12 USD, NaN where the log has none."""
-    session: Integers
-    """Session bucket, -1 where the log has none."""
-    errors: dict[int, str]
-    """Row → error class, of the rows that failed."""
-    in_span: npt.NDArray[np.bool_]
-
-    def rows(self, chosen: Any) -> "Columns":
-        """The chosen rows (a slice, or a mask)."""
-        places = np.arange(len(self.start_ns))[chosen]
-        new_places = {int(old): new for new, old in enumerate(places)} if self.errors else {}
-        return Columns(
-            self.start_ns[chosen], self.series[chosen], self.state[chosen], self.tokens[:, chosen],
-            self.first_attempt[chosen], self.latency_ms[chosen], self.ttft_ms[chosen], self.cost[chosen],
-            self.session[chosen], {new_places[row]: e for row, e in self.errors.items() if row in new_places},
-            self.in_span[chosen],
-        )  # fmt: skip
 
 
 class Placed(NamedTuple):
@@ -119,7 +84,7 @@ class ColumnWriter:
         self._add_odd(calls, cells)
         self._add_sketches(calls)
         self._add_sessions(calls)
-        self._add_load(calls)
+        add_loads(self._profile.load, calls)
         self._widen(calls)
         return cells
 
@@ -140,10 +105,11 @@ class ColumnWriter:
         mask = np.zeros(len(failed), dtype=np.int64)
         for place in range(CLASS_COUNT):
             mask |= (calls.tokens[place] > 0).astype(np.int64) << place
+        mask |= np.where(calls.cost == 0, STATED_FREE, 0)
         codes = (self._interval_of(calls.start_ns) << 2) | calls.state
         codes = (codes << BAND_BITS) | np.where(failed, (1 << BAND_BITS) - 1, prompt)
         codes = (codes << BAND_BITS) | np.where(failed, (1 << BAND_BITS) - 1, output)
-        codes = (codes << CLASS_COUNT | mask) * (1 << 16) + calls.series
+        codes = (codes << MASK_BITS | mask) * (1 << 16) + calls.series
         unique, places = np.unique(codes, return_inverse=True)
         known = self._cells
         rows = np.array([known.setdefault(code, len(known)) for code in unique.tolist()], dtype=np.int64)
@@ -170,17 +136,17 @@ class ColumnWriter:
         places, size = cells.places, len(cells.rows)
         sums = np.zeros((size, self._sums.shape[1]), dtype=np.int64)
         sums[:, 0] = np.bincount(places, minlength=size)
-        sums[:, 1] = _summed(places, calls.first_attempt.astype(np.int64), size)
+        sums[:, 1] = summed(places, calls.first_attempt.astype(np.int64), size)
         priced = ~np.isnan(calls.cost)
         if priced.any():
-            sums[:, 2] = _summed(places[priced], calls.cost[priced].astype(np.int64), size)
+            sums[:, 2] = summed(places[priced], calls.cost[priced].astype(np.int64), size)
         present = [place for place in range(CLASS_COUNT) if calls.tokens[place].any()]
         for place in present:
-            sums[:, 3 + place] = _summed(places, calls.tokens[place], size)
+            sums[:, 3 + place] = summed(places, calls.tokens[place], size)
         for number, (i, j) in enumerate(PAIRS):
             if i in present and j in present:
                 products = calls.tokens[i] * calls.tokens[j]
-                sums[:, 3 + CLASS_COUNT + number] = _summed(places, products, size)
+                sums[:, 3 + CLASS_COUNT + number] = summed(places, products, size)
         self._sums[cells.rows] += sums
 
     def _add_odd(self, calls: Columns, cells: "Placed") -> None:
@@ -217,7 +183,7 @@ class ColumnWriter:
     def key(self, code: int) -> CellKey:
         """The key of a cell's code."""
         rest, series = divmod(code, 1 << 16)
-        rest, mask = rest >> CLASS_COUNT, rest & ((1 << CLASS_COUNT) - 1)
+        rest, mask = rest >> MASK_BITS, rest & ((1 << MASK_BITS) - 1)
         rest, output = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
         rest, prompt = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
         interval, state = rest >> 2, rest & 3
@@ -296,35 +262,7 @@ class ColumnWriter:
         size = len(self._sessions)
         self._sessions[:, 0] += np.bincount(places, minlength=size)
         for place in range(CLASS_COUNT):
-            self._sessions[:, 1 + place] += _summed(places, calls.tokens[place][there], size)
-
-    def _add_load(self, calls: Columns) -> None:
-        slots = calls.start_ns // (NANOSECONDS * QUARTER_HOUR)
-        unique, places = np.unique(slots, return_inverse=True)
-        inputs = calls.tokens[: len(INPUT_CLASSES)].sum(axis=0)
-        outputs = calls.tokens[len(INPUT_CLASSES) :].sum(axis=0)
-        size = len(unique)
-        counts = np.bincount(places, minlength=size)
-        sums = (counts, _summed(places, inputs, size), _summed(places, outputs, size))
-        for slot, *values in zip(unique.tolist(), *(part.tolist() for part in sums), strict=True):
-            _add_to(self._profile.load, slot * QUARTER_HOUR, [*values, 0])
-        self._add_running(calls)
-
-    def _add_running(self, calls: Columns) -> None:
-        """Running milliseconds, for each quarter of an hour that a call ran in."""
-        there = ~np.isnan(calls.latency_ms)
-        begin = calls.start_ns[there] // 1_000_000
-        left = np.rint(calls.latency_ms[there]).astype(np.int64)
-        slot = calls.start_ns[there] // (NANOSECONDS * QUARTER_HOUR)
-        while len(left):
-            here = np.minimum(left, (slot + 1) * QUARTER_HOUR * 1000 - begin)
-            unique, places = np.unique(slot, return_inverse=True)
-            sums = _summed(places, here, len(unique))
-            for number, milliseconds in zip(unique.tolist(), sums.tolist(), strict=True):
-                if milliseconds:
-                    _add_to(self._profile.load, number * QUARTER_HOUR, [0, 0, 0, milliseconds])
-            more = left > here
-            begin, left, slot = (begin + here)[more], (left - here)[more], slot[more] + 1
+            self._sessions[:, 1 + place] += summed(places, calls.tokens[place][there], size)
 
     def _widen(self, calls: Columns) -> None:
         starts = calls.start_ns[calls.in_span]
@@ -342,7 +280,7 @@ class ColumnWriter:
         for place, sums in enumerate(self._sessions.tolist()):
             if sums[0]:
                 provider, model, _, _ = self.series[place // 64]
-                _add_to(self._profile.sessions.setdefault((provider, model), {}), place % 64, sums)
+                add_sums(self._profile.sessions.setdefault((provider, model), {}), place % 64, sums)
         self._cells, self._bound = {}, 0
         self._sums = self._sums[:0].copy()
         self._sessions = self._sessions[:0].copy()
@@ -377,23 +315,9 @@ def _add_counts(sketch: Sketch, counts: Integers) -> None:
         sketch[index] = sketch.get(index, 0) + int(counts[index])
 
 
-def _add_to(table: dict[int, list[int]], key: int, sums: list[int]) -> None:
-    held = table.get(key)
-    table[key] = sums if held is None else [a + b for a, b in zip(held, sums, strict=True)]
-
-
 def _band(thresholds: Integers, place: int) -> tuple[int, int | None]:
     above = int(thresholds[place - 1]) if place else -1
     return above, int(thresholds[place]) if place < len(thresholds) else None
-
-
-def _summed(places: Integers, values: Integers, size: int) -> Integers:
-    """Exact sums of values by place: through floats where these are exact, else integer by integer."""
-    if len(values) and int(np.abs(values).max()) * len(values) < 1 << 53:
-        return np.bincount(places, weights=values, minlength=size).astype(np.int64)
-    sums = np.zeros(size, dtype=np.int64)
-    np.add.at(sums, places, values)
-    return sums
 
 
 def _grown(sums: Integers, size: int) -> Integers:

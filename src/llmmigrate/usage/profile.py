@@ -18,6 +18,8 @@ from llmmigrate.usage.sketch import Sketch, bucket, merge
 SESSION_BUCKETS = 64
 QUARTER_HOUR = 900
 CLASS_COUNT = len(TOKEN_CLASSES)
+STATED_FREE = 1 << (CLASS_COUNT + 2)
+"""The bit of a cell's mask that is set where the log states a cost of 0: some routes are free only where it says so."""
 
 TagValues = tuple[str | None, ...]
 
@@ -36,7 +38,7 @@ class CellKey(NamedTuple):
     output_above: int
     output_upto: int | None
     mask: int
-    """Bit i is set where token class i has tokens; the next two bits, where there are searches and images."""
+    """Bit i is set where token class i has tokens; then searches, images, `STATED_FREE`: what can decide a price."""
     usage: str
     billing: str
     tags: TagValues
@@ -174,9 +176,9 @@ class Profile:
         for model, buckets in other.sessions.items():
             mine = self.sessions.setdefault(model, {})
             for number, sums in buckets.items():
-                _add_sums(mine, number, sums)
+                add_sums(mine, number, sums)
         for slot, sums in other.load.items():
-            _add_sums(self.load, slot, sums)
+            add_sums(self.load, slot, sums)
         self.widen(other.first_ns, other.last_ns)
         self.accounting.merge(other.accounting)
 
@@ -229,7 +231,7 @@ class ProfileWriter:
         self._add_sketches(call, key)
         if session_bucket is not None:
             buckets = self.profile.sessions.setdefault((call.provider, call.model), {})
-            _add_sums(buckets, session_bucket, [call.requests, *tokens])
+            add_sums(buckets, session_bucket, [call.requests, *tokens])
         if call.start_ns is not None:
             add_load(self.profile.load, call.start_ns, call)
             if in_span:
@@ -237,7 +239,7 @@ class ProfileWriter:
 
     def key(self, call: Call, tokens: list[int]) -> CellKey:
         """The cell key of a call."""
-        mask = 0
+        mask = STATED_FREE if call.logged_cost == 0 else 0
         for i, count in enumerate((*tokens, call.searches, call.images)):
             if count:
                 mask |= 1 << i
@@ -314,7 +316,7 @@ def joined_marks(a: CutMarks, b: CutMarks) -> CutMarks:
 def add_load(load: dict[int, list[int]], start_ns: int, call: Call) -> None:
     """Add a call to the quarter-hour series, its running time spread over the quarters that it ran in."""
     first = start_ns // NANOSECONDS // QUARTER_HOUR * QUARTER_HOUR
-    _add_sums(load, first, [call.requests, call.input_tokens, call.output_tokens, 0])
+    add_sums(load, first, [call.requests, call.input_tokens, call.output_tokens, 0])
     if call.latency_ms is None:
         return
     begin_ms = start_ns // 1_000_000
@@ -322,7 +324,7 @@ def add_load(load: dict[int, list[int]], start_ns: int, call: Call) -> None:
     slot = first
     while begin_ms < end_ms:
         until = min(end_ms, (slot + QUARTER_HOUR) * 1000)
-        _add_sums(load, slot, [0, 0, 0, until - begin_ms])
+        add_sums(load, slot, [0, 0, 0, until - begin_ms])
         begin_ms, slot = until, slot + QUARTER_HOUR
 
 
@@ -352,6 +354,7 @@ def _count(sketch: Sketch, value: float) -> None:
     sketch[index] = sketch.get(index, 0) + 1
 
 
-def _add_sums(table: dict[int, list[int]], key: int, sums: list[int]) -> None:
+def add_sums(table: dict[int, list[int]], key: int, sums: list[int]) -> None:
+    """Add sums to those that a table holds under a key."""
     held = table.get(key)
     table[key] = sums if held is None else [a + b for a, b in zip(held, sums, strict=True)]

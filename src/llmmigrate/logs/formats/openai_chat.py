@@ -41,6 +41,6 @@ def _is_bare_error(record: dict[str, Any]) -> bool:
 def draft(record: dict[str, Any], *, keep_text: bool) -> Draft:
     """The draft of an answer or of one chunk."""
     made = openai_body.draft(record, keep_text=keep_text)
-    if record.get("object") == _CHUNK and made.fields["request_id"] is not None:
+    if record.get("object") == _CHUNK and made.fields.get("request_id") is not None:
         made.fields["merge"] = True
     return made
