@@ -24,7 +24,7 @@ from llmmigrate.costing.estimate import (
 )
 from llmmigrate.costing.projection import DayCost, Projection, project
 from llmmigrate.costing.warnings import explain_reading
-from llmmigrate.costing.whatif import Conditions, Slice, Sums, reduce
+from llmmigrate.costing.whatif import Conditions
 from llmmigrate.errors import UnknownNameError
 from llmmigrate.money import exact, plain
 from llmmigrate.prices.cards import Unpriced
@@ -133,7 +133,7 @@ class _Maker:
             failed, missing = key.billing == "failed", key.usage == "missing"
             counts["failed" if failed else "missing" if missing else "known"] += cell.calls
             counts["undated"] += cell.calls if key.start is None else 0
-        sums = [(self._estimator.now(part, s) is not None, s) for part, s in self._parts()]
+        sums = [(now is not None, s) for _, s, now in self._estimator.today()]
         priced = sum(s.calls for known, s in sums if known)
         priced_tokens = sum(sum(s.tokens) for known, s in sums if known)
         tokens = sum(sum(s.tokens) for _, s in sums)
@@ -144,14 +144,11 @@ class _Maker:
             priced_token_share=round(priced_tokens / tokens, 6) if tokens else None,
         )  # fmt: skip
 
-    def _parts(self) -> list[tuple[Slice, Sums]]:
-        return list(self._estimator.slices(with_time=self._estimator.timed_sources).items())
-
     def unpriced(self) -> list[results.UnpricedCalls]:
         """Calls whose cost today is not known, by model."""
         sums: dict[tuple[str | None, str | None], list[int]] = {}
-        for part, s in self._parts():
-            if self._estimator.now(part, s) is None:
+        for part, s, now in self._estimator.today():
+            if now is None:
                 held = sums.setdefault((part.provider, part.model), [0, 0, 0])
                 for place, value in enumerate((s.calls, input_total(s.tokens), output_total(s.tokens))):
                     held[place] += value
@@ -168,7 +165,7 @@ class _Maker:
 
     def current(self) -> results.EstimateCurrent:
         """Today's cost of the priced calls."""
-        nows = [(self._estimator.now(part, sums), sums.calls) for part, sums in self._parts()]
+        nows = [(now, sums.calls) for _, sums, now in self._estimator.today()]
         total = self._total(now for now, _ in nows)
         priced = sum(calls for now, calls in nows if now is not None)
         month = self._projected.month if self._projected else None
@@ -213,22 +210,11 @@ class _Maker:
     def _days(self) -> dict[date, Decimal]:
         """Today's cost by day; calls dated in the future are left out, as they are of the span."""
         zone = ZoneInfo(self._profile.marks.zone)
-        by_day: dict[int, list[tuple[CellKey, Cell]]] = {}
-        for key, cell in self._calls():
-            if key.start is not None and key.start <= self._request.now + 86_400:
-                by_day.setdefault(key.start, []).append((key, cell))
-        days: dict[date, list[tuple[CellKey, Cell]]] = {}
-        for start, cells in by_day.items():
-            days.setdefault(datetime.fromtimestamp(start, tz=zone).date(), []).extend(cells)
-        found: dict[date, Decimal] = {}
-        for day, cells in days.items():
-            nows = [
-                self._estimator.now_of(part, sums)
-                for part, sums in reduce(cells, with_time=self._estimator.timed_sources).items()
-            ]
-            if any(now is not None for now in nows):
-                found[day] = self._total(nows)
-        return found
+        days: dict[date, float] = {}
+        for start, cost in self._estimator.day_costs(self._request.now + 86_400).items():
+            day = datetime.fromtimestamp(start, tz=zone).date()
+            days[day] = days.get(day, 0.0) + cost
+        return {day: Decimal(repr(round(cost, 9))) for day, cost in days.items()}
 
     def _total(self, nows: Iterable[Known | None]) -> Decimal:
         """Amounts of any currency in the estimate's, converted once a currency."""

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
+from operator import mul
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from llmmigrate.costing.assumptions import Assumption, Ratio, ratio_assumption, token_ratio
 from llmmigrate.costing.bill import ZERO, Amount
-from llmmigrate.costing.whatif import Conditions, Slice, SliceCost, Slices, Sums, TargetPricer, reduce
+from llmmigrate.costing.slices import Sizes, Slice, Slices, Sums, Times, coarser, is_billed, reduce, slice_of
+from llmmigrate.costing.whatif import Conditions, SliceCost, TargetPricer
 from llmmigrate.money import exact
-from llmmigrate.prices.cards import Unpriced
+from llmmigrate.prices.cards import Interval, Unpriced
 from llmmigrate.prices.catalog import Catalog
+from llmmigrate.prices.clock import Clock
 from llmmigrate.prices.entries import Entry
 from llmmigrate.usage.profile import STATED_FREE, Profile
 from llmmigrate.usage.sketch import Sketch, merge
@@ -97,6 +100,24 @@ class Outcome(msgspec.Struct):
         return self.moved_now / self.moved_then
 
 
+class Reduced(NamedTuple):
+    """Slices, and today's cost of those that were asked for."""
+
+    slices: Slices
+    now: dict[Slice, Known | None]
+
+
+class Distinctions(NamedTuple):
+    """What some models' prices depend on: clocks, and size marks of prompts and outputs."""
+
+    clocks: tuple[Clock, ...]
+    prompt: tuple[int, ...]
+    output: tuple[int, ...]
+
+
+NO_SIZES: Final = Sizes({})
+
+
 class Estimator:
     """Prices scenarios for one profile; slices and today's cost are computed once."""
 
@@ -105,10 +126,9 @@ class Estimator:
         self._catalog = catalog
         self._conditions = conditions
         self._currency = currency
-        self._slices: dict[bool, Slices] = {}
         self._entries: dict[SourceName, Entry | Unpriced] = {}
-        self._now: dict[Slice, Known | None] = {}
-        self._sizes = _input_sizes(profile)
+        self._sizes = {name: Sizes(sketch) for name, sketch in _input_sizes(profile).items()}
+        self._reduced: dict[tuple[object, ...], Reduced] = {}
 
     def source(self, name: SourceName) -> Entry | None:
         """What a source model is in the price tables, None when it is unpriced."""
@@ -121,86 +141,138 @@ class Estimator:
         """Whether the log states a cost of 0 for every call of a model."""
         return all(key.mask & STATED_FREE for key in self._profile.cells if (key.provider, key.model) == name)
 
+    @cached_property
+    def names(self) -> list[SourceName]:
+        """The source models."""
+        return list(dict.fromkeys((key.provider, key.model) for key in self._profile.cells))
+
     def sources(self) -> list[SourceName]:
         """The source models, the dearest first; unpriced ones last, by tokens."""
         spend: dict[SourceName, tuple[Decimal, int]] = {}
-        for part, sums in self.slices(with_time=self.timed_sources).items():
+        for part, sums, now in self.today():
             cost, tokens = spend.get((part.provider, part.model), (ZERO, 0))
-            now = self.now(part, sums)
             spend[part.provider, part.model] = (cost + self._middle(now), tokens + sum(sums.tokens))
         return sorted(spend, key=lambda name: (-spend[name][0], -spend[name][1], str(name)))
 
     def spend_of(self, name: SourceName) -> Decimal:
         """Today's cost of a source model's calls."""
-        total = ZERO
-        for part, sums in self.slices(with_time=self.timed_sources).items():
-            if (part.provider, part.model) == name:
-                total += self._middle(self.now(part, sums))
-        return total
+        return sum((self._middle(now) for part, _, now in self.today() if (part.provider, part.model) == name), ZERO)
 
     def _middle(self, now: Known | None) -> Decimal:
         return ZERO if now is None else self.convert(now.amount.middle, now.currency)
 
-    def slices(self, *, with_time: bool) -> Slices:
-        """The profile reduced to what prices depend on."""
-        if with_time not in self._slices:
-            self._slices[with_time] = reduce(self._profile.cells.items(), with_time=with_time)
-        return self._slices[with_time]
+    def today(self) -> list[tuple[Slice, Sums, Known | None]]:
+        """The profile's slices with what each costs today, None where its model is unpriced."""
+        reduced = self._reduce_for(())
+        return [(part, sums, self._now(reduced, part, sums)) for part, sums in reduced.slices.items()]
 
-    def now(self, part: Slice, sums: Sums) -> Known | None:
-        """Today's cost of a slice, None where its model is unpriced."""
-        if part not in self._now:
-            self._now[part] = self._price_now(part, sums)
-        return self._now[part]
+    def day_costs(self, now: int) -> dict[int, float]:
+        """Today's cost by interval start, in floats, for a projection; calls dated after `now` are left out."""
+        times = self._base_times
+        rates: dict[Slice, tuple[list[float], float] | None] = {}
+        found: dict[int, float] = {}
+        for key, cell in self._profile.cells.items():
+            if key.start is None or key.start > now or not is_billed(key):
+                continue
+            part = slice_of(key, times)
+            if part not in rates:
+                rates[part] = self._unit_rates(part)
+            known = rates[part]
+            if known is not None:
+                cost = sum(map(mul, cell.tokens, known[0])) + cell.calls * known[1]
+                found[key.start] = found.get(key.start, 0.0) + cost
+        return found
 
-    def now_of(self, part: Slice, sums: Sums) -> Known | None:
-        """Today's cost of any slice, not remembered."""
-        return self._price_now(part, sums)
+    def _unit_rates(self, part: Slice) -> tuple[list[float], float] | None:
+        entry = self.source((part.provider, part.model))
+        found = None if entry is None else TargetPricer(self._catalog, entry, self._as_it_is).rates(part)
+        if found is None:
+            return None
+        rates, fee, currency = found
+        factor = float(self.convert(Decimal(1), currency))
+        return [rate * factor for rate in rates], fee * factor
+
+    @cached_property
+    def _as_it_is(self) -> Conditions:
+        return msgspec.structs.replace(self._conditions, cache=None, batch_share=ZERO)
+
+    @cached_property
+    def _base_times(self) -> Callable[[Interval | None], Interval | None]:
+        """What tells times apart for any table: the clocks in force, or with logged dates everything."""
+        if self._conditions.logged:
+            return lambda at: at
+        entries = self._catalog.entries()
+        return Times({clock for e in entries for clock in self._catalog.clock_conditions(e, self._conditions.as_of)})
+
+    @cached_property
+    def _base(self) -> Slices:
+        return reduce(self._profile.cells.items(), self._base_times)
+
+    def _reduce_for(self, targets: Iterable[Entry]) -> "Reduced":
+        """The slices that these targets' prices and those of the sources tell apart."""
+        if self._conditions.logged:
+            key: tuple[object, ...] = ()
+        else:
+            key = self._distinctions([*targets, *(e for name in self.names if (e := self.source(name)) is not None)])
+        if key not in self._reduced:
+            slices = self._base
+            if isinstance(key, Distinctions):
+                slices = coarser(slices, Times(key.clocks), key.prompt, key.output)
+            self._reduced[key] = Reduced(slices, {})
+        return self._reduced[key]
+
+    def _distinctions(self, entries: Iterable[Entry]) -> "Distinctions":
+        """The clocks and size marks that the prices of these models depend on, in a fixed order."""
+        as_of = self._conditions.as_of
+        clocks: dict[Clock, None] = {}
+        prompt, output = set[int](), set[int]()
+        for entry in entries:
+            clocks.update(dict.fromkeys(self._catalog.clock_conditions(entry, as_of)))
+            prompt.update({entry.context_window} if entry.context_window else ())
+            period = entry.period_at(as_of)
+            if period is not None:
+                prompt.update({period.prompt_upto} if period.prompt_upto is not None else ())
+                prompt.update(row.prompt_above for row in period.rows if row.prompt_above >= 0)
+                output.update(row.output_above for row in period.rows if row.output_above >= 0)
+        return Distinctions(tuple(clocks), tuple(sorted(prompt)), tuple(sorted(output)))
+
+    def price(self, scenario: Scenario) -> Outcome:
+        """Price one scenario."""
+        outcome = Outcome(scenario)
+        pricers = {
+            name: TargetPricer(self._catalog, target, scenario.conditions)
+            for name in self.names
+            if (target := scenario.target_of(name)) is not None
+        }
+        reduced = self._reduce_for({id(p.target): p.target for p in pricers.values()}.values())
+        with exact():
+            for part, sums in reduced.slices.items():
+                now = self._now(reduced, part, sums)
+                self._add(outcome, part, sums, now, pricers.get((part.provider, part.model)))
+            outcome.settle(self.convert)
+        return outcome
+
+    def _now(self, reduced: "Reduced", part: Slice, sums: Sums) -> Known | None:
+        """Today's cost of a slice."""
+        if part not in reduced.now:
+            reduced.now[part] = self._price_now(part, sums)
+        return reduced.now[part]
 
     def _price_now(self, part: Slice, sums: Sums) -> Known | None:
         entry = self.source((part.provider, part.model))
         if entry is None:
             return None
-        as_it_is = msgspec.structs.replace(self._conditions, cache=None, batch_share=ZERO)
-        cost = TargetPricer(self._catalog, entry, as_it_is).price(part, sums, entry, {})
+        cost = TargetPricer(self._catalog, entry, self._as_it_is).price(part, sums, entry, NO_SIZES)
         return None if cost.unpriced is not None else Known(cost.amount, cost.currency)
 
-    @cached_property
-    def timed_sources(self) -> bool:
-        """Whether today's cost of any source depends on the time of its calls."""
-        if self._conditions.logged:
-            return True
-        names = {(key.provider, key.model) for key in self._profile.cells}
-        entries = [self.source(name) for name in names]
-        return any(
-            entry is not None and self._catalog.clock_conditions(entry, self._conditions.as_of) for entry in entries
-        )
-
-    def price(self, scenario: Scenario) -> Outcome:
-        """Price one scenario."""
-        outcome = Outcome(scenario)
-        names = {(key.provider, key.model) for key in self._profile.cells}
-        pricers = {
-            name: TargetPricer(self._catalog, target, scenario.conditions)
-            for name in names
-            if (target := scenario.target_of(name)) is not None
-        }
-        with_time = self.timed_sources or any(pricer.with_time for pricer in pricers.values())
-        with exact():
-            for part, sums in self.slices(with_time=with_time).items():
-                self._add(outcome, part, sums, pricers.get((part.provider, part.model)))
-            outcome.settle(self.convert)
-        return outcome
-
-    def _add(self, outcome: Outcome, part: Slice, sums: Sums, pricer: TargetPricer | None) -> None:
+    def _add(self, outcome: Outcome, part: Slice, sums: Sums, now: Known | None, pricer: TargetPricer | None) -> None:
         outcome.calls += sums.calls
-        now = self.now(part, sums)
         if pricer is None:
             _keep(outcome, sums.calls, now, Decimal(1))
             return
         name = (part.provider, part.model)
         source = self.source(name)
-        then = pricer.price(part, sums, source, self._sizes.get(name, {}))
+        then = pricer.price(part, sums, source, self._sizes.get(name, NO_SIZES))
         if then.unpriced is not None:
             reason = then.unpriced.reason
             outcome.stranded[reason] = outcome.stranded.get(reason, 0) + sums.calls

@@ -4,79 +4,26 @@ A target without clock prices needs no time, so tens of thousands of cells becom
 profile on many targets then costs next to nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from llmmigrate.costing.assumptions import Ratio, token_ratio
-from llmmigrate.costing.bill import NOTHING, Amount, Pieces, cost_at
+from llmmigrate.costing.bill import NOTHING, Amount, cost_at
+from llmmigrate.costing.slices import Sizes, Slice, Sums
 from llmmigrate.money import exact
-from llmmigrate.prices.cards import Band, Interval, RateCard, Unpriced
+from llmmigrate.prices.cards import Band, RateCard, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
 from llmmigrate.units import TOKEN_CLASSES
-from llmmigrate.usage.profile import Cell, CellKey
-from llmmigrate.usage.sketch import Sketch, representative
 
 INPUT: Final = TOKEN_CLASSES.index("input")
 CACHE: Final = tuple(TOKEN_CLASSES.index(name) for name in ("cache_read", "cache_write_5m", "cache_write_1h"))
 CACHE_READ: Final = CACHE[0]
 OUTPUT: Final = TOKEN_CLASSES.index("output")
 REASONING: Final = TOKEN_CLASSES.index("reasoning")
-AUDIO: Final = 1 << TOKEN_CLASSES.index("input_audio") | 1 << TOKEN_CLASSES.index("output_audio")
-SELDOM: Final = AUDIO | 0b11 << len(TOKEN_CLASSES)
-"""Bits of a cell's mask: audio in and out, searches, images."""
-
-
-class Slice(NamedTuple):
-    """What of a cell's key a target's price can depend on, and the source model."""
-
-    provider: str | None
-    model: str | None
-    at: Interval | None
-    prompt: Band
-    output: Band
-    tier: str
-    seldom: int
-    """Which classes and pieces there are that not every target has a rate for: only their calls are then unpriced."""
-
-
-class Sums(msgspec.Struct):
-    """Calls and tokens of a slice."""
-
-    calls: int
-    tokens: list[int]
-    searches: int
-    images: int
-
-    def add(self, cell: Cell) -> None:
-        """Add a cell."""
-        self.calls += cell.calls
-        self.tokens = [a + b for a, b in zip(self.tokens, cell.tokens, strict=True)]
-        self.searches += cell.searches
-        self.images += cell.images
-
-    def pieces(self) -> Pieces:
-        """What is billed by the piece."""
-        return {"request": self.calls, "search": self.searches, "image": self.images}
-
-
-Slices = dict[Slice, Sums]
-
-
-def reduce(cells: Iterable[tuple[CellKey, Cell]], *, with_time: bool) -> Slices:
-    """Cells that a vendor bills, summed by what a target's price can depend on."""
-    slices: Slices = {}
-    for key, cell in cells:
-        if key.usage == "missing" or key.billing in ("gateway_hit", "failed"):
-            continue
-        at = Interval(key.start, key.end) if with_time and key.start is not None and key.end is not None else None
-        prompt, output = Band(key.prompt_above, key.prompt_upto), Band(key.output_above, key.output_upto)
-        part = Slice(key.provider, key.model, at, prompt, output, key.service_tier, key.mask & SELDOM)
-        slices.setdefault(part, Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)).add(cell)
-    return slices
 
 
 class Conditions(msgspec.Struct, frozen=True):
@@ -115,13 +62,19 @@ class TargetPricer:
         self.target = target
         self._conditions = conditions
 
-    @property
-    def with_time(self) -> bool:
-        """Whether the price depends on when a call was made."""
-        conditions = self._conditions
-        return conditions.logged or bool(self._catalog.clock_conditions(self.target, conditions.as_of))
+    def rates(self, part: Slice) -> tuple[list[float], float, str] | None:
+        """Mean currency a token by `TOKEN_CLASSES` and a request, for figures that are estimates anyway."""
+        cards = [answer for answer in self._answers(part, self._tier(part)[0]) if isinstance(answer, RateCard)]
+        if not cards:
+            return None
+        rates = [
+            sum(float(card.rates.get(name, 0) * card.multiplier) for card in cards) / len(cards) / 1e6
+            for name in TOKEN_CLASSES
+        ]
+        fee = sum(float(card.fees.get("request", 0) * card.multiplier) for card in cards) / len(cards)
+        return rates, fee, cards[0].currency
 
-    def price(self, part: Slice, sums: Sums, source: Entry | None, sizes: Sketch) -> SliceCost:
+    def price(self, part: Slice, sums: Sums, source: Entry | None, sizes: Sizes) -> SliceCost:
         """What a slice costs here; `sizes` is the sketch of its model's input sizes."""
         tier, notes = self._tier(part)
         ratio = token_ratio(source.tokenizer if source else None, self.target.tokenizer)
@@ -132,7 +85,7 @@ class TargetPricer:
                 cost = _mixed(cost, self._with_range(part, sums, "batch", ratio, sizes), share)
         return msgspec.structs.replace(cost, assumptions=(*notes, *cost.assumptions))
 
-    def _with_range(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sketch) -> SliceCost:
+    def _with_range(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sizes) -> SliceCost:
         base = self._at(part, sums, tier)
         if base.unpriced is not None:
             return base
@@ -186,13 +139,13 @@ class TargetPricer:
             moved[REASONING] = 0
         return moved, tuple(notes)
 
-    def _dearer(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sketch, base: SliceCost) -> Decimal:
+    def _dearer(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sizes, base: SliceCost) -> Decimal:
         """The high end: more tokens, some of which push their call into the next size band."""
         plain = base.amount.high * ratio.high
         upto = part.prompt.upto
         if ratio.high == 1 or upto is None:
             return plain
-        share = _share_pushed(sizes, part.prompt, ratio.high)
+        share = sizes.share_pushed(part.prompt, ratio.high)
         if not share:
             return plain
         above = part._replace(prompt=Band(upto, upto + 1))
@@ -228,16 +181,3 @@ def _recache(tokens: list[int | Decimal], share: Decimal, *, floor: bool) -> Non
         tokens[place] = 0
     tokens[CACHE_READ] = total * share
     tokens[INPUT] = total - tokens[CACHE_READ]
-
-
-def _share_pushed(sizes: Sketch, band: Band, ratio: Decimal) -> Decimal:
-    """The share of a band's input tokens in calls that `ratio` would push over the band's upper end."""
-    if band.upto is None:
-        return Decimal(0)
-    inside = pushed = 0.0
-    for index, count in sizes.items():
-        size = representative(index)
-        if band.above < size <= band.upto * 1.01:
-            inside += size * count
-            pushed += size * count if size * float(ratio) * 1.01 > band.upto else 0.0
-    return Decimal(repr(round(pushed / inside, 6))) if inside else Decimal(0)

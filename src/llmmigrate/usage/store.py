@@ -1,5 +1,6 @@
 """Saving and loading profiles: `*.profile.json`, gzip-compressed when large, the same bytes for the same profile."""
 
+import gc
 import gzip
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
@@ -82,6 +83,16 @@ def dump(profile: Profile) -> bytes:
 
 def load(data: bytes, path: str) -> Profile:
     """The profile in (decompressed) bytes; raises InputError for another schema or broken content."""
+    collecting = gc.isenabled()
+    gc.disable()  # many objects, none of them garbage: looking for some takes longer than making them
+    try:
+        return _load(data, path)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _load(data: bytes, path: str) -> Profile:
     try:
         document = msgspec.json.decode(data, type=ProfileFile)
     except msgspec.ValidationError as error:

@@ -1,0 +1,155 @@
+"""A profile reduced to what a price can depend on: first for all tables, then for one target.
+
+Tens of thousands of cells become some hundred slices, and for a target without clock prices or size bands a few dozen;
+re-pricing a saved profile on many targets then costs next to nothing.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import msgspec
+
+from llmmigrate.costing.bill import Pieces
+from llmmigrate.prices.cards import Band, Interval
+from llmmigrate.prices.clock import Clock, edges_within
+from llmmigrate.units import TOKEN_CLASSES
+from llmmigrate.usage.profile import Cell, CellKey
+from llmmigrate.usage.sketch import Sketch, representative
+
+AUDIO: Final = 1 << TOKEN_CLASSES.index("input_audio") | 1 << TOKEN_CLASSES.index("output_audio")
+SELDOM: Final = AUDIO | 0b11 << len(TOKEN_CLASSES)
+"""Bits of a cell's mask: audio in and out, searches, images."""
+
+
+class Slice(NamedTuple):
+    """What of a cell's key a target's price can depend on, and the source model."""
+
+    provider: str | None
+    model: str | None
+    at: Interval | None
+    prompt: Band
+    output: Band
+    tier: str
+    seldom: int
+    """Which classes and pieces there are that not every target has a rate for: only their calls are then unpriced."""
+
+
+class Sums(msgspec.Struct):
+    """Calls and tokens of a slice."""
+
+    calls: int
+    tokens: list[int]
+    searches: int
+    images: int
+
+    def add(self, cell: "Cell | Sums") -> None:
+        """Add a cell, or another slice."""
+        self.calls += cell.calls
+        self.tokens = [a + b for a, b in zip(self.tokens, cell.tokens, strict=True)]
+        self.searches += cell.searches
+        self.images += cell.images
+
+    def pieces(self) -> Pieces:
+        """What is billed by the piece."""
+        return {"request": self.calls, "search": self.searches, "image": self.images}
+
+
+Slices = dict[Slice, Sums]
+
+
+class Times:
+    """One interval for all that a set of clocks cannot tell apart."""
+
+    def __init__(self, clocks: Iterable[Clock]) -> None:
+        self._clocks = tuple(clocks)
+        self._edges = frozenset(edge for clock in self._clocks for edge in clock.edges)
+        self._known: dict[Interval, Interval] = {}
+        self._first: dict[tuple[bool | None, ...], Interval] = {}
+
+    def __call__(self, at: Interval | None) -> Interval | None:
+        """The interval that stands for `at`; None where no clock matters or the time is not known."""
+        if at is None or not self._clocks:
+            return None
+        found = self._known.get(at)
+        if found is None:
+            found = self._known[at] = self._stand_in(at)
+        return found
+
+    def _stand_in(self, at: Interval) -> Interval:
+        if edges_within(self._edges, *at):  # a profile that was cut before this table was written
+            return at
+        return self._first.setdefault(tuple(clock.holds(at.start) for clock in self._clocks), at)
+
+
+def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | None], Interval | None]) -> Slices:
+    """Cells that a vendor bills, summed by what prices depend on."""
+    slices: Slices = {}
+    for key, cell in cells:
+        if is_billed(key):
+            part = slice_of(key, times)
+            sums = slices.get(part)
+            if sums is None:
+                sums = slices[part] = Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)
+            sums.add(cell)
+    return slices
+
+
+def is_billed(key: CellKey) -> bool:
+    """Whether a vendor bills the cell's calls, and for what is known."""
+    return key.usage != "missing" and key.billing not in ("gateway_hit", "failed")
+
+
+def slice_of(key: CellKey, times: Callable[[Interval | None], Interval | None]) -> Slice:
+    """The slice that a cell belongs to."""
+    at = None if key.start is None or key.end is None else Interval(key.start, key.end)
+    prompt, output = Band(key.prompt_above, key.prompt_upto), Band(key.output_above, key.output_upto)
+    return Slice(key.provider, key.model, times(at), prompt, output, key.service_tier, key.mask & SELDOM)
+
+
+def coarser(slices: Slices, times: Times, prompt: Sequence[int], output: Sequence[int]) -> Slices:
+    """Slices joined where neither these clocks nor these sorted size marks tell them apart."""
+    joined: Slices = {}
+    for part, sums in slices.items():
+        wide = part._replace(
+            at=times(part.at), prompt=band_between(prompt, part.prompt), output=band_between(output, part.output)
+        )
+        held = joined.get(wide)
+        if held is None:
+            held = joined[wide] = Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)
+        held.add(sums)
+    return joined
+
+
+def band_between(marks: Sequence[int], band: Band) -> Band:
+    """The widest band between two marks that holds `band`; `band` itself where a mark lies inside it."""
+    first = bisect_left(marks, band.above + 1)
+    above = marks[first - 1] if first else -1
+    upto = marks[first] if first < len(marks) else None
+    straddles = upto is not None and (band.upto is None or upto < band.upto)
+    return band if straddles else Band(above, upto)
+
+
+class Sizes:
+    """The input sizes of one model's calls."""
+
+    def __init__(self, sketch: Sketch) -> None:
+        self._sizes = [(representative(index), count) for index, count in sketch.items()]
+        self._shares: dict[tuple[Band, Decimal], Decimal] = {}
+
+    def share_pushed(self, band: Band, ratio: Decimal) -> Decimal:
+        """The share of a band's input tokens in calls that `ratio` would push over the band's upper end."""
+        key = (band, ratio)
+        if key not in self._shares:
+            self._shares[key] = self._share(band, float(ratio))
+        return self._shares[key]
+
+    def _share(self, band: Band, ratio: float) -> Decimal:
+        if band.upto is None:
+            return Decimal(0)
+        upto = band.upto * 1.01  # a sketch is right within 1 %
+        inside = [(size, count) for size, count in self._sizes if band.above < size <= upto]
+        total = sum(size * count for size, count in inside)
+        pushed = sum(size * count for size, count in inside if size * ratio * 1.01 > band.upto)
+        return Decimal(repr(round(pushed / total, 6))) if total else Decimal(0)
