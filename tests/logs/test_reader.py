@@ -331,3 +331,19 @@ def test_every_call_is_handed_out_with_its_place(folder: Path, values: list[Any]
     found = read([str(path)], OPTIONS, on_call=lambda call, place: seen.append((call, place)))
     assert [f"{path}:{number}" for number in range(1, len(values) + 1)] == [place for _, place in seen]
     assert sum(call.input_tokens for call, _ in seen) == sum(sum(cell.tokens[:5]) for cell in found.cells.values())
+
+
+def test_a_stream_of_chunks_without_usage_is_one_call_without_usage(tmp_path: Path) -> None:
+    """Only when all chunks were read is it known that none of them has usage."""
+    chunk = {"object": "chat.completion.chunk", "created": 1772439300, "model": "gpt-4.1-mini", "choices": []}
+    rows = [
+        {**chunk, "id": "c1", "usage": None},
+        {**chunk, "id": "c1", "usage": None},
+        {**chunk, "id": "c2", "usage": None},
+        {**chunk, "id": "c2", "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}},
+    ]
+    path = tmp_path / "chunks.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    profile = read([str(path)], ReadOptions())
+    states = sorted((key.usage, cell.calls) for key, cell in profile.cells.items())
+    assert ([("known", 1), ("missing", 1)], 1) == (states, profile.accounting.warnings["usage_missing"].count)

@@ -10,7 +10,7 @@ import msgspec
 
 from llmmigrate.costing.assumptions import Assumption, Ratio, ratio_assumption, token_ratio
 from llmmigrate.costing.bill import ZERO, Amount
-from llmmigrate.costing.slices import Sizes, Slice, Slices, Sums, Times, coarser, is_billed, reduce, slice_of
+from llmmigrate.costing.slices import Base, Sizes, Slice, Slices, Sums, Times, coarser, reduce
 from llmmigrate.costing.whatif import Conditions, SliceCost, TargetPricer
 from llmmigrate.money import exact
 from llmmigrate.prices.cards import Interval, Unpriced
@@ -168,13 +168,11 @@ class Estimator:
 
     def day_costs(self, now: int) -> dict[int, float]:
         """Today's cost by interval start, in floats, for a projection; calls dated after `now` are left out."""
-        times = self._base_times
         rates: dict[Slice, tuple[list[float], float] | None] = {}
         found: dict[int, float] = {}
-        for key, cell in self._profile.cells.items():
-            if key.start is None or key.start > now or not is_billed(key):
+        for key, cell, part in self._base.cells:
+            if key.start is None or key.start > now:
                 continue
-            part = slice_of(key, times)
             if part not in rates:
                 rates[part] = self._unit_rates(part)
             known = rates[part]
@@ -205,7 +203,7 @@ class Estimator:
         return Times({clock for e in entries for clock in self._catalog.clock_conditions(e, self._conditions.as_of)})
 
     @cached_property
-    def _base(self) -> Slices:
+    def _base(self) -> Base:
         return reduce(self._profile.cells.items(), self._base_times)
 
     def _reduce_for(self, targets: Iterable[Entry]) -> "Reduced":
@@ -215,7 +213,7 @@ class Estimator:
         else:
             key = self._distinctions([*targets, *(e for name in self.names if (e := self.source(name)) is not None)])
         if key not in self._reduced:
-            slices = self._base
+            slices = self._base.slices
             if isinstance(key, Distinctions):
                 slices = coarser(slices, Times(key.clocks), key.prompt, key.output)
             self._reduced[key] = Reduced(slices, {})

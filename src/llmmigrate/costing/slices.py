@@ -83,17 +83,23 @@ class Times:
         return self._first.setdefault(tuple(clock.holds(at.start) for clock in self._clocks), at)
 
 
-def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | None], Interval | None]) -> Slices:
+class Base(NamedTuple):
+    """A profile's slices, and which one each of its billed cells belongs to."""
+
+    slices: Slices
+    cells: list[tuple[CellKey, Cell, Slice]]
+
+
+def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | None], Interval | None]) -> Base:
     """Cells that a vendor bills, summed by what prices depend on."""
-    slices: Slices = {}
-    for key, cell in cells:
-        if is_billed(key):
-            part = slice_of(key, times)
-            sums = slices.get(part)
-            if sums is None:
-                sums = slices[part] = Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)
-            sums.add(cell)
-    return slices
+    base = Base({}, [(key, cell, slice_of(key, times)) for key, cell in cells if is_billed(key)])
+    slices = base.slices
+    for _, cell, part in base.cells:
+        sums = slices.get(part)
+        if sums is None:
+            sums = slices[part] = Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)
+        sums.add(cell)
+    return base
 
 
 def is_billed(key: CellKey) -> bool:

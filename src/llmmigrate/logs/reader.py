@@ -331,6 +331,8 @@ class Reader:
         place = self.place(line)
         for code in call.warnings:
             accounting.warn(code, place)
+        if call.merge and call.usage == "missing" and call.error is None:  # known only once all parts were read
+            accounting.warn("usage_missing", place)
         if call.error is not None:
             accounting.warn("failed_calls", place, call.requests)
         if call.start_ns is not None and call.start_ns > self.now_ns + DAY_NS:
@@ -343,7 +345,7 @@ class Reader:
         return f"{self._path}:{line}"
 
     def _add_profile(self, data: bytes, path: str) -> None:
-        self.profile.merge(fitted(store.load(data, path), self.options, path))
+        self.profile.adopt(fitted(store.load(data, path), self.options, path))
 
 
 def call_value(call: Call, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from typing import Any, BinaryIO, Final
 
+import jsonlines
 import msgspec
 
 from llmmigrate.units import NANOSECONDS
@@ -19,23 +20,23 @@ class RecordFile:
     """A file of flat records (`calls.jsonl`)."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+        self._writer = jsonlines.Writer(stream, dumps=_encode)
 
     def add(self, call: Call, place: str) -> None:
         """Write one call."""
-        self._stream.write(_encode(flat_record(call)) + b"\n")
+        self._writer.write(flat_record(call))
 
 
 class RejectFile:
     """A file of rejected records: place, reason and the raw record as text."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+        self._writer = jsonlines.Writer(stream, dumps=_encode)
 
     def add(self, place: str, reason: str, raw: bytes) -> None:
         """Write one reject; bytes that are no UTF-8 are replaced."""
         record = {"place": place, "reason": reason, "raw": raw.decode(errors="replace")}
-        self._stream.write(_encode(record) + b"\n")
+        self._writer.write(record)
 
 
 def flat_record(call: Call) -> dict[str, Any]:
