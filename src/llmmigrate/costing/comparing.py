@@ -10,8 +10,8 @@ import msgspec
 from llmmigrate.costing import results
 from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339, span
 from llmmigrate.costing.bill import ZERO
+from llmmigrate.costing.candidates import Candidates
 from llmmigrate.costing.estimate import (
-    Candidates,
     Estimator,
     Known,
     Outcome,
