@@ -187,13 +187,13 @@ def strict_code(profile: "Profile", options: LogOptions, console: Console, *, un
     accounting = profile.accounting
     cut = [code for code in accounting.warnings if code.startswith("truncated")]
     if accounting.lines.rejected or cut:
-        console.warn(f"--strict: {accounting.lines.rejected:,} rejected records{', a cut-off file' if cut else ''}")
+        console.warn(f"--strict: rejected records: {accounting.lines.rejected:,}{', a cut-off file' if cut else ''}")
         return 2
     missing = sum(
         cell.calls for key, cell in profile.cells.items() if key.usage == "missing" and key.billing != "failed"
     )
     if missing or unpriced:
-        console.warn(f"--strict: {missing:,} calls without usage, {unpriced:,} without a price")
+        console.warn(f"--strict: calls without usage: {missing:,}, without a price: {unpriced:,}")
         return 3
     return 0
 
