@@ -8,7 +8,6 @@ import math
 from collections.abc import Hashable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from statistics import NormalDist, fmean, pvariance, variance
 from typing import Final, Literal
 
 import msgspec
@@ -18,8 +17,10 @@ from llmmigrate.statistics.series import (
     find_trend,
     group_means,
     group_pull,
+    mean,
     neighbour_correlation,
     relative_residuals,
+    variance,
     variance_inflation,
 )
 from llmmigrate.statistics.student import t_quantile
@@ -33,6 +34,8 @@ CONFIDENCE: Final = 0.95
 TREND_LEVEL: Final = 0.05
 
 _UPPER: Final = 0.5 + CONFIDENCE / 2
+_NORMAL_UPPER: Final = 1.959963984540054
+"""The standard normal quantile at `_UPPER`."""
 _EDGE: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _MICRO: Final = Decimal("0.000001")
@@ -93,7 +96,7 @@ class _Level(msgspec.Struct, frozen=True):
         # The noise is estimated, hence t; which weekdays the odd days fall on is chance of a known size, hence normal.
         noise = days * self.day_variance + days * days * self.mean_variance
         phase = _phase_variance(self.weekday_means, days)
-        return math.sqrt(noise * t_quantile(_UPPER, self.df) ** 2 + phase * NormalDist().inv_cdf(_UPPER) ** 2)
+        return math.sqrt(noise * t_quantile(_UPPER, self.df) ** 2 + phase * _NORMAL_UPPER**2)
 
 
 def project(days: Sequence[DayCost], *, first: datetime, last: datetime, growth: Decimal | None = None) -> Projection:
@@ -191,7 +194,7 @@ def _weekly_level(costs: Sequence[float], weekdays: Sequence[int]) -> _Level:
     method = f"totals of {weeks} weeks"
     means = group_means(costs, weekdays)
     by_weekday = [means[weekday] for weekday in range(7)]
-    return _Level(fmean(totals) / 7, spread / 7, spread / weeks / 49, weeks - 1, by_weekday, method)
+    return _Level(mean(totals) / 7, spread / 7, spread / weeks / 49, weeks - 1, by_weekday, method)
 
 
 def _phase_variance(weekday_means: Sequence[float], days: float) -> float:
@@ -199,7 +202,7 @@ def _phase_variance(weekday_means: Sequence[float], days: float) -> float:
     odd_days, part = divmod(days % 7, 1)
     twice = [*weekday_means, *weekday_means]
     sums = [math.fsum(twice[start : start + int(odd_days)]) + part * twice[start + int(odd_days)] for start in range(7)]
-    return pvariance(sums)
+    return variance(sums, sample=False)
 
 
 def _at_the_end(costs: Sequence[float], growth: Decimal | None) -> list[float]:

@@ -25,7 +25,7 @@ FAN: Final = 8
 LEVELS: Final = 3
 RUNS_IN_MEMORY: Final = 128
 """What comes after so many runs of the last level (about half a GiB) lies in temporary files."""
-BITS_PER_IDENTITY: Final = 16
+BITS_PER_IDENTITY: Final = 8
 
 
 class Seen(NamedTuple):
@@ -129,7 +129,7 @@ class Identities:
     def _grow_bits(self) -> None:
         import numpy as np
 
-        size = 1 << max(20, (2 * self._packed * BITS_PER_IDENTITY).bit_length())
+        size = 1 << max(20, (self._packed * BITS_PER_IDENTITY).bit_length())
         self._bits, self._bit_mask = np.zeros(size >> 3, dtype=np.uint8), size - 1
         for run in self.runs():
             self._set_bits(run[0])

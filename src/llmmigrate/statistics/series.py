@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
-from statistics import fmean
 
 import msgspec
 
@@ -26,12 +25,23 @@ class Trend(msgspec.Struct, frozen=True):
     p_value: float
 
 
+def mean(values: Sequence[float]) -> float:
+    """The mean, summed without rounding."""
+    return math.fsum(values) / len(values)
+
+
+def variance(values: Sequence[float], *, sample: bool = True) -> float:
+    """The variance around the mean: of a sample (divided by n - 1), or of all there is."""
+    centre = mean(values)
+    return math.fsum((value - centre) ** 2 for value in values) / (len(values) - sample)
+
+
 def group_means(values: Sequence[float], groups: Sequence[Hashable]) -> dict[Hashable, float]:
     """The mean of the values of each group (such as weekdays and weekends)."""
     members: dict[Hashable, list[float]] = {}
     for value, group in zip(values, groups, strict=True):
         members.setdefault(group, []).append(value)
-    return {group: fmean(of_group) for group, of_group in members.items()}
+    return {group: mean(of_group) for group, of_group in members.items()}
 
 
 def relative_residuals(values: Sequence[float], groups: Sequence[Hashable]) -> list[float]:

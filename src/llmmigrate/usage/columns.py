@@ -27,6 +27,8 @@ from llmmigrate.usage.sketch import BOUNDS, Sketch
 
 SAFE: Final = 1 << 62
 PAIRS: Final = tuple((i, j) for i in range(CLASS_COUNT) for j in range(i, CLASS_COUNT))
+WIDTH: Final = 3 + CLASS_COUNT + len(PAIRS)
+"""Kinds of sums: calls, first attempts, logged cost, tokens by class, products of two classes."""
 STATES: Final = (("known", "billed"), ("missing", "failed"), ("known", "failed_billed"))
 FAILED: Final = 1
 BAND_BITS: Final = 6
@@ -66,7 +68,8 @@ class ColumnWriter:
         self._interval_codes: dict[tuple[int, int], int] = {}
         self._cells: dict[int, int] = {}
         """Cell code → row of the sums."""
-        self._sums = np.zeros((0, 3 + CLASS_COUNT + len(PAIRS)), dtype=np.int64)
+        self._sums: dict[int, Integers] = {}
+        """Kind of sum (of `WIDTH`) → one number a cell; only kinds that occur, because few do."""
         self._bound = 0
         self._sketches: dict[tuple[int, int], Integers] = {}
         self._sketch_keys: set[int] = set()
@@ -113,7 +116,6 @@ class ColumnWriter:
         unique, places = np.unique(codes, return_inverse=True)
         known = self._cells
         rows = np.array([known.setdefault(code, len(known)) for code in unique.tolist()], dtype=np.int64)
-        self._sums = _grown(self._sums, len(known))
         return Placed(rows, places, unique.tolist())
 
     def _interval_of(self, start_ns: Integers) -> Integers:
@@ -134,20 +136,24 @@ class ColumnWriter:
 
     def _add_sums(self, calls: Columns, cells: "Placed") -> None:
         places, size = cells.places, len(cells.rows)
-        sums = np.zeros((size, self._sums.shape[1]), dtype=np.int64)
-        sums[:, 0] = np.bincount(places, minlength=size)
-        sums[:, 1] = summed(places, calls.first_attempt.astype(np.int64), size)
+        self._add_kind(0, cells, np.bincount(places, minlength=size))
+        self._add_kind(1, cells, summed(places, calls.first_attempt.astype(np.int64), size))
         priced = ~np.isnan(calls.cost)
         if priced.any():
-            sums[:, 2] = summed(places[priced], calls.cost[priced].astype(np.int64), size)
+            self._add_kind(2, cells, summed(places[priced], calls.cost[priced].astype(np.int64), size))
         present = [place for place in range(CLASS_COUNT) if calls.tokens[place].any()]
         for place in present:
-            sums[:, 3 + place] = summed(places, calls.tokens[place], size)
+            self._add_kind(3 + place, cells, summed(places, calls.tokens[place], size))
         for number, (i, j) in enumerate(PAIRS):
             if i in present and j in present:
                 products = calls.tokens[i] * calls.tokens[j]
-                sums[:, 3 + CLASS_COUNT + number] = summed(places, products, size)
-        self._sums[cells.rows] += sums
+                self._add_kind(3 + CLASS_COUNT + number, cells, summed(places, products, size))
+
+    def _add_kind(self, kind: int, cells: "Placed", sums: Integers) -> None:
+        held = self._sums.get(kind)
+        if held is None or len(held) < len(self._cells):
+            held = self._sums[kind] = _grown(held, len(self._cells))
+        held[cells.rows] += sums
 
     def _add_odd(self, calls: Columns, cells: "Placed") -> None:
         """What only some calls have: an error, a logged cost."""
@@ -258,8 +264,10 @@ class ColumnWriter:
             return
         places = calls.series[there] * 64 + calls.session[there]
         size = 64 * len(self.series)
-        self._sessions = _grown(self._sessions, size)
-        size = len(self._sessions)
+        if len(self._sessions) < size:
+            self._sessions = np.concatenate(
+                (self._sessions, np.zeros((size - len(self._sessions), 1 + CLASS_COUNT), dtype=np.int64))
+            )
         self._sessions[:, 0] += np.bincount(places, minlength=size)
         for place in range(CLASS_COUNT):
             self._sessions[:, 1 + place] += summed(places, calls.tokens[place][there], size)
@@ -273,16 +281,20 @@ class ColumnWriter:
         """Move all sums into the profile."""
         codes = list(self._cells)
         for first in range(0, len(codes), FLUSHED_AT_ONCE):
-            some = slice(first, first + FLUSHED_AT_ONCE)
-            for code, row in zip(codes[some], self._sums[some].tolist(), strict=False):
+            some = codes[first : first + FLUSHED_AT_ONCE]
+            rows = np.zeros((len(some), WIDTH), dtype=np.int64)
+            for kind, sums in self._sums.items():
+                part = sums[first : first + FLUSHED_AT_ONCE]
+                rows[: len(part), kind] = part[: len(some)]
+            for code, row in zip(some, rows.tolist(), strict=True):
                 _add_row(self._profile.cell(self.key(code)), row, code >> 16 & ((1 << CLASS_COUNT) - 1))
         self._flush_sketches()
-        for place, sums in enumerate(self._sessions.tolist()):
-            if sums[0]:
+        for place, bucket in enumerate(self._sessions.tolist()):
+            if bucket[0]:
                 provider, model, _, _ = self.series[place // 64]
-                add_sums(self._profile.sessions.setdefault((provider, model), {}), place % 64, sums)
+                add_sums(self._profile.sessions.setdefault((provider, model), {}), place % 64, bucket)
         self._cells, self._bound = {}, 0
-        self._sums = self._sums[:0].copy()
+        self._sums = {}
         self._sessions = self._sessions[:0].copy()
 
 
@@ -320,10 +332,9 @@ def _band(thresholds: Integers, place: int) -> tuple[int, int | None]:
     return above, int(thresholds[place]) if place < len(thresholds) else None
 
 
-def _grown(sums: Integers, size: int) -> Integers:
-    """The same sums with at least `size` rows."""
-    if len(sums) >= size:
-        return sums
-    grown = np.zeros((max(size, len(sums) * 5 // 4, 256), sums.shape[1]), dtype=np.int64)
-    grown[: len(sums)] = sums
+def _grown(sums: Integers | None, size: int) -> Integers:
+    """The same sums with room for at least `size` cells."""
+    held = np.zeros(0, dtype=np.int64) if sums is None else sums
+    grown = np.zeros(max(size, len(held) * 5 // 4, 256), dtype=np.int64)
+    grown[: len(held)] = held
     return grown

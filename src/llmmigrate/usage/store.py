@@ -1,7 +1,6 @@
 """Saving and loading profiles: `*.profile.json`, gzip-compressed when large, the same bytes for the same profile."""
 
 import gc
-import gzip
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
@@ -78,7 +77,11 @@ class ProfileFile(msgspec.Struct, frozen=True):
 def dump(profile: Profile) -> bytes:
     """The bytes of a profile: one line of JSON, gzip-compressed above 64 KiB, equal for equal profiles."""
     data = msgspec.json.encode(_document(profile)) + b"\n"
-    return gzip.compress(data, compresslevel=6, mtime=0) if len(data) > COMPRESS_ABOVE else data
+    if len(data) <= COMPRESS_ABOVE:
+        return data
+    import gzip
+
+    return gzip.compress(data, compresslevel=6, mtime=0)
 
 
 def load(data: bytes, path: str) -> Profile:
