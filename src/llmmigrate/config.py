@@ -53,7 +53,7 @@ Variable = Annotated[str, Written(_variable, "OPENAI_API_KEY")]
 Dialect = Literal["openai-chat", "openai-responses", "anthropic-messages"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class HardwarePrice:
     """What an endpoint of one's own costs."""
 
@@ -61,7 +61,7 @@ class HardwarePrice:
     gpus: Annotated[int, About("How many GPUs.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Provider:
     """An endpoint and its limits."""
 
@@ -76,7 +76,7 @@ class Provider:
     price: Annotated[Literal["zero"] | HardwarePrice | None, About("What is not billed by the token.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Side(Provider):
     """A provider and a model, and what differs from the provider's settings for this side alone."""
 
@@ -84,7 +84,7 @@ class Side(Provider):
     model: Annotated[str | None, About("The model, as its provider names it.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Shadow:
     """The comparison on live requests."""
 
@@ -94,7 +94,7 @@ class Shadow:
     gates: Annotated[dict[str, Bound], About("What each measure may be.")] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """What may change before the CI check fails."""
 
@@ -103,7 +103,7 @@ class Check:
     unpriced_calls: Annotated[Bound | None, About("Calls without a price.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportSettings:
     """What a decision needs beside the traffic."""
 
@@ -112,7 +112,7 @@ class ReportSettings:
     discount: Annotated[Percent | None, About("Discount rate a year.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Settings of llmmigrate. Every key is optional."""
 

@@ -11,6 +11,7 @@ import msgspec
 from llmmigrate.costing import results
 from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
 from llmmigrate.costing.projection import DayCost, Outlook, Projection, project
+from llmmigrate.costing.tally import Tally
 from llmmigrate.costing.warnings import explain
 from llmmigrate.errors import UsageError
 from llmmigrate.money import PER_MILLION, from_pico, plain
@@ -28,49 +29,6 @@ OPEN_RATES: Final = frozenset(("clock_unknown", "calendar_not_covered", "thinkin
 """Assumptions under which several rates are possible whatever the cell."""
 
 GroupKey = tuple[str | None, ...]
-
-
-class Tally(msgspec.Struct):
-    """Running sums of a group."""
-
-    calls: int = 0
-    logical: int = 0
-    errors: dict[str, int] = msgspec.field(default_factory=dict)
-    tokens: list[int] = msgspec.field(default_factory=lambda: [0] * 8)
-    priced: int = 0
-    unpriced: int = 0
-    missing: int = 0
-    priced_tokens: int = 0
-    cost: Purse = msgspec.field(default_factory=Purse)
-    failed: Purse = msgspec.field(default_factory=Purse)
-    logged_cost: int = 0
-    logged_calls: int = 0
-    days: dict[date, Purse] = msgspec.field(default_factory=dict)
-    sketches: SizeSketches = msgspec.field(default_factory=SizeSketches)
-
-    def add(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
-        """Add a priced cell."""
-        self.calls += cell.calls
-        self.logical += cell.logical
-        for name, count in (cell.errors or {}).items():
-            self.errors[name] = self.errors.get(name, 0) + count
-        self.tokens = [a + b for a, b in zip(self.tokens, cell.tokens, strict=True)]
-        self.logged_cost += cell.logged_cost
-        self.logged_calls += cell.logged_calls
-        self._add_bill(key, cell, bill)
-
-    def _add_bill(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
-        if key.usage == "missing" and key.billing != "gateway_hit":
-            self.missing += cell.calls if key.billing == "billed" else 0
-            return
-        if bill.amount is None:
-            self.unpriced += cell.calls
-            return
-        self.priced += cell.calls
-        self.priced_tokens += sum(cell.tokens)
-        self.cost.add(bill)
-        if key.billing == "failed_billed":
-            self.failed.add(bill)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -95,6 +53,7 @@ class Analyst:
         self._terms = terms
         self._zone = ZoneInfo(profile.marks.zone)
         self._key_of = group_key(terms.by, profile)
+        self._days: dict[int, date] = {}
         self.total = Tally()
         self.groups: dict[GroupKey, Tally] = {}
         self.unpriced: dict[tuple[str | None, str | None, str, str], tuple[Unpriced, list[int]]] = {}
@@ -108,22 +67,34 @@ class Analyst:
         """Go through all cells and sketches."""
         for key, cell in self._profile.cells.items():
             self._add(key, cell)
+        for group in self.groups.values():
+            self.total.merge(group)
         for sketch_key, sketches in self._profile.sketches.items():
             self.total.sketches.merge(sketches)
-            group = self.groups.get(self._key_of(sketch_key, sketch_key.unit))
-            if group is not None:
-                group.sketches.merge(sketches)
+            own = self.groups.get(self._key_of(sketch_key, sketch_key.unit))
+            if own is not None:
+                own.sketches.merge(sketches)
 
     def _add(self, key: CellKey, cell: Cell) -> None:
         bill = self._biller.bill(key, cell)
-        group = self.groups.setdefault(self._key_of(key, key.start), Tally())
-        future = key.start is not None and key.start > self._terms.now + 86_400
-        for tally in (self.total, group):
-            tally.add(key, cell, bill)
-            if key.start is not None and not future:
-                day = datetime.fromtimestamp(key.start, tz=self._zone).date()
-                tally.days.setdefault(day, Purse()).add(bill)
+        name = self._key_of(key, key.start)
+        group = self.groups.get(name)
+        if group is None:
+            group = self.groups[name] = Tally()
+        group.add(key, cell, bill)
+        if key.start is not None and key.start <= self._terms.now + 86_400:  # the future is no part of a projection
+            day = self._day_of(key.start)
+            purse = group.days.get(day)
+            if purse is None:
+                purse = group.days[day] = Purse()
+            purse.add(bill)
         self._note(key, cell, bill)
+
+    def _day_of(self, start: int) -> date:
+        day = self._days.get(start)
+        if day is None:
+            day = self._days[start] = datetime.fromtimestamp(start, tz=self._zone).date()
+        return day
 
     def _note(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
         if bill.unpriced is not None:

@@ -168,6 +168,11 @@ class Purse(msgspec.Struct):
         if bill.amount is not None and bill.currency is not None:
             self.amounts[bill.currency] = self.amounts.get(bill.currency, NOTHING).plus(bill.amount)
 
+    def merge(self, other: "Purse") -> None:
+        """Add another purse."""
+        for currency, amount in other.amounts.items():
+            self.amounts[currency] = self.amounts.get(currency, NOTHING).plus(amount)
+
     def total(self, catalog: Catalog, currency: str, as_of: int) -> Amount:
         """Everything in one currency at the exchange rates of `as_of`."""
         total = NOTHING
