@@ -34,8 +34,8 @@ def test_the_imports_of_a_peer_do_not_count_against_it() -> None:
 
 
 def test_memory_grows_by_the_identity() -> None:
-    text = report(result("analyze 1m", 2, 64, 1_000_000), result("analyze 5m", 9, 64 + 4_000_000 / 2**20, 5_000_000))
-    assert "| more memory an identity, from 1M to 5M lines | ≤ 16 bytes | 1.00 bytes | yes |" in text
+    text = report(result("analyze 5m", 9, 128 + 5_000_000 / 2**20, 5_000_000))
+    assert "| memory above 128 MiB an identity, 5M lines | ≤ 16 bytes | 1.00 bytes | yes |" in text
 
 
 def test_what_was_not_measured_says_so() -> None:
