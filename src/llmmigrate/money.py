@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
 from typing import Final
 
-from llmmigrate.units import PICO
-
 EXACT: Final = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 """A context in which an operation that would round raises instead."""
 
@@ -32,8 +30,3 @@ def plain(amount: Decimal) -> str:
 def from_pico(pico: int) -> Decimal:
     """Whole 1e-12 of a currency as an amount, exactly."""
     return Decimal(pico).scaleb(-12, EXACT)
-
-
-def to_pico(amount: Decimal) -> int:
-    """An amount in whole 1e-12 of its currency, half to even."""
-    return int((amount * PICO).to_integral_value(ROUND_HALF_EVEN))

@@ -261,3 +261,19 @@ def test_every_cost_is_whole_at_any_width(
     out = llmmigrate("estimate", path, "--to", "holysheep/o3").out
     assert "778.02" in out  # 30 · (12,345,600 · 2.10 + 1,000 · 8.40) / 10^6
     assert max(map(len, out.splitlines())) <= (width or 1000) or "→" in out
+
+
+def test_what_analyze_cannot_price_is_no_cost_of_today(llmmigrate: Run, tmp_path: Path) -> None:
+    """gpt-4 has no rate for cached input: that call is unpriced on today's side too, and its neighbour is not."""
+    call = {"timestamp": "2026-10-20T10:00:00Z", "model": "gpt-4", "output_tokens": 0}
+    path = tmp_path / "logs.jsonl"
+    rows = [{**call, "input_tokens": 1_000}, {**call, "input_tokens": 9_000, "cached_input_tokens": 5_000}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spent = json.loads(llmmigrate("analyze", str(path), "--format", "json").out)
+    found = json.loads(llmmigrate("estimate", str(path), "--to", "zai/glm-5", "--format", "json").out)
+    unpriced = [(entry["model"], entry["calls"]) for entry in found["unpriced"]]
+    assert (("0.03", 1), ("0.03", 1)) == (
+        (spent["total"]["cost"], spent["total"]["unpriced_calls"]),
+        (found["current"]["cost"], found["coverage"]["unpriced_calls"]),
+    )
+    assert [("gpt-4", 1)] == unpriced

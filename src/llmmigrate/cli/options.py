@@ -83,7 +83,7 @@ class LogOptions(ConfigOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportOptions(LogOptions):
+class OutputOptions(ConfigOptions):
     """Where a result goes and how."""
 
     format: Annotated[str | None, typer.Option(metavar="NAME", help="table (default), json, markdown or csv.")] = None
@@ -91,6 +91,11 @@ class ReportOptions(LogOptions):
         list[str],
         typer.Option("--output", "-o", metavar="FILE", help="Write here, format by suffix; repeatable; - is stdout."),
     ] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(OutputOptions, LogOptions):
+    """A result about logs."""
 
 
 def new_app() -> typer.Typer:

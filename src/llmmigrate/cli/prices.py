@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmmigrate.cli.console import Console
-from llmmigrate.cli.options import ConfigOptions, command, instant, new_app, settings
+from llmmigrate.cli.options import OutputOptions, command, instant, new_app, settings
 from llmmigrate.cli.reading import catalog_of, now_ns
 from llmmigrate.errors import UnknownNameError, unknown_name
 from llmmigrate.units import NANOSECONDS
@@ -33,18 +33,7 @@ def _prices() -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PricesOptions(ConfigOptions):
-    """What the sub-commands share."""
-
-    format: Annotated[str | None, typer.Option(metavar="NAME", help="table (default), json, markdown or csv.")] = None
-    output: Annotated[
-        list[str],
-        typer.Option("--output", "-o", metavar="FILE", help="Write here, format by suffix; repeatable; - is stdout."),
-    ] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListOptions(PricesOptions):
+class ListOptions(OutputOptions):
     """The command line of `prices list`."""
 
     provider: Annotated[
@@ -53,7 +42,7 @@ class ListOptions(PricesOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShowOptions(PricesOptions):
+class ShowOptions(OutputOptions):
     """The command line of `prices show`."""
 
     model: Annotated[str, typer.Argument(metavar="P/M", show_default=False, help="The model, as provider/model.")]
@@ -62,7 +51,7 @@ class ShowOptions(PricesOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValidateOptions(PricesOptions):
+class ValidateOptions(OutputOptions):
     """The command line of `prices validate`."""
 
     files: Annotated[

@@ -85,11 +85,6 @@ class Outcome(msgspec.Struct):
         self.open_sums = {}
 
     @property
-    def saving(self) -> Decimal | None:
-        """Today's cost minus the target's, over the calls that are priced on both sides."""
-        return self.current - self.comparable if self.compared_calls else None
-
-    @property
     def tolerance(self) -> Decimal | None:
         """How many times the tokens the target may need before the saving is gone."""
         if not self.moved_then or not self.moved_now:
@@ -180,7 +175,9 @@ class Estimator:
 
     def _unit_rates(self, part: Slice) -> tuple[list[float], float] | None:
         entry = self.source((part.provider, part.model))
-        found = None if entry is None else TargetPricer(self._catalog, entry, self._as_it_is).rates(part)
+        if entry is None or self._price_now(part, self._base.slices[part]) is None:
+            return None
+        found = TargetPricer(self._catalog, entry, self._as_it_is).rates(part)
         if found is None:
             return None
         rates, fee, currency = found
@@ -189,7 +186,7 @@ class Estimator:
 
     @cached_property
     def _as_it_is(self) -> Conditions:
-        return msgspec.structs.replace(self._conditions, cache=None, batch_share=ZERO)
+        return msgspec.structs.replace(self._conditions, cache=None, batch_share=ZERO, as_logged=True)
 
     @cached_property
     def _base_times(self) -> Callable[[Interval | None], Interval | None]:

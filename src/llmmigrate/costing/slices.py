@@ -7,7 +7,7 @@ re-pricing a saved profile on many targets then costs next to nothing.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,10 +17,6 @@ from llmmigrate.prices.clock import Clock, edges_within
 from llmmigrate.units import TOKEN_CLASSES
 from llmmigrate.usage.profile import Cell, CellKey
 from llmmigrate.usage.sketch import Sketch, representative
-
-AUDIO: Final = 1 << TOKEN_CLASSES.index("input_audio") | 1 << TOKEN_CLASSES.index("output_audio")
-SELDOM: Final = AUDIO | 0b11 << len(TOKEN_CLASSES)
-"""Bits of a cell's mask: audio in and out, searches, images."""
 
 
 class Slice(NamedTuple):
@@ -32,8 +28,8 @@ class Slice(NamedTuple):
     prompt: Band
     output: Band
     tier: str
-    seldom: int
-    """Which classes and pieces there are that not every target has a rate for: only their calls are then unpriced."""
+    mask: int
+    """The cell's mask: a class without a rate leaves only the calls unpriced that have tokens of it."""
 
 
 class Sums(msgspec.Struct):
@@ -111,7 +107,7 @@ def slice_of(key: CellKey, times: Callable[[Interval | None], Interval | None]) 
     """The slice that a cell belongs to."""
     at = None if key.start is None or key.end is None else Interval(key.start, key.end)
     prompt, output = Band(key.prompt_above, key.prompt_upto), Band(key.output_above, key.output_upto)
-    return Slice(key.provider, key.model, times(at), prompt, output, key.service_tier, key.mask & SELDOM)
+    return Slice(key.provider, key.model, times(at), prompt, output, key.service_tier, key.mask)
 
 
 def coarser(slices: Slices, times: Times, prompt: Sequence[int], output: Sequence[int]) -> Slices:

@@ -37,6 +37,8 @@ class Conditions(msgspec.Struct, frozen=True):
     """Share of the input that the target reads from its cache; None keeps what the log has."""
     cache_is_floor: bool = False
     """Leave traffic alone that reads more than that from the cache already."""
+    as_logged: bool = False
+    """What is paid today: tokens and tiers stay what they are, and what has no rate is unpriced."""
     batch_share: Decimal = Decimal(0)
     """Share of the standard-tier traffic that goes by batch."""
 
@@ -63,7 +65,10 @@ class TargetPricer:
         self._conditions = conditions
 
     def rates(self, part: Slice) -> tuple[list[float], float, str] | None:
-        """Mean currency a token by `TOKEN_CLASSES` and a request, for figures that are estimates anyway."""
+        """Mean currency a token by `TOKEN_CLASSES` and a request, of a slice that has a price.
+
+        For figures that are estimates anyway. A class without a rate is 0: a priced slice has no tokens of it.
+        """
         cards = [answer for answer in self._answers(part, self._tier(part)[0]) if isinstance(answer, RateCard)]
         if not cards:
             return None
@@ -94,8 +99,8 @@ class TargetPricer:
 
     def _tier(self, part: Slice) -> tuple[str, tuple[str, ...]]:
         """The logged tier where the target has rates for it, else standard."""
-        if part.tier == "standard":
-            return "standard", ()
+        if part.tier == "standard" or self._conditions.as_logged:
+            return part.tier, ()
         answers = self._answers(part, part.tier)
         if any(isinstance(answer, Unpriced) and answer.reason == "tier_without_rate" for answer in answers):
             return "standard", (f"no_{part.tier}_tier",)
@@ -126,6 +131,8 @@ class TargetPricer:
     def _tokens(self, tokens: Sequence[int], card: RateCard) -> tuple[list[int | Decimal], tuple[str, ...]]:
         """The tokens as the target would bill them: its cache, its classes."""
         moved: list[int | Decimal] = list(tokens)
+        if self._conditions.as_logged:
+            return moved, ()
         notes: list[str] = []
         if self._conditions.cache is not None:
             _recache(moved, self._conditions.cache, floor=self._conditions.cache_is_floor)

@@ -4,7 +4,7 @@ Profiles add: reading two logs and adding the results equals reading both (for i
 key is everything that can change a price; its values are exact integer sums.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -216,12 +216,6 @@ class Profile:
     def total_calls(self) -> int:
         """Requests of all cells."""
         return sum(cell.calls for cell in self.cells.values())
-
-    def select(self, keep: Iterator[bool]) -> "Profile":
-        """A profile of the cells whose flag is true; sketches, sessions, load and accounting are left out."""
-        part = Profile(self.marks, self.tags)
-        part.cells = {key: cell for (key, cell), wanted in zip(self.cells.items(), keep, strict=True) if wanted}
-        return part
 
 
 class ProfileWriter:
