@@ -65,10 +65,16 @@ class Candidates:
         yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), (_given("batch_share", share),))
 
     def _caching(self) -> Iterable[Scenario]:
-        conditions = msgspec.structs.replace(self._conditions, cache=STAY_CACHE_SHARE, cache_is_floor=True)
+        """Models that read less than the share from the cache are priced as if they read just so much."""
+        below = {name for name in self._sources if self._estimator.cached_share(name) < STAY_CACHE_SHARE}
+
+        def target_of(name: SourceName) -> Entry | None:
+            return self._estimator.source(name) if name in below else None
+
+        conditions = msgspec.structs.replace(self._conditions, cache=STAY_CACHE_SHARE)
         label = f"stay, at least {STAY_CACHE_SHARE:.0%} of input read from the cache"
         extra = (_given("cache_share", STAY_CACHE_SHARE),)
-        yield Scenario(label, "stay", self._estimator.source, conditions, Decimal(1), extra)
+        yield Scenario(label, "stay", target_of, conditions, Decimal(1), extra)
 
     def siblings(self) -> Iterable[Scenario]:
         """The other models of the main source's vendor, one tier below; which of them is cheapest is for the caller."""

@@ -11,13 +11,13 @@ import msgspec
 from llmmigrate.costing.assumptions import Assumption, Ratio, ratio_assumption, token_ratio
 from llmmigrate.costing.bill import ZERO, Amount
 from llmmigrate.costing.slices import Base, Sizes, Slice, Slices, Sums, Times, coarser, reduce
-from llmmigrate.costing.whatif import Conditions, SliceCost, TargetPricer
+from llmmigrate.costing.whatif import CACHE_READ, Conditions, SliceCost, TargetPricer
 from llmmigrate.money import exact
 from llmmigrate.prices.cards import Interval, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.clock import Clock
 from llmmigrate.prices.entries import Entry
-from llmmigrate.usage.profile import STATED_FREE, Profile
+from llmmigrate.usage.profile import STATED_FREE, Profile, input_total
 from llmmigrate.usage.sketch import Sketch, merge
 
 Kind = Literal["move", "map", "stay"]
@@ -149,6 +149,12 @@ class Estimator:
     def spend_of(self, name: SourceName) -> Decimal:
         """Today's cost of a source model's calls."""
         return sum((self._middle(now) for part, _, now in self.today() if (part.provider, part.model) == name), ZERO)
+
+    def cached_share(self, name: SourceName) -> float:
+        """The share of a source model's input that was read from the cache."""
+        sums = [part_sums.tokens for part, part_sums, _ in self.today() if (part.provider, part.model) == name]
+        inputs = sum(map(input_total, sums))
+        return sum(tokens[CACHE_READ] for tokens in sums) / inputs if inputs else 0.0
 
     def _middle(self, now: Known | None) -> Decimal:
         return ZERO if now is None else self.convert(now.amount.middle, now.currency)

@@ -35,8 +35,6 @@ class Conditions(msgspec.Struct, frozen=True):
     """Price at each call's own date instead."""
     cache: Decimal | None = None
     """Share of the input that the target reads from its cache; None keeps what the log has."""
-    cache_is_floor: bool = False
-    """Leave traffic alone that reads more than that from the cache already."""
     as_logged: bool = False
     """What is paid today: tokens and tiers stay what they are, and what has no rate is unpriced."""
     batch_share: Decimal = Decimal(0)
@@ -135,7 +133,7 @@ class TargetPricer:
             return moved, ()
         notes: list[str] = []
         if self._conditions.cache is not None:
-            _recache(moved, self._conditions.cache, floor=self._conditions.cache_is_floor)
+            _recache(moved, self._conditions.cache)
         for place in CACHE:
             if moved[place] and TOKEN_CLASSES[place] not in card.rates:
                 moved[INPUT] += moved[place]
@@ -179,11 +177,9 @@ def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
     )
 
 
-def _recache(tokens: list[int | Decimal], share: Decimal, *, floor: bool) -> None:
+def _recache(tokens: list[int | Decimal], share: Decimal) -> None:
     """Set the cached share of the input; nothing is written, the rest is fresh."""
     total = tokens[INPUT] + sum(tokens[place] for place in CACHE)
-    if floor and tokens[CACHE_READ] >= total * share:
-        return
     for place in CACHE:
         tokens[place] = 0
     tokens[CACHE_READ] = total * share
