@@ -9,6 +9,10 @@ from llmmigrate.endpoints.exchange import Dialect, Failure
 Kind = Literal["canary", "cost"]
 """Which sample a request belongs to: the uniform one for the gates, or the one weighted by tokens for the cost."""
 
+NotAsked = Literal["incompatible", "interrupted"]
+"""`incompatible`: the request cannot be put to this side at all. `interrupted`: an earlier start of the run broke off
+while it was under way; it may have been paid, and is not sent again unless asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
@@ -71,9 +75,9 @@ class Arm:
 
     answer: Answer | None
     """None when the request failed."""
-    failure: Failure | Literal["incompatible"] | None = None
-    """After all attempts; `incompatible`: the request cannot be put to this side at all, and was not sent."""
-    first_failure: Failure | Literal["incompatible"] | None = None
+    failure: Failure | NotAsked | None = None
+    """After all attempts, or why nothing was asked."""
+    first_failure: Failure | NotAsked | None = None
     """Of the first attempt: what the gate on errors counts."""
     detail: str | None = None
     attempts: int = 1
