@@ -1,0 +1,149 @@
+"""The journal of a run: an intent on disk before each request, its result after it; one JSON object a line.
+
+An intent is synced to the disk before the request leaves, so that no crash, not even a power cut, can hide that money
+may have been spent. Intents that wait together are synced together.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from llmmigrate.errors import InputError, Location
+
+_encode: Final = msgspec.json.Encoder(decimal_format="string").encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Past(NamedTuple):
+    """What a journal of an earlier start holds."""
+
+    records: list[dict[str, Any]]
+    """All whole records but intents and results."""
+    results: dict[str, int]
+    """Key → where the result's line begins."""
+    ambiguous: dict[str, dict[str, Any]]
+    """Intents without a result: sent or not, nobody knows."""
+    torn: bool
+    """The last line was cut off by a crash, and was dropped."""
+
+
+class Journal:
+    """An append-only file of one run. Use from one event loop; only one process may hold it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the journal at `path`; a torn last line is cut away. InputError when another process has it."""
+        self.path = path
+        self._file = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise InputError(f"{path} is in use by another process", fix="wait for it, or stop it") from None
+        self.torn = _cut_torn_line(self._file)
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Sync and close."""
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    async def intend(self, record: dict[str, Any]) -> None:
+        """Write a record and return once it is on the disk."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((_line(record), done))
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush())
+        await done
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Write a record; it survives a kill of this process, but maybe not a power cut."""
+        self._file.write(_line(record))
+        self._file.flush()
+
+    async def _flush(self) -> None:
+        """Sync what waits, and again what has come meanwhile."""
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                self._file.write(b"".join(line for line, _ in batch))
+                self._file.flush()
+                await asyncio.to_thread(os.fsync, self._file.fileno())
+            except OSError as error:
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+                continue
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+        self._flusher = None
+
+    def past(self) -> Past:
+        """What is in the file."""
+        records: list[dict[str, Any]] = []
+        results: dict[str, int] = {}
+        intents: dict[str, dict[str, Any]] = {}
+        for place, record in self._read():
+            kind = record.get("type")
+            if kind == "intent":
+                intents[record["key"]] = record
+            elif kind == "result":
+                results[record["key"]] = place
+            else:
+                records.append(record)
+        return Past(records, results, {key: intents[key] for key in intents if key not in results}, self.torn)
+
+    def record_at(self, place: int) -> dict[str, Any]:
+        """The record whose line begins at `place`."""
+        with self.path.open("rb") as file:
+            file.seek(place)
+            found: dict[str, Any] = _decode(file.readline())
+        return found
+
+    def _read(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        place = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    record = _decode(line)
+                except msgspec.DecodeError as error:
+                    where = Location(str(self.path), number)
+                    raise InputError("the journal is damaged", where=where, why=str(error)) from None
+                yield place, record
+                place += len(line)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return _encode(record) + b"\n"
+
+
+def _cut_torn_line(file: Any) -> bool:
+    """Drop what follows the last line end; whether there was something."""
+    end = file.seek(0, os.SEEK_END)
+    whole = end
+    while whole:
+        start = max(0, whole - 65536)
+        file.seek(start)
+        last = file.read(whole - start).rfind(b"\n")
+        if last >= 0:
+            whole = start + last + 1
+            break
+        whole = start
+    if whole != end:
+        file.truncate(whole)
+        file.seek(0, os.SEEK_END)
+    return bool(whole != end)
