@@ -14,14 +14,17 @@ import msgspec
 from llmmigrate import __version__, errors
 from llmmigrate.endpoints import dialects, failures
 from llmmigrate.endpoints.attempt import Tried, attempt
-from llmmigrate.endpoints.exchange import Attempt, Endpoint, Exchange
+from llmmigrate.endpoints.exchange import Attempt, Endpoint, Exchange, Failure
 from llmmigrate.endpoints.limits import Breaker, Limiter
 
 if TYPE_CHECKING:
     import httpx
 
-OnSend = Callable[[int], Awaitable[None]]
-"""Awaited with the number of the attempt (from 1) right before its bytes leave; what it raises stops the request."""
+OnSend = Callable[[Failure | None], Awaitable[None]]
+"""Awaited right before the bytes of each attempt leave, with why the one before failed (None for the first).
+
+What it raises stops the request and passes through.
+"""
 
 _KEEPALIVE: Final = 4.0
 """Seconds: shorter than the 5 s after which uvicorn and Node close an idle connection, perhaps under a request."""
@@ -110,7 +113,7 @@ class Client:
                 if self.is_down():
                     break
                 if on_send is not None:
-                    await on_send(len(attempts) + 1)
+                    await on_send(attempts[-1].failure if attempts else None)
                 lag = (_now() - asked) * 1000 if lag is None else lag
                 tried = await self._attempt(request, stream)
                 attempts.append(tried.attempt)

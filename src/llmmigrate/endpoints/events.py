@@ -12,13 +12,16 @@ class EventReader:
     """Feeds on chunks; gives the data of each event that is whole."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
         self._data: list[bytes] = []
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The data of the events that this chunk completes."""
-        lines = (self._rest + chunk).split(b"\n")
-        self._rest = lines.pop()
+        self._rest.append(chunk)
+        if b"\n" not in chunk:
+            return  # joined once, when the line is whole: a long line must not cost its length for every piece
+        lines = b"".join(self._rest).split(b"\n")
+        self._rest = [lines.pop()]
         for line in lines:
             line = line.removesuffix(b"\r")
             if line.startswith(b"data:"):

@@ -53,7 +53,9 @@ def of_whole(body: dict[str, Any]) -> Glimpse:
     if body.get("error"):
         return Glimpse(error=body)
     output = body.get("output")
-    items = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
+    if not isinstance(output, list):
+        return Glimpse()
+    items = [item for item in output if isinstance(item, dict)]
     visible = any(_holds_something(item) for item in items)
     return Glimpse(begun=bool(items), visible=visible, finish=_finish(body))
 
