@@ -49,7 +49,10 @@ phones = st.one_of(
     st.builds("+{} {} {}".format, st.integers(1, 999), st.integers(10, 999), st.integers(10_000, 9_999_999)),
     st.builds("{}-{}-{}".format, st.integers(200, 999), st.integers(100, 999), st.integers(1000, 9999)),
 )
-addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6).filter(lambda ip: int(ip) > 9)).map(str)
+addresses = st.one_of(
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(str).filter(lambda ip: ip.count(":") > 2 or any(sign.isdigit() for sign in ip)),
+)
 personal = st.one_of(
     st.tuples(st.just("[email]"), emails),
     st.tuples(st.just("[key]"), keys),

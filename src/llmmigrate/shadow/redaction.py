@@ -114,7 +114,7 @@ def _address(match: re.Match[str]) -> str:
         ipaddress.ip_address(text)
     except ValueError:
         return match.group()
-    is_word = not any(sign.isdecimal() for sign in text)  # as in `a::b` of many languages
+    is_word = text.count(":") < 3 and not any(sign.isdecimal() for sign in text)  # as in `a::b` of many languages
     return match.group() if is_word else "[ip]" + match.group()[len(text) :]
 
 
