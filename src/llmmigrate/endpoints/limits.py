@@ -11,7 +11,8 @@ from typing import Final
 from llmmigrate.endpoints.exchange import Failure
 from llmmigrate.endpoints.failures import OUTAGE
 
-_MINUTE: Final = 60.0
+_MINUTE: Final = 60.0 * 1.01
+"""Seconds, with one part in a hundred to spare for what jitter on the way pushes together."""
 
 
 class Limiter:
@@ -34,6 +35,7 @@ class Limiter:
         self._shut_until = 0.0
         self._last_decrease = 0.0
         self._freed = asyncio.Condition()
+        self._gate = asyncio.Lock()
 
     @property
     def allowed(self) -> int:
@@ -56,7 +58,6 @@ class Limiter:
     def pause(self, seconds: float) -> None:
         """Nothing is sent for so long: the endpoint has asked for it."""
         self._shut_until = max(self._shut_until, _now() + seconds)
-        self._next = max(self._next, self._shut_until)
 
     def succeeded(self) -> None:
         """A request was answered."""
@@ -71,13 +72,11 @@ class Limiter:
         return True
 
     async def _pace(self, tokens: int) -> float:
-        cost = max(self._per_request, tokens * self._per_token)
-        while True:
-            at = max(_now(), self._next)
-            self._next = at + cost
-            await asyncio.sleep(at - _now())
-            if self._shut_until <= _now():
-                return _now()
+        async with self._gate:  # first come, first served
+            while (wait := max(self._next, self._shut_until) - _now()) > 0:
+                await asyncio.sleep(wait)
+            self._next = _now() + max(self._per_request, tokens * self._per_token)
+            return _now()
 
 
 class Breaker:

@@ -23,6 +23,8 @@ _DURATION: Final = re.compile(
     r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", re.ASCII
 )
 _PARTS: Final = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
+_LONGEST: Final = 64
+"""Characters; no date and no duration has more."""
 _EPOCH: Final = 1e9
 """A count of seconds above this is an instant and not a span; above a thousand times it, one in milliseconds."""
 
@@ -49,7 +51,7 @@ def asked(headers: Mapping[str, str], now: float) -> float | None:
 
 def _span(text: str | None, now: float) -> float | None:
     """Seconds from now, of a number, a duration, or an instant; None when it is none of them."""
-    if text is None or not text.strip():
+    if text is None or not text.strip() or len(text) > _LONGEST:
         return None
     seconds = _number(text)
     if seconds is not None:
