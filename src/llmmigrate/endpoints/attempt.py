@@ -276,12 +276,12 @@ def _broken(reading: _Reading, error: Exception) -> tuple[Failure, str]:
         return "ours", str(error)
     found = failures.of_error(error)
     if found == "ours":
-        return found, str(error) or type(error).__name__
+        return found, failures.reason(error)
     if isinstance(error, httpx.DecodingError) or _is_garbage(reading, error):
         return "malformed", str(error)
     if reading.status is not None:
         return "truncated_stream", f"the connection broke in the middle of the answer: {error}"
-    return found, str(error) or type(error).__name__
+    return found, failures.reason(error)
 
 
 def _is_garbage(reading: _Reading, error: Exception) -> bool:

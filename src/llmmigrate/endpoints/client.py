@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -227,12 +228,14 @@ async def _read_some(http: "httpx.AsyncClient", request: "httpx.Request", most: 
 def _connections(endpoint: Endpoint) -> "httpx.AsyncClient":
     import httpx
 
-    host = httpx.URL(endpoint.base_url).host
+    url = httpx.URL(endpoint.base_url)
     return httpx.AsyncClient(
+        # Without TLS no authorities need to be loaded, which takes longer than many a request.
+        verify=True if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         timeout=None,
         limits=httpx.Limits(max_keepalive_connections=endpoint.concurrency, keepalive_expiry=_KEEPALIVE),
         follow_redirects=False,
-        trust_env=not (host in ("localhost", "::1") or host.startswith("127.")),
+        trust_env=not (url.host in ("localhost", "::1") or url.host.startswith("127.")),
     )
 
 
