@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from tests.shadow.asking import arm, pair, says
+
 from llmmigrate.shadow.examples import Example, Examples
 from llmmigrate.shadow.gates import gates_of
 from llmmigrate.shadow.measures import Asked, NotMeasuredError
@@ -11,7 +13,6 @@ from llmmigrate.shadow.scoring import Measure, Scorer, measure
 from llmmigrate.shadow.storing import Store
 from llmmigrate.shadow.summary import Facts, Summary
 from llmmigrate.shadow.verdict import Judge
-from tests.shadow.asking import arm, pair, says
 
 FAILED = Arm(answer=None, failure="server", first_failure="server", detail="500 for a@b.org", attempts=3)
 JSON = {"type": "json_object"}
@@ -110,8 +111,9 @@ def test_a_broken_form_is_worse_than_any_difference_and_equal_answers_are_not_ke
         pair("one two", "one three", key="near"),
         pair("one two", FAILED, key="failed"),
     )
-    assert [item.key for item in examples.worst] == ["broken", "different", "near"]
-    assert examples.worst[0].scores == (("json_validity", 0), ("agreement", 0))
+    keys = [item.key for item in examples.worst]
+    assert keys == ["broken", "different", "near"]
+    assert dict(examples.worst[0].scores) == {"json_validity": 0, "agreement": 0}
     failures = [(item.side, item.failure, item.detail) for item in examples.failures]
     assert failures == [("target", "server", "500 for [email]")]
 

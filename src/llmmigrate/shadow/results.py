@@ -112,7 +112,6 @@ class ComparisonResult(Verdict, frozen=True, kw_only=True):
     canary: str
     """Part of the calls that is replayed, as a decimal fraction."""
     seed: int
-    unit: Literal["request", "session"]
     store: Literal["redacted", "hashes", "full"]
     exploratory: bool
     """Stored answers were judged again, so the stated risks do not hold."""

@@ -6,7 +6,7 @@ Memory does not grow with the pairs: times go into sketches (within 1 %), sums o
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -36,7 +36,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     ended: str
     canary: str
     seed: int
-    unit: Literal["request", "session"] = "request"
     store: Store
     exploratory: bool = False
     hashes: Hashes
