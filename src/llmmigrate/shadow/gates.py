@@ -231,9 +231,10 @@ def _broken(score: Score | None) -> tuple[float | None, float | None]:
 
 def _time(arm: Arm, subject: Subject) -> float | None:
     """Milliseconds; endless where the side was given up on, None where it failed in another way."""
-    if arm.failure is not None:
-        return math.inf if arm.failure.startswith("timeout") else None
-    return arm.latency_ms if subject == "latency" else arm.ttft_ms
+    time = arm.latency_ms if subject == "latency" else arm.ttft_ms
+    if arm.failure is None or (subject == "ttft" and time is not None):
+        return time
+    return math.inf if arm.failure.startswith("timeout") else None
 
 
 def difference(gate: Gate, current: float | None, target: float, reference: float | None) -> float:

@@ -62,6 +62,8 @@ def of_gate(trial: Trial) -> str:
         return "kept"
     if not trial.pairs:
         pilots = trial.gate.pilot
+        if trial.noise is not None and trial.gate.comparative and not trial.noise.repeat.count:
+            return "nothing measured: the current side was not asked twice"
         return (
             f"nothing measured beyond the first {pilots} pairs, which fix the limit" if pilots else "nothing measured"
         )
