@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "ingest": "Turn any log into a small profile, or into one plain record a call.",
     "analyze": "What do I spend, where, how fast, with which errors.",
     "estimate": "What would the same traffic cost elsewhere.",
+    "audit": "Which calls a target cannot serve, and where they stand.",
+    "shadow": "Is the target good enough: replays logged requests on both sides and judges.",
     "prices": "The price tables: list, show, validate.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""

@@ -109,8 +109,6 @@ def _rewritten(
 ) -> Body:
     """The body written anew in the target's dialect."""
     ledger.note("dialect", "translated", f"{DIALECT_NAMES[asked.dialect]} written as {DIALECT_NAMES[target.dialect]}")
-    if asked.hosted_tools:
-        ledger.note("hosted_tools", "refused", "tools that the vendor runs are its own")
     source = module_of(asked.dialect)
     known = source.PARAMETERS | ACCOUNTING[asked.dialect] | {"include"}
     for key in sorted(asked.parameters - known):
