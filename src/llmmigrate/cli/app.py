@@ -30,7 +30,8 @@ COMMANDS: Final = {
     "estimate": "What would the same traffic cost elsewhere.",
     "audit": "Which calls a target cannot serve, and where they stand.",
     "shadow": "Is the target good enough: replays logged requests on both sides and judges.",
-    "prices": "The price tables: list, show, validate.",
+    "bench": "How fast do endpoints answer, side by side.",
+    "prices": "The price tables: list, show, compare, validate.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 

@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from llmmigrate.errors import InputError, Location
+from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -29,6 +31,10 @@ class Past(NamedTuple):
     """Key → where the result's line begins."""
     ambiguous: dict[str, dict[str, Any]]
     """Intents without a result: sent or not, nobody knows."""
+    charged: Decimal
+    """USD that all of it counts against the cap; an intent without a result its worst case."""
+    tokens: int
+    """The same in tokens."""
     torn: bool
     """The last line was cut off by a crash, and was dropped."""
 
@@ -97,15 +103,20 @@ class Journal:
         records: list[dict[str, Any]] = []
         results: dict[str, int] = {}
         intents: dict[str, dict[str, Any]] = {}
+        charged, tokens = Decimal(0), 0
         for place, record in self._read():
             kind = record.get("type")
             if kind == "intent":
                 intents[record["key"]] = record
             elif kind == "result":
                 results[record["key"]] = place
+                charged, tokens = EXACT.add(charged, Decimal(record["charged"])), tokens + record["tokens"]
             else:
                 records.append(record)
-        return Past(records, results, {key: intents[key] for key in intents if key not in results}, self.torn)
+        ambiguous = {key: intent for key, intent in intents.items() if key not in results}
+        for intent in ambiguous.values():
+            charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
+        return Past(records, results, ambiguous, charged, tokens, self.torn)
 
     def record_at(self, place: int) -> dict[str, Any]:
         """The record whose line begins at `place`."""
