@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "audit": "Which calls a target cannot serve, and where they stand.",
     "shadow": "Is the target good enough: replays logged requests on both sides and judges.",
     "bench": "How fast do endpoints answer, side by side.",
+    "batch": "Run a file of requests through one endpoint, within limits and a cap.",
     "prices": "The price tables: list, show, compare, validate.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
