@@ -205,6 +205,8 @@ def test_a_history_reads_in_the_words_of_responses() -> None:
     assert kinds == ["system", "user", "assistant", *calls, "user"]
     assert body["tool_choice"] == {"type": "function", "name": "weather"}
     assert (body["max_output_tokens"], body["parallel_tool_calls"]) == (100, False)
+    assert body["tools"] == [{"type": "function", "name": "weather", "description": "d", "parameters": SCHEMA,
+                              "strict": False}]  # where nothing is said, Responses would be strict  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def _written(part: Media, ledger: Ledger) -> dict[str, Any] | None:
         else {"type": "base64", "media_type": part.media_type, "data": part.data}
     )
     if part.kind == "image":
-        if part.detail not in (None, "auto"):
+        if part.detail is not None:
             ledger.note("images", "translated", "the wish for how closely to look at a picture left out")
         return {"type": "image", "source": source}
     title = {} if part.name is None else {"title": part.name}

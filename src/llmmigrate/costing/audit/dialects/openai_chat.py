@@ -123,14 +123,18 @@ def _media(kind: Any, inner: Any) -> Media | None:
     """A picture, audio or file of a message; None where it lies with the vendor or cannot be read."""
     told = {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else {}
     if kind == "image_url" and isinstance(url := told.get("url"), str):
-        detail = told.get("detail")
-        return media_at("image", url, detail=detail if isinstance(detail, str) else None)
+        return media_at("image", url, detail=detail_of(told.get("detail")))
     if kind == "input_audio":
         return audio_of(told)
     if kind == "file" and isinstance(data := told.get("file_data"), str):
         name = told.get("filename")
         return media_at("file", data, name=name if isinstance(name, str) else None)
     return None
+
+
+def detail_of(told: Any) -> str | None:
+    """How closely a picture is to be looked at; `auto` is what nobody has to say."""
+    return told if isinstance(told, str) and told != "auto" else None
 
 
 def audio_of(told: Mapping[str, Any]) -> Media | None:
