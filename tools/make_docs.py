@@ -25,6 +25,8 @@ from llmmigrate.costing.audit.results import Audit
 from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
+from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
+from llmmigrate.shadow.results import ComparisonResult
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
@@ -34,6 +36,7 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.estimate/1": Estimate,
     AUDIT_SCHEMA: Audit,
     PROFILE_SCHEMA: ProfileFile,
+    VERDICT_SCHEMA: ComparisonResult,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
