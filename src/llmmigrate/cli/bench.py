@@ -61,7 +61,9 @@ class BenchOptions(OutputOptions):
     prompts: Annotated[
         str | None, typer.Option(metavar="FILE", help="Text, a prompt a line, or .jsonl with messages; else our own.")
     ] = None
-    max_output_tokens: Annotated[int, typer.Option(metavar="N", help="The longest reply; 1024.")] = 1024
+    max_output_tokens: Annotated[
+        int, typer.Option(metavar="N", show_default=False, help="The longest reply; 1024.")
+    ] = 1024
     max_cost: Annotated[str | None, typer.Option(metavar="USD", help="Spend at most this, all together; 1.")] = None
     max_tokens_total: Annotated[
         str | None, typer.Option(metavar="N", help="Use at most so many tokens, for a model without a price: 200k.")
@@ -236,11 +238,8 @@ def _stopped_by_interrupt(stop: asyncio.Event, console: Console) -> Iterator[Non
 
 def _nothing_answered(found: "list[BenchEndpoint]") -> LlmmigrateError:
     """What went wrong first, for each endpoint."""
-    reasons = [
-        f"{item.name}: {failure.replace('_', ' ')}, {detail}"
-        for item in found
-        for failure, detail in list(item.details.items())[:1]
-    ]
+    first = [(item, next((name for name in item.details if name != "breaker"), None)) for item in found]
+    reasons = [f"{item.name}: {name.replace('_', ' ')}, {item.details[name]}" for item, name in first if name]
     fix = "docs/failures.md says what each failure means and what helps"
     return LlmmigrateError("no endpoint answered", why="; ".join(reasons) or None, fix=fix)
 

@@ -175,7 +175,7 @@ class Client:
 
     async def _exchange(self, attempts: list[Attempt], tried: Tried | None, lag_ms: float) -> Exchange:
         if tried is None:
-            down = f"{self.endpoint.name} failed {Breaker.FAILURES} times in a row; nothing more was sent"
+            down = f"{self.endpoint.name} failed {Breaker.FAILURES} times in a row or more; nothing further was sent"
             return Exchange(attempts=(), failure="breaker", detail=down, lag_ms=lag_ms)
         last = tried.attempt
         return Exchange(
@@ -193,7 +193,7 @@ class Client:
         if not offered:
             return detail
         near = errors.nearest(self.endpoint.model, offered) or offered[:5]
-        return f"{detail or 'not found'}; the endpoint offers {', '.join(near)}" + (
+        return f"{(detail or 'not found').rstrip('.')}; the endpoint offers {', '.join(near)}" + (
             f" and {len(offered) - len(near)} more" if len(offered) > len(near) else ""
         )
 

@@ -35,7 +35,8 @@ def _page(found: Bench, next_step: str | None) -> Iterator[Block]:
     yield Paragraph(headline(found), strong=True)
     yield Paragraph(load_words(found.load))
     yield _speeds(found)
-    yield _spreads(found)
+    if any(item.answers for item in found.endpoints):
+        yield _spreads(found)
     failed = list(_failures(found))
     if failed:
         yield Bullets("Not answered:", failed)
@@ -87,10 +88,10 @@ def _speeds(found: Bench) -> Table:
         Column("Failed", "right"),
         Column("p50", "right"),
         Column("TTFT p50", "right"),
-        Column("Token gap", "right", drop=2),
-        Column("Tokens/s", "right", drop=3),
-        Column("Answers/s", "right", drop=1),
-        Column("Cost", "right", drop=4),
+        Column("Token gap", "right", drop=1),
+        Column("Tokens/s", "right", drop=4),
+        Column("Answers/s", "right", drop=2),
+        Column("Cost", "right", drop=3),
     ]
     rows = [
         [
@@ -142,7 +143,9 @@ def _failures(found: Bench) -> Iterator[str]:
             said = f": {item.details[failure]}" if item.details.get(failure) else ""
             yield f"{item.name}: {count:,} × {failure.replace('_', ' ')}{said}"
         if item.stopped:
-            yield f"{item.name} was not asked to the end: {STOPPED.get(item.stopped, item.stopped)}"
+            said = "" if item.stopped in item.failures else item.details.get(item.stopped)
+            words = STOPPED.get(item.stopped, item.stopped)
+            yield f"{item.name} was not asked to the end: {words}" + (f" ({said})" if said else "")
 
 
 def _warnings(found: Bench) -> Iterator[str]:

@@ -17,7 +17,7 @@ def report(found: ComparedModels, *, next_step: str | None = None) -> Report:
     return Report(
         document=msgspec.to_builtins(found),
         page=list(_page(found, next_step)),
-        records=[_record(model, speed) for model in found.models for speed in model.measured or [None]],
+        records=[record for model in found.models for record in _records(model)],
     )
 
 
@@ -52,12 +52,12 @@ def _prices(found: ComparedModels) -> Table:
     columns = [
         Column("Model"),
         Column("Input", "right"),
-        Column("Cached", "right", drop=2),
+        Column("Cached", "right", drop=3),
         Column("Output", "right"),
-        Column("Currency", drop=3),
-        Column("Context", "right", drop=1),
-        Column("Longest reply", "right", drop=4),
-        Column("Tier", drop=5),
+        Column("Currency", drop=4),
+        Column("Context", "right", drop=5),
+        Column("Longest reply", "right", drop=2),
+        Column("Tier", drop=1),
     ]
     rows = [
         [
@@ -76,15 +76,15 @@ def _prices(found: ComparedModels) -> Table:
 def _speeds(found: ComparedModels) -> Table:
     columns = [
         Column("Model"),
-        Column("Answers", "right", drop=3),
+        Column("Answers", "right", drop=4),
         Column("Failed", "right"),
         Column("p50", "right"),
-        Column("p90", "right", drop=4),
-        Column("p99", "right", drop=2),
+        Column("p90", "right", drop=3),
+        Column("p99", "right", drop=5),
         Column("TTFT p50", "right"),
         Column("Tokens/s", "right"),
-        Column("Answers/s", "right", drop=5),
-        Column("Measured", drop=1),
+        Column("Answers/s", "right", drop=1),
+        Column("Measured", drop=2),
     ]
     rows = [
         [
@@ -113,6 +113,11 @@ def _capabilities(found: ComparedModels) -> Iterator[Block]:
         retires = f"; no candidate from {model.retires[:10]} on" if model.retires else ""
         items.append(f"{model.name}: {known}{retires}")
     yield Bullets("Capabilities by the price tables:", items)
+
+
+def _records(model: ComparedModel) -> list[dict[str, Any]]:
+    """A row for each benchmark of a model; one where there is none."""
+    return [_record(model, speed) for speed in model.measured] or [_record(model, None)]
 
 
 def _record(model: ComparedModel, speed: MeasuredSpeed | None) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def read_prompts(path: str) -> Prompts:
 
     They are sent as they are. InputError, with the line, for what is none.
     """
+    if path.endswith(".json"):
+        raise InputError(f"{path} is no list of prompts", fix="write one prompt a line, as .txt or .jsonl")
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
