@@ -25,6 +25,8 @@ from llmmigrate.costing.audit.results import Audit
 from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
+from llmmigrate.shadow.bench_results import Bench
+from llmmigrate.shadow.side_by_side import ComparedModels
 from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
 from llmmigrate.shadow.results import ComparisonResult
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
@@ -33,7 +35,9 @@ from llmmigrate.usage.store import ProfileFile
 DOCS = ROOT / "docs"
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.analysis/1": Analysis,
+    "llmmigrate.bench/1": Bench,
     "llmmigrate.estimate/1": Estimate,
+    "llmmigrate.prices-compare/1": ComparedModels,
     AUDIT_SCHEMA: Audit,
     PROFILE_SCHEMA: ProfileFile,
     VERDICT_SCHEMA: ComparisonResult,
