@@ -449,7 +449,7 @@ class FaultServer:
 
     `script`: what the requests meet, in order. `then`: what all later ones meet. `shares`: behaviours that later ones
     meet by chance. `scale`: how much faster than real its waits are. `models`: what it lists; without any, 404.
-    `listing`: what the list meets in place of an answer. `rpm`: requests in any window of 60 (scaled) seconds that it
+    `listing`: what the list meets in place of an answer. `say`: the words of the answer to a body, else `words`. `rpm`: requests in any window of 60 (scaled) seconds that it
     lets through; more meet 429 with `retry-after-ms`.
     """
 
@@ -463,12 +463,13 @@ class FaultServer:
         models: tuple[str, ...] = ("glm-5", "glm-5-air"),
         rpm: int | None = None,
         words: tuple[str, ...] = WORDS,
+        say: Callable[[dict[str, Any]], tuple[str, ...]] | None = None,
         port: int = 0,
         listing: str | None = None,
     ) -> None:
         self.script, self.then, self.shares = script, then, shares or {}
         self.scale, self.models, self.rpm, self.words, self.port = scale, models, rpm, words, port
-        self.listing = listing
+        self.listing, self.say = listing, say
         self.requests: list[Asked] = []
         self.connections = 0
         self.stopping = threading.Event()
@@ -499,7 +500,8 @@ class FaultServer:
         """Notes a request and decides what it meets."""
         with self._lock:
             now = time.monotonic() * self.scale
-            asked = Asked(len(self.requests), now, path, headers, body, self.words)
+            words = self.words if self.say is None else self.say(body)
+            asked = Asked(len(self.requests), now, path, headers, body, words)
             self.requests.append(asked)
             wait = self._wait(now)
             name, _, argument = self._chosen(asked.number).partition(":")

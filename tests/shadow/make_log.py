@@ -1,21 +1,22 @@
 """A log with request and response bodies, made for tests: chat completions as a capture writes them."""
 
+import hashlib
 import json
 import random
 from pathlib import Path
 from typing import Any
 
 START = 1_790_000_000
-WORDS = "the quick brown fox jumps over a lazy dog while seven wizards boil fresh tea".split()
+WORDS = [f"word{number}" for number in range(500)]
 
 
-def record(number: int, *, model: str = "o3", **request: Any) -> dict[str, Any]:
-    """One exchange: a question of some length and its answer."""
+def record(number: int, *, model: str = "o3", tokens: tuple[int, int] = (60, 40), **request: Any) -> dict[str, Any]:
+    """One exchange: a question of some length and its answer, with these counts of prompt and reply."""
     chance = random.Random(number)
     question = " ".join(chance.choices(WORDS, k=chance.randint(5, 60)))
-    answer = " ".join(chance.choices(WORDS, k=chance.randint(5, 40)))
     body = {"model": model, "messages": [{"role": "user", "content": f"{number}: {question}"}], **request}
-    usage = {"prompt_tokens": len(question) // 4, "completion_tokens": len(answer) // 4}
+    answer = " ".join(answer_to(body))
+    usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
     return {
         "timestamp": START + number,
         "provider": "openai",
@@ -29,6 +30,13 @@ def record(number: int, *, model: str = "o3", **request: Any) -> dict[str, Any]:
             "usage": usage,
         },
     }
+
+
+def answer_to(body: dict[str, Any], subject: str = "") -> list[str]:
+    """Twenty words that the messages of a request decide."""
+    question = json.dumps(body.get("messages") or body.get("input"), sort_keys=True)
+    own = random.Random(hashlib.sha256((subject + question).encode()).digest())
+    return own.choices(WORDS, k=20)
 
 
 def write_log(path: Path, count: int, **more: Any) -> Path:

@@ -115,31 +115,67 @@ class Prepared(NamedTuple):
 
 
 def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Prepared:
-    """Read the logs, draw the samples, and work out what the run would do. Sends nothing."""
+    """Read the logs, draw the samples, and work out what the run would do. Sends nothing.
+
+    The caller closes `sample.bodies`.
+    """
+    found = settings(options)
+    limits = _limits(options, found)
+    _check_choices(options)
+    _measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
+    catalog = catalog_of(found)
+    current = _current(options, found, catalog, console, with_keys)
+    target = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
+    sample, reading = _sample(options, console, catalog, current, limits)
+    try:
+        return _prepared(options, found, limits, current, target, sample, reading)
+    except BaseException:
+        sample.bodies.close()
+        raise
+
+
+class _Limits(NamedTuple):
+    canary: Decimal
+    seed: int
+    max_cost: Decimal
+    token_cap: int | None
+
+
+def _limits(options: ShadowOptions, found: "Settings") -> _Limits:
+    canary = _canary(options, found)
+    return _Limits(canary, _seed(options, found), _max_cost(options, found), token_count(options.max_tokens_total))
+
+
+def _prepared(
+    options: ShadowOptions, found: "Settings", limits: _Limits, current_at: Served, target_at: Served,
+    sample: "Sample", reading: Reading,
+) -> Prepared:  # fmt: skip
     from llmmigrate.shadow.noise import PAIRS
     from llmmigrate.shadow.preview import preview
 
-    found = settings(options)
-    canary = _canary(options, found)
-    _check_choices(options)
-    catalog = catalog_of(found)
-    current_at = _current(options, found, catalog, console, with_keys)
-    target_at = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
-    seed = _seed(options, found)
-    sample, reading = _sample(options, console, catalog, current_at, canary, seed)
-    now = reading.now
-    current = _side("current", current_at, catalog, now, options)
-    target = _side("target", target_at, catalog, now, options)
+    catalog, now, fresh = reading.catalog, reading.now, options.baseline == "fresh"
+    current = side_at("current", current_at, catalog, now, options.max_output_tokens)
+    target = side_at("target", target_at, catalog, now, options.max_output_tokens)
     demanded = _demanded(sample)
     measures, gates = _measures_and_gates(options, found, demanded)
     agreements = any(gate.subject == "agreement" for gate in gates)
-    repeats = min(PAIRS, len(sample.canary)) if agreements and options.baseline == "fresh" else 0
-    view = preview(sample, current, target, doubled=repeats, fresh=options.baseline == "fresh")
-    plan = _plan(options, found, canary, seed, current_at, target_at, gates, sample)
+    repeats = min(PAIRS, len(sample.canary)) if agreements and fresh else 0
     return Prepared(
-        plan, sample, current, target, gates, measures, view, repeats,
-        _max_cost(options, found), _token_cap(options), demanded, _log_hashes(reading), catalog, now,
-    )  # fmt: skip
+        plan=_plan(options, found, limits, current_at, target_at, gates, sample),
+        sample=sample,
+        current=current,
+        target=target,
+        gates=gates,
+        measures=measures,
+        preview=preview(sample, current, target, doubled=repeats, fresh=fresh),
+        repeats=repeats,
+        max_cost=limits.max_cost,
+        token_cap=limits.token_cap,
+        demanded=demanded,
+        log_hashes=_log_hashes(reading),
+        catalog=catalog,
+        now=now,
+    )
 
 
 def _canary(options: ShadowOptions, found: "Settings") -> Decimal:
@@ -178,8 +214,6 @@ def _seed(options: ShadowOptions, found: "Settings") -> int:
 
 
 def _max_cost(options: ShadowOptions, found: "Settings") -> Decimal:
-    from llmmigrate import quantities
-
     if options.max_cost is None:
         amount = found.config.shadow.max_cost
         if amount is None:
@@ -187,17 +221,25 @@ def _max_cost(options: ShadowOptions, found: "Settings") -> Decimal:
         if amount.currency != "USD":
             raise UsageError(f"shadow.max_cost is in {amount.currency}", fix="write it in USD, such as 25 USD")
         return amount.value
+    return dollars(options.max_cost)
+
+
+def dollars(text: str) -> Decimal:
+    """The value of --max-cost."""
+    from llmmigrate import quantities
+
     try:
-        return quantities.number(options.max_cost.removesuffix("USD").strip())
+        return quantities.number(text.removesuffix("USD").strip())
     except ValueError as error:
         raise UsageError(f"--max-cost: {error}", fix="write --max-cost 25") from None
 
 
-def _token_cap(options: ShadowOptions) -> int | None:
+def token_count(text: str | None) -> int | None:
+    """The value of --max-tokens-total."""
     from llmmigrate import quantities
 
     try:
-        return None if options.max_tokens_total is None else quantities.size(options.max_tokens_total)
+        return None if text is None else quantities.size(text)
     except ValueError as error:
         raise UsageError(f"--max-tokens-total: {error}") from None
 
@@ -230,11 +272,13 @@ def _only_model(options: ShadowOptions, console: Console, catalog: "Catalog") ->
 
 
 def _sample(
-    options: ShadowOptions, console: Console, catalog: "Catalog", current: Served, canary: Decimal, seed: int
+    options: ShadowOptions, console: Console, catalog: "Catalog", current: Served, limits: _Limits
 ) -> tuple["Sample", Reading]:
     from llmmigrate.shadow.sample import Drawer
 
-    drawer = Drawer(share=float(canary), seed=seed, cost_draws=options.cost_sample, wanted=_calls_of(current, catalog))
+    drawer = Drawer(
+        share=float(limits.canary), seed=limits.seed, cost_draws=options.cost_sample, wanted=_calls_of(current, catalog)
+    )
     reading = read_logs(options, console, keep_text=True, on_call=drawer.add)
     sample = drawer.sample()
     if not sample.canary:
@@ -279,7 +323,8 @@ def _nothing_to_send(sample: "Sample", current: Served) -> UsageError:
     return UsageError("the log holds no request that can be replayed", why=str(dict(left)))
 
 
-def _side(name: "SideName", at: Served, catalog: "Catalog", now: int, options: ShadowOptions) -> "Side":
+def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_output: int | None) -> "Side":
+    """A side as the engine takes it; `now` in epoch seconds prices its requests."""
     from llmmigrate.costing.audit.targets import find_target
     from llmmigrate.costing.audit.translate import translate
     from llmmigrate.shadow.paying import Till
@@ -292,7 +337,7 @@ def _side(name: "SideName", at: Served, catalog: "Catalog", now: int, options: S
         endpoint=endpoint,
         till=Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price),
         translate=lambda asked: translate(asked.request, asked.dialect, known),
-        max_output=options.max_output_tokens,
+        max_output=max_output,
     )
 
 
@@ -331,7 +376,7 @@ def _demanded(sample: "Sample") -> dict[str, int]:
 
 
 def _plan(
-    options: ShadowOptions, found: "Settings", canary: Decimal, seed: int, current: Served, target: Served,
+    options: ShadowOptions, found: "Settings", limits: _Limits, current: Served, target: Served,
     gates: "tuple[Gate, ...]", sample: "Sample",
 ) -> "Plan":  # fmt: skip
     from llmmigrate.shadow.runs import Plan
@@ -342,8 +387,8 @@ def _plan(
         where=tuple(options.where),
         current=current.endpoint.name,
         target=target.endpoint.name,
-        canary=f"{canary:f}",
-        seed=seed,
+        canary=f"{limits.canary:f}",
+        seed=limits.seed,
         unit="session" if options.unit == "session" else "request",
         baseline="fresh" if options.baseline == "fresh" else "logged",
         gates=tuple(str(gate) for gate in gates),

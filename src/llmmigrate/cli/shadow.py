@@ -3,16 +3,15 @@
 import asyncio
 import dataclasses
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llmmigrate.cli.comparison import Prepared, ShadowOptions, prepare
 from llmmigrate.cli.console import Console
+from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import command, new_app
 from llmmigrate.cli.output import destinations, whole_file, write
 from llmmigrate.cli.reading import command_line, now_ns
@@ -175,7 +174,7 @@ def _run(prepared: Prepared, folder: Path, options: ShadowOptions, console: Cons
 
         async def whole() -> "Ran":
             stop = asyncio.Event()
-            with _stopped_by_interrupt(stop, folder, console):
+            with stopped_by_interrupt(stop, f"llmmigrate shadow --resume {folder.name}", console):
                 return await run(job, stop, lambda progress: advance(progress.pairs, _spent_words(progress)))
 
         return asyncio.run(whole())
@@ -186,29 +185,6 @@ def _spent_words(progress: "Progress") -> str:
 
     cap = progress.budget.cap
     return f"{money(progress.budget.spent)} of {money(cap)} USD" if cap is not None else ""
-
-
-@contextmanager
-def _stopped_by_interrupt(stop: asyncio.Event, folder: Path, console: Console) -> Iterator[None]:
-    """The first Ctrl-C lets what runs finish; the second breaks off."""
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        if stop.is_set():
-            loop.remove_signal_handler(signal.SIGINT)
-            task = next(iter(asyncio.all_tasks(loop)), None)
-            if task is not None:
-                task.cancel()
-            return
-        stop.set()
-        console.say("stopping: requests under way are finished; Ctrl-C again breaks off")
-        console.say(f"to go on later: llmmigrate shadow --resume {folder.name}")
-
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _result(prepared: Prepared, ran: "Ran", folder: Path, started: int) -> "ComparisonResult":

@@ -53,11 +53,18 @@ class Comparison:
     _known: dict[str, Arm] = field(default_factory=dict)
 
     async def run_pairs(self, stop: asyncio.Event) -> Halt:
-        """Send the canary to both sides until the judge has decided, the budget is reached, or `stop` is set."""
+        """Send the canary to both sides until the judge has decided, the budget is reached, or `stop` is set.
+
+        The first pair goes alone: a refused key or an unknown model then costs one request.
+        """
         self._in_cost = frozenset(place.name for place, _ in self.sample.cost)
         self._doubled = frozenset(place.name for place in self.sample.canary[: self.repeats])
         window = self.current.side.endpoint.concurrency + self.target.side.endpoint.concurrency
-        return await in_order(self.sample.canary, self._pair, self._take, window=window, stop=stop)
+        first, rest = self.sample.canary[:1], self.sample.canary[1:]
+        halt = await in_order(first, self._pair, self._take, window=1, stop=stop)
+        if halt != "finished":
+            return halt
+        return await in_order(rest, self._pair, self._take, window=window, stop=stop)
 
     async def run_cost(self, stop: asyncio.Event) -> Halt:
         """Ask the target about the cost sample; what the canary has asked already is not asked again."""

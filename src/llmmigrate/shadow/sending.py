@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.endpoints.exchange import Exchange, Failure
+from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
 from llmmigrate.shadow.answers import answer_of, body_of, call_of, tokens_of
 from llmmigrate.shadow.budget import Budget, Stake
@@ -46,6 +47,8 @@ class Spending:
     """USD for answers whose usage and price are known."""
     changes: dict[str, int] = field(default_factory=dict)
     """What was translated, in words → in how many requests."""
+    answered: bool = False
+    """There was an answer in this start."""
     lags_ms: "array[float]" = field(default_factory=lambda: array("d"))
     """How long requests of this start waited for our own limits."""
 
@@ -120,7 +123,21 @@ class Sender:
         arm = self._arm(exchange, body)
         await purchase.settle(_charged(arm.failure, worst, _spent(arm, worst)))
         self._keep(key, arm, exchange, purchase)
+        self._check_served(arm)
         return arm
+
+    def _check_served(self, arm: Arm) -> None:
+        """EndpointError for a failure that every further request would meet, too."""
+        self.spending.answered = self.spending.answered or arm.answer is not None
+        endpoint = self.side.endpoint
+        if arm.failure == "not_found" and not self.spending.answered:
+            raise EndpointError(
+                f"{endpoint.name} is not served at {endpoint.base_url}", why=arm.detail, fix="check the model's name"
+            )
+        if arm.failure in ("auth", "quota"):
+            what = "refuses the key" if arm.failure == "auth" else "has no quota left for this key"
+            fix = f"check {endpoint.key_env}" if endpoint.key_env else "name the variable with the key: api_key_env"
+            raise EndpointError(f"{endpoint.name} {what}", why=arm.detail, fix=fix)
 
     def _keep(self, key: str, arm: Arm, exchange: Exchange, purchase: "_Purchase") -> None:
         """Write the result, and count it."""

@@ -280,14 +280,16 @@ class Judge:
             return "infrastructure"
         if self._evidence() is not None or any(trial.fails for trial in self._trials.values()):
             return "clustered"
+        block = next((trial.block for trial in self._trials.values() if trial.block is not None), None)
+        if stopped in ("budget", "interrupted") and block in (None, "no_control") and self._trials:
+            return stopped  # what is missing, more pairs would have brought
         if not self._trials or any(trial.pairs == 0 for trial in self._trials.values()):
             return "no_data" if self._trials else "not_comparable"
-        block = next((trial.block for trial in self._trials.values() if trial.block is not None), None)
         if block is not None:
             return block
         if self._refused and all(trial.passes for trial in self._trials.values()):
             return "not_comparable"
-        return stopped if stopped in ("budget", "interrupted") else "undecided"
+        return "undecided"
 
     def _expected(self) -> int | None:
         """Pairs until all gates that may hold do, or until the first that may break does."""
