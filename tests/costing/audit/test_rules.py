@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llmmigrate.costing.audit.findings import Finding, Verdict, gravest, gravest_by_rule
-from llmmigrate.costing.audit.requests import Body
+from llmmigrate.costing.audit.requests import Body, features_of
 from llmmigrate.costing.audit.rules import ACCOUNTING, DEMANDS, HINTS, RULES
 from llmmigrate.costing.audit.targets import HAS, LACKS, Target, find_target, target_of
 from llmmigrate.costing.audit.translate import examine
@@ -49,6 +49,10 @@ REFUSED = {*ABILITIES}
 """The rules whose lack is a refusal; all others are left out."""
 
 
+def found(body: Body, target: Target) -> tuple[Finding, ...]:
+    return examine(body, features_of(body, "openai-chat"), target)[1]
+
+
 def verdict(rule: str, *, has: bool = False, lacks: bool = False, **more: Any) -> Verdict | None:
     ability = frozenset({ABILITIES.get(rule, rule)})
     nothing: frozenset[str] = frozenset()
@@ -56,7 +60,7 @@ def verdict(rule: str, *, has: bool = False, lacks: bool = False, **more: Any) -
         provider="local", model="m", dialect="openai-chat", has=ability if has else nothing,
         lacks=ability if lacks else nothing, **more,
     )  # fmt: skip
-    findings = examine({**PLAIN, **ASKING[rule]}, "openai-chat", target)[1]
+    findings = found({**PLAIN, **ASKING[rule]}, target)
     return gravest_by_rule(findings).get(rule)
 
 
@@ -64,7 +68,7 @@ def verdict(rule: str, *, has: bool = False, lacks: bool = False, **more: Any) -
 def test_a_rule_says_what_is_known_of_the_target(rule: str) -> None:
     assert verdict(rule, has=True) == "ok"
     assert verdict(rule, lacks=True) == ("refused" if rule in REFUSED else "translated")
-    assert verdict(rule) == "unknown"
+    assert verdict(rule) == ("ok" if rule in HAS["openai-chat"] else "unknown")
 
 
 @pytest.mark.parametrize("rule", ["temperature", "top_p", "top_k", "penalties", "seed"])
@@ -75,7 +79,7 @@ def test_what_the_target_sets_itself_is_left_out(rule: str) -> None:
 @pytest.mark.parametrize("rule", ASKING)
 def test_a_rule_says_nothing_of_what_is_not_asked_for(rule: str) -> None:
     target = Target(provider="local", model="m", dialect="openai-chat", lacks=frozenset({ABILITIES.get(rule, rule)}))
-    assert examine(PLAIN, "openai-chat", target)[1] == ()
+    assert found(PLAIN, target) == ()
 
 
 def test_every_rule_on_abilities_is_tried_here() -> None:
@@ -86,6 +90,9 @@ def test_every_rule_on_abilities_is_tried_here() -> None:
 def test_what_a_dialect_has_it_does_not_lack() -> None:
     for dialect, lacking in LACKS.items():
         assert not lacking & HAS[dialect]
+        target = Target(provider="local", model="m", dialect=dialect)
+        assert [target.can(ability) for ability in lacking] == [False] * len(lacking)
+        assert all(target.can(ability) for ability in HAS[dialect])
         assert ACCOUNTING[dialect]
 
 

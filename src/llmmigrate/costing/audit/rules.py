@@ -86,8 +86,6 @@ class Hint:
     rule: str
     keys: tuple[str, ...]
     """The keys that it has in any dialect."""
-    ability: str | None = None
-    """Where it is not the rule's name."""
 
 
 DEMANDS: Final = (
@@ -182,7 +180,7 @@ def _hints(asked: Features, target: Target, ledger: Ledger) -> Iterator[str]:
             ledger.note(hint.rule, "translated", f"{hint.rule} left out: the target sets it itself")
             yield hint.rule
             continue
-        can = target.can(hint.ability or hint.rule)
+        can = target.can(hint.rule)
         if can is False:
             ledger.note(hint.rule, "translated", f"{hint.rule} left out: the target does not take it")
             yield hint.rule

@@ -180,7 +180,7 @@ class Sheet:
             ledger = Ledger()
             check(call.request, asked, self.target, ledger)
             return ledger.findings
-        return examine(call.request, asked.dialect, self.target)[1]
+        return examine(call.request, asked, self.target)[1]
 
     def _sums(self, finding: Finding) -> Sums:
         if finding not in self.findings and len(self.findings) >= MOST_FINDINGS:

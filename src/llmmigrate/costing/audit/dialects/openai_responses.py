@@ -42,7 +42,7 @@ def read(body: Mapping[str, Any], ledger: Ledger) -> Conversation:
         ledger.note(
             "strict_tools", "translated", "tool arguments are not held to their schema, as Responses does by itself"
         )
-    return Conversation((*instructions, *_joined(turns)), tuple(tools_of(tools, "parameters")))
+    return Conversation((*instructions, *_joined(turns)), tuple(tools_of(tools, "parameters", ledger)))
 
 
 def _items(body: Mapping[str, Any], ledger: Ledger) -> list[dict[str, Any]]:
@@ -178,6 +178,8 @@ def _written(turn: Turn, ledger: Ledger) -> Iterator[dict[str, Any]]:
     for part in turn.parts:
         if isinstance(part, ToolResult):
             yield {"type": "function_call_output", "call_id": part.id, "output": result_text(part, ledger)}
+    if turn.role == "assistant" and any(isinstance(part, Media) for part in said):
+        ledger.note("body", "refused", "an answer of the history that holds a picture or a file")
     if turn.role == "assistant" or (len(said) == 1 and isinstance(said[0], Text)):
         yield from ({"role": turn.role, "content": part.text} for part in said if isinstance(part, Text))
     elif said:
