@@ -244,3 +244,22 @@ def test_texts_are_stored_as_asked(llmmigrate: Run, folder: Path, store: str, ke
         assert (b"jane.doe@example.com" in path.read_bytes()) <= kept
     journal = next(folder.rglob("journal.jsonl")).read_text()
     assert ("jane.doe@example.com" in journal) is kept
+
+
+def test_a_run_can_be_judged_anew_without_sending(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        first = llmmigrate("shadow", "--canary", "60%", "--yes", "--cost-sample", "0", *LENIENT)
+        before = verdict()
+        sent = len(current.requests) + len(target.requests)
+        again = llmmigrate("shadow", "--rescore", run_name(), "--format", "json", *LENIENT)
+        strict = ("--gate", "latency_p95=off", "--gate", "errors=<= +0.1pt")
+        stricter = llmmigrate("shadow", "--rescore", run_name(), "--format", "json", *strict)
+        assert len(current.requests) + len(target.requests) == sent
+    assert again.code == first.code == 0
+    anew = json.loads(again.out)
+    assert anew["exploratory"]
+    assert anew["gates"] == before["gates"]
+    assert verdict() == before
+    assert stricter.code == 3
+    assert json.loads(stricter.out)["gates"][0]["limit"] == "<= +0.1pt"

@@ -23,7 +23,7 @@ def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
     asyncio.run(first())
     with Journal(path) as journal:
         past = journal.past()
-        assert [record["type"] for record in past.records] == ["begin"]
+        assert list(journal.records("begin")) == [{"type": "begin"}]
         assert set(past.results) == {str(n) for n in range(15)}
         assert set(past.ambiguous) == {str(n) for n in range(15, 20)}
         assert journal.record_at(past.results["7"])["charged"] == "0.10"

@@ -122,7 +122,7 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     found = settings(options)
     limits = _limits(options, found)
     _check_choices(options)
-    _measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
+    measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
     catalog = catalog_of(found)
     current = _current(options, found, catalog, console, with_keys)
     target = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
@@ -157,7 +157,7 @@ def _prepared(
     current = side_at("current", current_at, catalog, now, options.max_output_tokens)
     target = side_at("target", target_at, catalog, now, options.max_output_tokens)
     demanded = _demanded(sample)
-    measures, gates = _measures_and_gates(options, found, demanded)
+    measures, gates = measures_and_gates(options, found, demanded)
     agreements = any(gate.subject == "agreement" for gate in gates)
     repeats = min(PAIRS, len(sample.canary)) if agreements and fresh else 0
     return Prepared(
@@ -341,9 +341,13 @@ def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_outp
     )
 
 
-def _measures_and_gates(
+def measures_and_gates(
     options: ShadowOptions, found: "Settings", demanded: dict[str, int]
 ) -> "tuple[list[Measure], tuple[Gate, ...]]":
+    """All measures with the user's own, and the gates in force.
+
+    `demanded`: by measure, how many of the requests it applies to, as far as known.
+    """
     from llmmigrate import registry
     from llmmigrate.shadow.gates import gates_of
     from llmmigrate.shadow.own_measures import own_measure

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -12,16 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 from llmmigrate.cli.comparison import Prepared, ShadowOptions, prepare
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.interrupts import stopped_by_interrupt
-from llmmigrate.cli.options import command, new_app
-from llmmigrate.cli.output import destinations, whole_file, write
+from llmmigrate.cli.options import command, new_app, settings
+from llmmigrate.cli.output import Destination, destinations, whole_file, write
 from llmmigrate.cli.reading import command_line, now_ns
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.reports import Report
+    from llmmigrate.shadow.gates import Gate
     from llmmigrate.shadow.results import ComparisonResult
     from llmmigrate.shadow.running import Progress, Ran
     from llmmigrate.shadow.runs import Plan
+    from llmmigrate.shadow.verdict import Judge
 
 app = new_app()
 
@@ -43,6 +46,8 @@ def shadow(options: ShadowOptions, console: Console) -> int:
 
     root = Path.cwd()
     to = destinations(options.format, options.output, inputs=options.logs)
+    if options.rescore:
+        return _rescore(find_run(root, options.rescore), options, to, console)
     folder = find_run(root, options.resume) if options.resume else None
     before = load_plan(folder) if folder is not None else None
     if before is not None:
@@ -77,6 +82,33 @@ def continued(options: ShadowOptions, plan: "Plan") -> ShadowOptions:
     plain = ShadowOptions()
     untold = {name: value for name, value in planned.items() if getattr(options, name) == getattr(plain, name)}
     return dataclasses.replace(options, **untold)
+
+
+def _rescore(folder: Path, options: ShadowOptions, to: list[Destination], console: Console) -> int:
+    """Judge a finished run anew; its own files stay as they are."""
+    import msgspec
+
+    from llmmigrate.cli.comparison import measures_and_gates
+    from llmmigrate.reports.shadow import report
+    from llmmigrate.shadow.rescoring import measured, rescore
+    from llmmigrate.shadow.results import ComparisonResult
+    from llmmigrate.shadow.runs import load_plan
+    from llmmigrate.shadow.summary import Facts
+
+    path = folder / "verdict.json"
+    if not path.exists():
+        raise UsageError(f"the run {folder.name} has not ended", fix=f"llmmigrate shadow --resume {folder.name}")
+    plan = load_plan(folder)
+    options = continued(options, plan)
+    before = msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
+    measures, gates = measures_and_gates(options, settings(options), measured(folder))
+    judge = _judge(plan, gates, sampled=before.planned_pairs, population=before.population)
+    verdict, summary = rescore(folder, plan, judge, measures)
+    told = {name: getattr(before, name) for name in Facts.__struct_fields__}
+    facts = Facts(**{**told, "command": command_line(), "exploratory": True})
+    result = summary.result(verdict, facts)
+    write(report(result, summary.examples()), to, console)
+    return CODES[result.verdict]
 
 
 def _check_affordable(prepared: Prepared, options: ShadowOptions) -> None:
@@ -143,18 +175,10 @@ def _preview(prepared: Prepared, options: ShadowOptions) -> "Report":
 
 def _run(prepared: Prepared, folder: Path, options: ShadowOptions, console: Console) -> "Ran":
     from llmmigrate.shadow.running import Job, run
-    from llmmigrate.shadow.verdict import Judge
 
     plan = prepared.plan
     sampled = len(prepared.sample.canary)
-    judge = Judge(
-        prepared.gates,
-        baseline=plan.baseline,
-        unit=plan.unit,
-        population=prepared.sample.population if 2 * sampled > prepared.sample.population else None,
-        repeats=prepared.repeats,
-        seed=plan.seed,
-    )
+    judge = _judge(plan, prepared.gates, sampled=sampled, population=prepared.sample.population)
     job = Job(
         folder=folder,
         sample=prepared.sample,
@@ -178,6 +202,20 @@ def _run(prepared: Prepared, folder: Path, options: ShadowOptions, console: Cons
                 return await run(job, stop, lambda progress: advance(progress.pairs, _spent_words(progress)))
 
         return asyncio.run(whole())
+
+
+def _judge(plan: "Plan", gates: "Sequence[Gate]", *, sampled: int, population: int) -> "Judge":
+    from llmmigrate.shadow.noise import PAIRS
+    from llmmigrate.shadow.verdict import Judge
+
+    return Judge(
+        gates,
+        baseline=plan.baseline,
+        unit=plan.unit,
+        population=population if 2 * sampled > population else None,
+        repeats=min(PAIRS, sampled),
+        seed=plan.seed,
+    )
 
 
 def _spent_words(progress: "Progress") -> str:
@@ -219,7 +257,6 @@ def _result(prepared: Prepared, ran: "Ran", folder: Path, started: int) -> "Comp
 
 def _write_files(result: "ComparisonResult", prepared: Prepared, ran: "Ran", folder: Path, console: Console) -> None:
     """The files that the report, the check and the rollout read."""
-    from llmmigrate.cli.output import Destination
     from llmmigrate.shadow import calibration
 
     page = _report(result, ran, folder)

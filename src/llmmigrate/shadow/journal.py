@@ -25,8 +25,6 @@ _decode: Final = msgspec.json.Decoder().decode
 class Past(NamedTuple):
     """What a journal of an earlier start holds."""
 
-    records: list[dict[str, Any]]
-    """All whole records but intents and results."""
     results: dict[str, int]
     """Key → where the result's line begins."""
     ambiguous: dict[str, dict[str, Any]]
@@ -100,7 +98,6 @@ class Journal:
 
     def past(self) -> Past:
         """What is in the file."""
-        records: list[dict[str, Any]] = []
         results: dict[str, int] = {}
         intents: dict[str, dict[str, Any]] = {}
         charged, tokens = Decimal(0), 0
@@ -111,12 +108,14 @@ class Journal:
             elif kind == "result":
                 results[record["key"]] = place
                 charged, tokens = EXACT.add(charged, Decimal(record["charged"])), tokens + record["tokens"]
-            else:
-                records.append(record)
         ambiguous = {key: intent for key, intent in intents.items() if key not in results}
         for intent in ambiguous.values():
             charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
-        return Past(records, results, ambiguous, charged, tokens, self.torn)
+        return Past(results, ambiguous, charged, tokens, self.torn)
+
+    def records(self, kind: str) -> Iterator[dict[str, Any]]:
+        """All records of a kind, in order; one at a time, as there may be many."""
+        return (record for _, record in self._read() if record.get("type") == kind)
 
     def record_at(self, place: int) -> dict[str, Any]:
         """The record whose line begins at `place`."""
