@@ -155,10 +155,31 @@ def test_what_no_endpoint_is_to_blame_for_is_left_out_with_its_side(reason: str)
     assert left_out(pair("fine", failed("server"))) is None
 
 
-def test_validity_needs_both_sides_only_where_they_are_compared() -> None:
-    scores = {"schema_validity": Sides(current=None, target=0.0)}
-    assert bad_sides(gate("schema_validity", ">= -1pt"), pair("a", "b"), scores) is None
-    assert bad_sides(gate("schema_validity", "> 99%"), pair("a", "b"), scores) == (None, 1)
+COMPARED = parse("tool_validity", limit(">= -1pt"), MEASURES)
+ALONE = parse("tool_validity", limit("> 99%"), MEASURES)
+
+
+def test_a_bad_tool_call_where_the_current_side_made_none_is_seen() -> None:
+    scores = {"tool_validity": Sides(current=None, target=0.0)}
+    assert bad_sides(COMPARED, pair("no call", "bad call"), scores) == (0, 1)
+    assert bad_sides(ALONE, pair("no call", "bad call"), scores) == (None, 1)
+
+
+def test_a_side_that_failed_broke_no_form() -> None:
+    scores = {"tool_validity": Sides(current=None, target=0.0)}
+    assert bad_sides(COMPARED, pair(failed("server"), "bad call"), scores) is None
+    scores = {"tool_validity": Sides(current=1.0, target=None)}
+    assert bad_sides(COMPARED, pair("good call", failed("server")), scores) is None
+    assert bad_sides(ALONE, pair("good call", "no call"), scores) is None
+
+
+def test_a_measure_that_could_not_be_taken_is_not_measured() -> None:
+    scores = {"tool_validity": Sides(current=None, target=1.0, why="it ended with 1")}
+    assert bad_sides(COMPARED, pair("a", "b"), scores) is None
+
+
+def test_a_request_that_demands_nothing_is_left_out() -> None:
+    assert bad_sides(COMPARED, pair("a", "b"), {"tool_validity": Sides(current=None, target=None)}) is None
 
 
 def test_a_measure_that_was_not_taken_is_not_measured() -> None:
