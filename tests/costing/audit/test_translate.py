@@ -150,6 +150,15 @@ def test_an_effort_that_the_target_lacks_becomes_its_nearest(catalog: Catalog) -
     assert words(never)["reasoning"].endswith("effort none becomes low, the nearest that the target takes")
 
 
+def test_an_effort_of_no_known_name_goes_into_no_other_dialect(claude: Target) -> None:
+    body = {**ASKED, "reasoning_effort": "frantic"}
+    kept = translate(body, "openai-chat", anything("openai-chat"))
+    assert kept.body is not None
+    assert kept.body["reasoning_effort"] == "frantic"
+    assert [finding.rule for finding in kept.doubts] == ["reasoning"]
+    assert translate(body, "openai-chat", claude).body is None
+
+
 def test_a_budget_stays_below_the_longest_answer(catalog: Catalog) -> None:
     sonnet = find_target(catalog, "anthropic", "claude-sonnet-4-5")
     body = {**ASKED, "reasoning_effort": "high", "max_tokens": 3000, "temperature": 0.3}

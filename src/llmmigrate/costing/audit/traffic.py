@@ -79,7 +79,7 @@ class Auditor:
         self._total.add(call, bill, place)
         source = None if call.request is None else dialect_of(call.request)
         asked = None if source is None or call.request is None else features_of(call.request, source)
-        kind = body_kind(call, asked)
+        kind = _body_kind(call, asked)
         self._bodies[kind] += call.requests
         for sheet in self._sheets:
             sheet.add(call, asked, kind, bill, place)
@@ -166,7 +166,7 @@ class Sheet:
 
     def add(self, call: Call, asked: Features | None, kind: str, bill: CellBill, place: str) -> None:
         """Audit a call against this target."""
-        findings = (*self._of_body(call, asked, kind), *of_answer(call, asked, self.target))
+        findings = (*self._of_body(call, asked, kind), *_of_answer(call, asked, self.target))
         for finding in findings:
             self._sums(finding).add(call, bill, place)
         for rule, verdict in gravest_by_rule(findings).items():
@@ -188,7 +188,7 @@ class Sheet:
         return self.findings.setdefault(finding, Sums())
 
 
-def body_kind(call: Call, asked: Features | None) -> str:
+def _body_kind(call: Call, asked: Features | None) -> str:
     """How much of its request a call holds, by the names of `Bodies`."""
     if call.request is None:
         return "none"
@@ -199,7 +199,7 @@ def body_kind(call: Call, asked: Features | None) -> str:
     return "whole" if asked.parameters - _MESSAGE_KEYS else "messages_only"
 
 
-def of_answer(call: Call, asked: Features | None, target: Target) -> Iterator[Finding]:
+def _of_answer(call: Call, asked: Features | None, target: Target) -> Iterator[Finding]:
     """What the logged answer and its token counts say of the request."""
     if call.tool_calls and (asked is None or not asked.tools):
         yield on_tools(target)

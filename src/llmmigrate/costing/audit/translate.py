@@ -40,9 +40,9 @@ def translate(body: Mapping[str, Any], source: Dialect, target: Target) -> Trans
 def examine(body: Mapping[str, Any], asked: Features, target: Target) -> tuple[Body, tuple[Finding, ...]]:
     """The body, of which `asked` are the features, as the target takes it, and every finding, also where all is ok."""
     ledger = Ledger()
-    _check_history(body, asked, ledger)
     if asked.dialect == target.dialect and asked.model == target.model:
-        return {**body, "model": target.model}, ledger.findings
+        return dict(body), ledger.findings
+    _check_history(body, asked, ledger)
     left_out = check(body, asked, target, ledger)
     if asked.dialect == target.dialect:
         written = _kept(body, asked, left_out, target, ledger)
