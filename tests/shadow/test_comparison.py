@@ -263,3 +263,18 @@ def test_a_run_can_be_judged_anew_without_sending(llmmigrate: Run) -> None:
     assert verdict() == before
     assert stricter.code == 3
     assert json.loads(stricter.out)["gates"][0]["limit"] == "<= +0.1pt"
+
+
+def test_failures_of_an_earlier_start_stay_failures(llmmigrate: Run, folder: Path) -> None:
+    """They are evidence: a resumed run neither loses nor repeats them."""
+    write_log(folder / "logs.jsonl", 200, tokens=(1, 1))
+    fault = 'error:400 {"error": {"message": "no"}}'
+    with FaultServer(say=speaker()) as current, FaultServer(*["ok"] * 3, *[fault] * 3, say=speaker()) as target:
+        configure(current, target, more="shadow: {max_cost: 0.01 USD}\n")
+        options = ("--canary", "90%", "--yes", "--cost-sample", "0", "--max-output-tokens", "500")
+        gates = ("--gate", "errors=<= +1pt", "--gate", "latency_p95=off", "--gate", "agreement=off")
+        first = llmmigrate("shadow", *options, *gates)
+        assert verdict()["reason"] == "budget", first.out
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes", "--max-cost", "25")
+    assert again.code in (1, 3), again.err
+    assert [item["first_attempts"] for item in verdict()["failures"]] == [3]

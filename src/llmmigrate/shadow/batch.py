@@ -162,7 +162,7 @@ class Batch:
             async with Client(self.side.endpoint) as client:
                 sender = Sender(
                     side=self.side, client=client, budget=budget, journal=journal, past=past, store="hashes",
-                    stream=False, resend=self.resend,
+                    stream=False, resend=self.resend, retry_failed=True,
                 )  # fmt: skip
 
                 async def ask(line: Line) -> Arm:

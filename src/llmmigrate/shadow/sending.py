@@ -1,5 +1,6 @@
 """One request to one side, from the reservation to the journal: the only way in which a run spends money."""
 
+import hashlib
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -72,6 +73,8 @@ class Sender:
     """Answers are asked for as streams, so that the time to the first token can be measured."""
     resend: bool = False
     """Requests that an earlier start may have sent are sent again."""
+    retry_failed: bool = False
+    """Requests that failed in an earlier start are sent again."""
     spending: Spending = field(default_factory=Spending)
 
     async def ask(self, asked: Sampled, copy: int = 0, *, on_exchange: OnExchange | None = None) -> Arm:
@@ -98,11 +101,12 @@ class Sender:
         `expected`: tokens of prompt and reply that it will take, for the limit of tokens a minute.
         Raises BudgetReachedError when the cap leaves no room for it.
         """
-        if key in self.past.results:
-            record = self.journal.record_at(self.past.results[key])
-            arm = restored_arm(record["arm"])
-            self.spending.add(arm)
-            return arm
+        while key in self.past.results:
+            arm = restored_arm(self.journal.record_at(self.past.results[key])["arm"])
+            if arm.failure is None or not self.retry_failed:
+                self.spending.add(arm)
+                return arm
+            key = hashlib.sha256(f"{key} again".encode()).hexdigest()
         if key in self.past.ambiguous and not self.resend:
             return Arm(answer=None, failure="interrupted", first_failure="interrupted", attempts=0)
         worst = self.side.worst(body)

@@ -22,7 +22,7 @@ def stored_arm(arm: Arm, store: Store) -> dict[str, Any]:
 
 def restored_arm(record: dict[str, Any]) -> Arm:
     """The arm of a journal's record."""
-    return msgspec.convert(record, Arm, strict=False)
+    return msgspec.convert({"answer": None, **record}, Arm, strict=False)
 
 
 def stored_answer(answer: Answer, store: Store) -> Answer:
