@@ -162,6 +162,18 @@ def test_a_target_at_its_limit_expects_nothing_more() -> None:
     assert "More pairs may not bring one" in verdict.words
 
 
+def test_a_gate_on_its_way_to_break_is_what_is_waited_for() -> None:
+    def pairs(place: int, rng: random.Random) -> Fed:
+        scores = {"schema_validity": Sides(current=1.0, target=0.0 if place % 12 == 5 else 1.0)}
+        return pair(place, answered(), answered()), scores
+
+    tested = [gate("errors", "<= +1pt"), gate("schema_validity", ">= -1pt")]
+    verdict = judged(Judge(tested), pairs, 100).result()
+    errors, forms = by_key(verdict)["errors"], by_key(verdict)["schema_validity"]
+    assert verdict.expected_pairs == forms.expected_pairs
+    assert forms.expected_pairs < errors.expected_pairs
+
+
 def test_an_unknown_price_leaves_the_expected_cost_unknown() -> None:
     tested = [gate("errors", "<= +1pt")]
     verdict = judged(Judge(tested), lambda n, rng: (pair(n, answered(), answered(cost=None)), {}), 200).result()
@@ -287,7 +299,7 @@ def logged_only(place: int, rng: random.Random) -> Fed:
 def test_logged_answers_decide_absolute_gates_alone() -> None:
     tested = [gate("errors", "< 1%"), gate("latency_p95", "<= 1.2x", asked=False)]
     verdict = judged(Judge(tested, baseline="logged"), logged_only).result("decided")
-    assert (verdict.verdict, verdict.words) == ("PASS", "All 1 gate holds.")
+    assert (verdict.verdict, verdict.words) == ("PASS", "The gate holds.")
     times = by_key(verdict)["latency_p95"]
     assert times.result == "not comparable"
     assert times.words.startswith("not comparable")

@@ -37,6 +37,13 @@ class Estimate(NamedTuple):
     """Of the exact McNemar test, for pairs that are yes or no."""
 
 
+class Heading(NamedTuple):
+    """The answer that a gate is on its way to, and how many more pairs it may take."""
+
+    answer: Literal["PASS", "FAIL"]
+    pairs: int
+
+
 class Trial:
     """The test of one gate."""
 
@@ -110,11 +117,17 @@ class Trial:
             return "no_control"
         return None if found else "cannot_decide"
 
-    def expected(self) -> int | None:
-        """How many more pairs may decide this gate, at what was seen so far; None where none may."""
-        needed = [self.passing.expected(self.needed_pass), self.failing.expected(self.needed_fail)]
-        known = [count for count in needed if count is not None]
-        return math.ceil(min(known) * self._seen / self.passing.count) if known else None
+    def heading(self) -> Heading | None:
+        """Which answer comes first at what was seen so far, and after how many more pairs; None where none may."""
+        evidence: tuple[tuple[Literal["PASS", "FAIL"], int | None], ...] = (
+            ("PASS", self.passing.expected(self.needed_pass)),
+            ("FAIL", self.failing.expected(self.needed_fail)),
+        )
+        known = [(count, answer) for answer, count in evidence if count is not None]
+        if not known:
+            return None
+        count, answer = min(known)
+        return Heading(answer, math.ceil(count * self._seen / self.passing.count))
 
     def end_session(self) -> None:
         """Take the pairs since the last call as one figure; does nothing where each pair is one."""

@@ -292,20 +292,23 @@ class Judge:
         return "undecided"
 
     def _expected(self) -> int | None:
-        """Pairs until all gates that may hold do, or until the first that may break does."""
+        """Pairs until the first gate that seems to break does, else until all hold."""
         if self._decision is not None:
             return 0
         if self.broken is not None or self._refused or any(trial.block for trial in self._trials.values()):
             return None
-        needed = [trial.expected() for trial in self._trials.values()]
-        known = [count for count in needed if count is not None]
-        return max(known) if known and len(known) == len(needed) else None
+        headings = [trial.heading() for trial in self._trials.values()]
+        breaking = [heading.pairs for heading in headings if heading is not None and heading.answer == "FAIL"]
+        if breaking:
+            return min(breaking)
+        holding = [heading.pairs for heading in headings if heading is not None]
+        return max(holding) if holding and len(holding) == len(headings) else None
 
     def _gate_result(self, gate: Gate) -> GateResult:
         trial = self._trials.get(gate.key)
         if trial is None:
             return _not_comparable(gate)
-        estimate = trial.estimate(self._seed)
+        estimate, heading = trial.estimate(self._seed), trial.heading()
         low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (None, None)
         return GateResult(
             key=gate.key,
@@ -326,7 +329,7 @@ class Judge:
             current=estimate.current,
             target=estimate.target,
             p_value=estimate.p_value,
-            expected_pairs=trial.expected(),
+            expected_pairs=heading.pairs if heading is not None else None,
             words=words.of_gate(trial),
         )
 

@@ -40,8 +40,8 @@ def quantile_ratio(
 ) -> Interval | None:
     """The ratio of the same quantile of two paired series, `over` / `under`, with a bootstrap of whole pairs.
 
-    The percentile interval, not BCa, which holds the ratio of two 95 % quantiles too rarely. None where the ratio has
-    no finite value.
+    The percentile interval, which for a ratio of two 95 % quantiles errs on the cautious side; BCa does not
+    (docs/shadow-statistics.md). None where the ratio has no finite value.
     """
     import numpy as np
 
