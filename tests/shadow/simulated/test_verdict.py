@@ -16,6 +16,7 @@ from benchmarks.simulate_verdict import (
     crossing,
     failing,
     gate,
+    pass_against_a_pilot,
     play,
     play_bursts,
     play_logged,
@@ -98,11 +99,7 @@ def test_times_beyond_the_margin_fail() -> None:
 
 def test_a_quantile_of_the_pilot_must_not_be_taken_for_the_true_one() -> None:
     """The reason for D: held against a fixed 5 %, at the margin, chance in the pilot passes far too often."""
-    rng = np.random.default_rng(10)
-    target, pilot = 1.2 * rng.lognormal(0, 0.5, (500, 2000)), rng.lognormal(0, 0.5, (500, 100))
-    q = np.quantile(pilot, 0.95, axis=1, method="inverted_cdf")[:, None]
-    evidence = paths((target > 1.2 * q).astype(float), 0.05)
-    assert np.mean(crossing(evidence, math.log(20)) <= 2000) > 0.15
+    assert pass_against_a_pilot(2000, seed=10, replicates=500) > 0.15
 
 
 def test_slow_failures_do_not_hide_in_the_order_of_u() -> None:
