@@ -19,6 +19,7 @@ import msgspec
 from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
+from llmmigrate import registry
 from llmmigrate.costing.audit.reasoning import BUDGETS
 from llmmigrate.costing.audit.results import SCHEMA as AUDIT_SCHEMA
 from llmmigrate.costing.audit.results import Audit
@@ -26,9 +27,11 @@ from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
 from llmmigrate.shadow.bench_results import Bench
-from llmmigrate.shadow.side_by_side import ComparedModels
 from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
 from llmmigrate.shadow.results import ComparisonResult
+from llmmigrate.shadow.scoring import ROOM as MEASURES
+from llmmigrate.shadow.scoring import measure
+from llmmigrate.shadow.side_by_side import ComparedModels
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
@@ -112,12 +115,25 @@ def thinking_budgets() -> str:
     return f"| effort | {efforts} |\n|{'---|' * (len(BUDGETS) + 1)}\n| tokens | {budgets} |"
 
 
+def measures_table() -> str:
+    """Every built-in measure of the comparison."""
+    found = [measure(name, vectors=_no_vector) for name in registry.names(MEASURES)]
+    found.sort(key=lambda item: (["figure", "validity", "agreement"].index(item.kind), item.name))
+    rows = [f"| `{item.name}` | {item.kind} | {item.unit or '0 to 1'} | {item.about} |" for item in found]
+    return "\n".join(["| measure | kind | unit | says |", "|---|---|---|---|", *rows])
+
+
+def _no_vector(text: str) -> None:
+    """Nothing is measured for a table."""
+
+
 def _generic(words: str) -> str:
     return words.replace("{n}", "N").replace("{places}", "…")
 
 
 MAKERS: Mapping[str, Callable[[], str]] = {
-    "audit-rules": audit_rules, "thinking-budgets": thinking_budgets, "warnings": warnings_table,
+    "audit-rules": audit_rules, "measures": measures_table, "thinking-budgets": thinking_budgets,
+    "warnings": warnings_table,
 }  # fmt: skip
 
 

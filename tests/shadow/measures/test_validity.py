@@ -63,6 +63,11 @@ def test_demanded_schema(text: str, expected: float) -> None:
     assert schema_validity.valid(asked(response_format=schema_format(WEATHER)), says(text)) == expected
 
 
+def test_formats_are_not_checked_in_any_draft() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "string", "format": "date"}
+    assert schema_validity.valid(asked(response_format=schema_format(schema)), says('"soon"')) == 1
+
+
 @pytest.mark.parametrize(
     "schema",
     [
