@@ -489,3 +489,18 @@ def test_odd_requests_are_sent_as_they_are(value: Any) -> None:
     with FaultServer() as server:
         assert asyncio.run(work(server)).failure is None
         assert server.requests[0].body["user"] == value
+
+
+def test_other_addresses_are_asked_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.base_url.removesuffix("/v1"))
+        exchange = one(proxy, base_url="http://model.invalid/v1")
+        assert [asked.path for asked in proxy.requests] == ["http://model.invalid/v1/chat/completions"]
+    assert exchange.failure is None
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+    with FaultServer() as server:
+        exchange = one(server, base_url=server.base_url.replace("http:", "https:"))
+        assert server.requests == []
+    assert exchange.failure == "connection"
