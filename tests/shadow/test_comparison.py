@@ -278,3 +278,29 @@ def test_failures_of_an_earlier_start_stay_failures(llmmigrate: Run, folder: Pat
         again = llmmigrate("shadow", "--resume", run_name(), "--yes", "--max-cost", "25")
     assert again.code in (1, 3), again.err
     assert [item["first_attempts"] for item in verdict()["failures"]] == [3]
+
+
+def test_a_run_goes_on_after_an_outage(llmmigrate: Run) -> None:
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer(*["ok"] * 30, then="disconnect", say=say) as target:
+        configure(current, target)
+        broken = llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *LENIENT)
+        assert verdict()["reason"] == "infrastructure", broken.out
+        paid = len(current.requests)
+        target.then = "ok"
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes")
+    assert again.code == 0, again.out + again.err
+    bodies = [json.dumps(item.body, sort_keys=True) for item in current.requests]
+    assert all(bodies.count(body) <= 2 for body in bodies[:paid]), "the current side was paid again"
+
+
+def test_a_run_goes_on_with_another_key(llmmigrate: Run) -> None:
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer("status:401", say=say) as target:
+        configure(current, target)
+        refused = llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *LENIENT)
+        assert refused.code == 2
+        assert "key" in refused.err
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes")
+    assert again.code == 0, again.out + again.err
+    assert not verdict()["failures"]

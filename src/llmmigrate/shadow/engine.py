@@ -73,24 +73,18 @@ class Comparison:
 
     async def _pair(self, place: Place) -> tuple[Place, Pair]:
         asked = self.sample.bodies.get(place)
-        unfit = self._unfit(asked)
-        if unfit is not None:
-            return place, Pair(asked=asked, current=unfit, target=unfit)
+        senders = (self.current, self.target) if self.fresh else (self.target,)
+        bodies = {sender.side.name: sender.side.translate(asked) for sender in senders}
+        unfit = next((made for made in bodies.values() if made.body is None), None)
+        if unfit is not None:  # nothing is paid on the other side then
+            return place, Pair(asked=asked, current=incompatible(unfit), target=incompatible(unfit))
         arms: dict[str, Arm] = {}
         for name in self._order(asked, place):
             sender = self.target if name == "target" else self.current
-            arms[name] = await sender.ask(asked, copy=int(name == "repeat"))
+            arms[name] = await sender.ask(asked, translation=bodies[sender.side.name], copy=int(name == "repeat"))
         if not self.fresh:
             arms["current"] = Arm(answer=asked.logged, attempts=0)
         return place, Pair(asked=asked, current=arms["current"], target=arms["target"], repeat=arms.get("repeat"))
-
-    def _unfit(self, asked: Sampled) -> Arm | None:
-        """The arm of a request that one side cannot be asked at all: nothing is paid on the other then."""
-        for sender in (self.current, self.target) if self.fresh else (self.target,):
-            translation = sender.side.translate(asked)
-            if translation.body is None:
-                return incompatible(translation)
-        return None
 
     def _order(self, asked: Sampled, place: Place) -> list[str]:
         """Who is asked first is drawn, so that the time between the two favours nobody."""

@@ -33,6 +33,8 @@ class Past(NamedTuple):
     """USD that all of it counts against the cap; an intent without a result its worst case."""
     tokens: int
     """The same in tokens."""
+    ended: str | None
+    """The reason with which the last start ended; None where it did not come to an end."""
     torn: bool
     """The last line was cut off by a crash, and was dropped."""
 
@@ -100,7 +102,7 @@ class Journal:
         """What is in the file."""
         results: dict[str, int] = {}
         intents: dict[str, dict[str, Any]] = {}
-        charged, tokens = Decimal(0), 0
+        charged, tokens, ended = Decimal(0), 0, None
         for place, record in self._read():
             kind = record.get("type")
             if kind == "intent":
@@ -108,10 +110,14 @@ class Journal:
             elif kind == "result":
                 results[record["key"]] = place
                 charged, tokens = EXACT.add(charged, Decimal(record["charged"])), tokens + record["tokens"]
+            if kind == "end":
+                ended = record["reason"]
+            elif kind == "intent":
+                ended = None
         ambiguous = {key: intent for key, intent in intents.items() if key not in results}
         for intent in ambiguous.values():
             charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
-        return Past(results, ambiguous, charged, tokens, self.torn)
+        return Past(results, ambiguous, charged, tokens, ended, self.torn)
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
         """All records of a kind, in order; one at a time, as there may be many."""

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.endpoints.exchange import Exchange, Failure
+from llmmigrate.endpoints.failures import OUTAGE
 from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
 from llmmigrate.shadow.answers import answer_of, body_of, call_of, tokens_of
@@ -24,6 +25,8 @@ POSSIBLY_BILLED: Final = frozenset(
     {"timeout_first_token", "timeout_read", "timeout_total", "truncated_stream", "malformed"}
 )
 """Failures after which an endpoint may charge although we have no answer: charged at the worst case."""
+NOT_THE_MODELS: Final = frozenset({"auth", "quota", "not_found", "breaker", "ours"})
+"""Failures that end a run until somebody has mended something: they are no evidence when it goes on."""
 NOTHING: Final = Stake(ZERO, 0)
 
 
@@ -77,13 +80,20 @@ class Sender:
     """Requests that failed in an earlier start are sent again."""
     spending: Spending = field(default_factory=Spending)
 
-    async def ask(self, asked: Sampled, copy: int = 0, *, on_exchange: OnExchange | None = None) -> Arm:
+    async def ask(
+        self,
+        asked: Sampled,
+        *,
+        translation: Translation | None = None,
+        copy: int = 0,
+        on_exchange: OnExchange | None = None,
+    ) -> Arm:
         """The answer to a logged request; `copy` 1 asks the same a second time.
 
-        `on_exchange` is told what was received, before the journal is.
+        `translation` where it was made already. `on_exchange` is told what was received, before the journal is.
         Raises BudgetReachedError when the cap leaves no room for it.
         """
-        translation = self.side.translate(asked)
+        translation = translation or self.side.translate(asked)
         if translation.body is None:
             return incompatible(translation)
         for finding in translation.changes:
@@ -103,7 +113,7 @@ class Sender:
         """
         while key in self.past.results:
             arm = restored_arm(self.journal.record_at(self.past.results[key])["arm"])
-            if arm.failure is None or not self.retry_failed:
+            if arm.failure is None or not self._is_asked_again(arm.failure):
                 self.spending.add(arm)
                 return arm
             key = hashlib.sha256(f"{key} again".encode()).hexdigest()
@@ -129,6 +139,11 @@ class Sender:
         self._keep(key, arm, exchange, purchase)
         self._check_served(arm)
         return arm
+
+    def _is_asked_again(self, failure: str) -> bool:
+        """Whether a failure of an earlier start says nothing about the endpoint as it is now."""
+        outage = self.past.ended == "infrastructure" and failure in OUTAGE
+        return self.retry_failed or failure in NOT_THE_MODELS or outage
 
     def _check_served(self, arm: Arm) -> None:
         """EndpointError for a failure that every further request would meet, too."""
