@@ -86,6 +86,7 @@ def test_a_run_that_waited_says_so_and_what_was_not_sent_again() -> None:
 def test_answers_judged_again_are_no_verdict() -> None:
     ran = runs.compare(runs.drawn(runs.Truth(errors=0.003, time=0.7), 4_000), exploratory=True)
     assert ran.result.verdict == "PASS"
+    assert shown(ran).startswith("PASS (exploratory): ")
     assert "warning: Stored answers were judged again" in shown(ran)
     page = web_of(ran)
     assert (page.badge, page.tone) == ("EXPLORATORY", "unsure")

@@ -50,7 +50,8 @@ EXPLORATORY: Final = (
 
 def headline(result: ComparisonResult) -> str:
     """Line 1: the verdict and its reason."""
-    return f"{result.verdict}: {result.words}"
+    hint = " (exploratory)" if result.exploratory else ""
+    return f"{result.verdict}{hint}: {result.words}"
 
 
 def basis_words(result: ComparisonResult) -> str:
