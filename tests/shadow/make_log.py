@@ -33,8 +33,11 @@ def record(number: int, *, model: str = "o3", tokens: tuple[int, int] = (60, 40)
 
 
 def answer_to(body: dict[str, Any], subject: str = "") -> list[str]:
-    """Twenty words that the messages of a request decide."""
-    question = json.dumps(body.get("messages") or body.get("input"), sort_keys=True)
+    """Twenty words that the last question of a request decides, in whichever dialect it is asked."""
+    turns = body.get("messages") or body.get("input")
+    question = turns if isinstance(turns, str) else turns[-1]["content"]
+    if not isinstance(question, str):
+        question = "".join(part["text"] for part in question)
     own = random.Random(hashlib.sha256((subject + question).encode()).digest())
     return own.choices(WORDS, k=20)
 

@@ -304,3 +304,47 @@ def test_a_run_goes_on_with_another_key(llmmigrate: Run) -> None:
         again = llmmigrate("shadow", "--resume", run_name(), "--yes")
     assert again.code == 0, again.out + again.err
     assert not verdict()["failures"]
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "anthropic-messages"])
+def test_a_target_of_any_dialect_is_asked_in_its_own(llmmigrate: Run, dialect: str) -> None:
+    paths = {
+        "openai-chat": "/v1/chat/completions",
+        "openai-responses": "/v1/responses",
+        "anthropic-messages": "/v1/messages",
+    }
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer(say=say) as target:
+        configure(current, target)
+        text = Path("llmmigrate.yaml").read_text()
+        Path("llmmigrate.yaml").write_text(text.replace("dialect: openai-chat", f"dialect: {dialect}"))
+        found = llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *LENIENT)
+    assert found.code == 0, found.out + found.err
+    assert {item.path for item in target.requests} == {paths[dialect]}
+    assert verdict()["target"]["output_tokens"] == 7 * verdict()["target"]["answers"]
+
+
+def test_logged_answers_can_stand_for_the_current_side(llmmigrate: Run) -> None:
+    with FaultServer() as current, FaultServer(say=speaker(noise=0.1)) as target:
+        configure(current, target)
+        gates = ("--gate", "errors=< 5%", "--gate", "latency_p95=off", "--gate", "agreement=off")
+        found = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", "--cost-sample", "0", *gates)
+        assert found.code == 0, found.out + found.err
+        compared = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", "--cost-sample", "0")
+    assert not current.requests
+    assert "not comparable" in compared.out
+    assert compared.code == 3
+
+
+def test_sessions_can_be_the_unit(llmmigrate: Run, folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / "logs.jsonl").read_text().splitlines()]
+    for number, line in enumerate(lines):
+        line["session_id"] = f"s{number // 4}"
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer(say=say) as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "50%", "--unit", "session", "--yes", "--cost-sample", "0", *LENIENT)
+    assert found.code in (0, 3), found.err
+    assert verdict()["unit"] == "session"
+    assert len({json.dumps(item.body) for item in target.requests}) % 4 == 0 or verdict()["reason"] == "gates_hold"
