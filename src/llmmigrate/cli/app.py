@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "analyze": "What do I spend, where, how fast, with which errors.",
     "estimate": "What would the same traffic cost elsewhere.",
     "prices": "The price tables: list, show, validate.",
+    "serve-local": "Launch GLM-5 or a sibling on the accelerators found, or plan it.",
     "accelerators": "What accelerators this machine has.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""

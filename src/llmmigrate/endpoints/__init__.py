@@ -1,0 +1,1 @@
+"""Talking to endpoints; nothing else opens connections."""

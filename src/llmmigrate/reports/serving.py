@@ -1,0 +1,149 @@
+"""The page of a plan of `serve-local`: what fits, the ways to weigh, the command, the cost, what to know before."""
+
+import shlex
+from collections.abc import Iterator
+
+import msgspec
+
+from llmmigrate.reports import Report, numbers
+from llmmigrate.reports.accelerators import gibibytes
+from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
+from llmmigrate.serving.results import Elsewhere, Plan, PlanChoice, PlanHardware, PlanLaunch
+
+WORDS = {
+    "fits": "fits",
+    "weights": "too little memory",
+    "context": "context too long",
+    "refused": "refused",
+    "no_recipe": "no recipe",
+    "unknown_memory": "memory unknown",
+}
+
+
+def report(plan: Plan, *, next_step: str | None = None) -> Report:
+    """The report of a plan."""
+    return Report(
+        document=msgspec.to_builtins(plan),
+        page=list(_page(plan, next_step)),
+        records=[msgspec.to_builtins(choice) for choice in plan.choices],
+    )
+
+
+def devices(hardware: PlanHardware) -> str:
+    """`8 × NVIDIA H200 141GB`, with the machines where they are several."""
+    count = "" if hardware.platform == "cpu" else f"{hardware.count} × "
+    machines = f" in {hardware.nodes} machines" if hardware.nodes > 1 else ""
+    return f"{count}{hardware.title}{machines}"
+
+
+def headline(plan: Plan) -> str:
+    """Line 1: whether it fits, and how much of it."""
+    place, chosen = devices(plan.hardware), plan.chosen
+    if chosen is None:
+        without = "No accelerator was found, and " if plan.hardware.platform == "cpu" else ""
+        return f"{without}{plan.model.title} does not fit on {place}."
+    context = f"{numbers.count(chosen.context)} tokens of context"
+    cache = f"a cache of {numbers.count(chosen.kv_tokens)} tokens"
+    each = f" in each of {chosen.data_parallel} replicas" if chosen.data_parallel > 1 else ""
+    full = numbers.counted(chosen.sequences_at_full_context or 0, "request")
+    return (
+        f"{plan.model.title} in {chosen.precision} fits on {place}: {context}, {cache}{each}, "
+        f"so {full} of full length at one time."
+    )
+
+
+def obstacle(choice: PlanChoice) -> str:
+    """Why a choice is not possible, in a sentence."""
+    if choice.why is not None:
+        return f"{choice.precision}: {choice.why}."
+    missing = gibibytes(choice.missing_bytes)
+    if choice.verdict == "context":
+        return f"{choice.precision}: {numbers.count(choice.context)} tokens of context need {missing} more a device."
+    weights, usable = gibibytes(choice.weights_bytes), gibibytes(choice.usable_bytes)
+    way = f"{choice.precision} on {choice.engine}"
+    return f"{way} takes {weights} a device and {usable} can be had: {missing} are missing."
+
+
+def _page(plan: Plan, next_step: str | None) -> Iterator[Block]:
+    yield Paragraph(headline(plan), strong=True)
+    if not plan.fits:
+        yield from _obstacles(plan)
+    yield _table(plan)
+    if plan.launch is not None:
+        yield from _launch(plan.launch)
+    if plan.siblings:
+        yield Bullets("On this hardware instead:", [f"{item.model}: {_way(item)}" for item in plan.siblings])
+    if plan.machines:
+        yield Bullets(f"For {plan.model.title}:", [f"{item.hardware}: {_way(item)}" for item in plan.machines])
+    notes = [note.text + (f" ({note.source})" if note.source else "") for note in plan.notes]
+    if notes:
+        yield Bullets("To know before:", notes)
+    if plan.problems:
+        yield Bullets("Could not be asked:", plan.problems)
+    if next_step:
+        yield Command(next_step)
+
+
+def _obstacles(plan: Plan) -> Iterator[Block]:
+    """The reasons, each once, with their links."""
+    shown = list(dict.fromkeys(obstacle(choice) for choice in _worth_showing(plan)))
+    yield Paragraph(" ".join(shown[:2]))
+    links = list(dict.fromkeys(link for choice in plan.choices for link in choice.links))
+    if links:
+        yield Paragraph(f"Evidence: {', '.join(links)}")
+
+
+def _worth_showing(plan: Plan) -> list[PlanChoice]:
+    """The choices without those that nobody published a way for, unless there are no others."""
+    return [choice for choice in plan.choices if choice.verdict != "no_recipe"] or plan.choices
+
+
+def _table(plan: Plan) -> Table:
+    columns = [
+        Column("Checkpoint"),
+        Column("Precision", drop=6),
+        Column("Engine"),
+        Column("Spread", drop=3),
+        Column("Weights", "right", drop=4),
+        Column("Cache a token", "right", drop=1),
+        Column("Cache tokens", "right", drop=5),
+        Column("Context", "right", drop=2),
+        Column("Verdict"),
+    ]
+    return Table(columns=columns, rows=[_row(choice) for choice in _worth_showing(plan)])
+
+
+def _row(choice: PlanChoice) -> list[str]:
+    return [
+        choice.checkpoint,
+        choice.precision,
+        choice.engine,
+        _spread(choice),
+        gibibytes(choice.weights_bytes),
+        f"{choice.kv_bytes_per_token:,} B",
+        numbers.count(choice.kv_tokens),
+        numbers.count(choice.context) if choice.verdict in ("fits", "context") else numbers.MISSING,
+        WORDS[choice.verdict],
+    ]
+
+
+def _spread(choice: PlanChoice) -> str:
+    """`TP 8 × DP 1`, with the experts' own where it is used."""
+    experts = " + EP" if choice.expert_parallel else ""
+    return f"TP {choice.tensor_parallel} × DP {choice.data_parallel}{experts}"
+
+
+def _launch(launch: PlanLaunch) -> Iterator[Block]:
+    if launch.steps:
+        yield Paragraph("Several machines are not launched from here; type on each:")
+        for step in launch.steps:
+            yield Command(step)
+        return
+    version = "" if launch.engine_version is None else f" {launch.engine_version}"
+    yield Paragraph(f"Launched as, with {launch.engine}{version}, at {launch.base_url}:")
+    environment = [f"{name}={shlex.quote(value)}" for name, value in sorted(launch.environment.items())]
+    yield Command(" ".join([*environment, shlex.join(launch.arguments)]))
+
+
+def _way(item: Elsewhere) -> str:
+    return f"{item.precision} on {item.engine}, {numbers.count(item.context)} tokens of context"
