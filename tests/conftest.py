@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
+NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
 
 _skipped: list[str] = []
 
@@ -42,6 +43,7 @@ def _data_folder() -> Path:
 
 
 _DATA = _data_folder()  # before clean_environment hides the variable
+_WANTS_ENGINE = bool(os.environ.get("LLMMIGRATE_REAL_ENGINE"))
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +85,7 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run."""
-    expected = () if _DATA.is_dir() else (NO_DATA,)
+    expected = (*(() if _DATA.is_dir() else (NO_DATA,)), *(() if _WANTS_ENGINE else (NO_ENGINE,)))
     unexpected = [line for line in _skipped if not line.endswith(expected)]
     if unexpected and os.environ.get("LLMMIGRATE_STRICT_SKIPS"):
         print("\nunexpected skips:", *unexpected, sep="\n  ")
