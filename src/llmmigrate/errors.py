@@ -6,6 +6,7 @@
     ├── InputError                logs that cannot be read (`code` names why: no_records, not_text, …)
     │   └── AmbiguousFormatError  a record fits two log formats
     ├── PriceTableError           a price table that breaks its schema or its rules
+    ├── ServingError              a model that cannot be served (`code` names why: does_not_fit, port_taken, …)
     └── UnknownNameError          a provider, model, format, report … that does not exist
 
 An error says what is wrong, where, why, and what to do. It is rendered in one place, `cli/app.py`.
@@ -68,6 +69,10 @@ class AmbiguousFormatError(InputError):
 
 class PriceTableError(LlmmigrateError):
     """A price table that breaks its schema or its rules."""
+
+
+class ServingError(LlmmigrateError):
+    """A model that cannot be served here, or an engine that failed."""
 
 
 class UnknownNameError(LlmmigrateError):

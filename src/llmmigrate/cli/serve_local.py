@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmmigrate.cli.console import Console
+from llmmigrate.cli.launching import prepare, run
 from llmmigrate.cli.options import OutputOptions, command, new_app
 from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import command_line
-from llmmigrate.errors import LlmmigrateError, UsageError
+from llmmigrate.errors import ServingError, UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.serving.fit import Wish
-    from llmmigrate.serving.planning import Decision
+    from llmmigrate.serving.planning import Decision, Place
     from llmmigrate.serving.pool import Pool
     from llmmigrate.serving.results import Plan
 
@@ -59,13 +60,17 @@ def serve_local(options: ServeLocalOptions, console: Console) -> int:
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.reports.serving import report
 
+    if options.on is not None and not options.dry_run:
+        raise UsageError("--on plans for hardware that is not here", fix="add --dry-run")
     to = destinations(options.format, options.output)
     wish = _wish(options)
     pools, problems = _pools(options)
     plan, decision = _plan(options, wish, pools, problems)
     write(report(plan, next_step=_next_step(options, plan)), to, console)
     check_fits(plan, decision)
-    return 0
+    if options.dry_run:
+        return 0
+    return run(prepare(decision, _place(options), force=options.force), console, next_step=_shadow(decision.name))
 
 
 def _wish(options: ServeLocalOptions) -> "Wish":
@@ -96,22 +101,24 @@ def _plan(
     options: ServeLocalOptions, wish: "Wish", pools: "list[Pool]", problems: tuple[str, ...]
 ) -> "tuple[Plan, Decision]":
     from llmmigrate import __version__
-    from llmmigrate.serving.planning import Place, decide, plan
+    from llmmigrate.serving.planning import decide, plan
 
-    place = Place(host=options.host, port=_port(options.port))
     decision = decide(options.model, pools, wish)
-    made = plan(decision, wish, place, command=command_line(), version=__version__, problems=problems)
+    made = plan(decision, wish, _place(options), command=command_line(), version=__version__, problems=problems)
     return made, decision
 
 
-def _port(text: str) -> int:
+def _place(options: ServeLocalOptions) -> "Place":
+    from llmmigrate.serving.planning import Place
+
+    text = options.port
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise UsageError(f"--port '{text}' is no port", fix="write a number from 1 to 65535, such as --port 8000")
-    return int(text)
+    return Place(host=options.host, port=int(text))
 
 
 def check_fits(plan: "Plan", decision: "Decision") -> None:
-    """LlmmigrateError, with the best way forward, for a plan that cannot be launched."""
+    """ServingError, with the best way forward, for a plan that cannot be launched."""
     from llmmigrate.reports.serving import headline, obstacle
 
     if plan.fits:
@@ -121,7 +128,7 @@ def check_fits(plan: "Plan", decision: "Decision") -> None:
     sibling = f"llmmigrate serve-local {plan.siblings[0].model}" if plan.siblings else None
     machine = f"--on {plan.machines[0].hardware}" if plan.machines else None
     fixes = [words for words in (sibling, way or machine) if words is not None]
-    raise LlmmigrateError(
+    raise ServingError(
         headline(plan).rstrip("."),
         why=obstacle(plan.choices[0]).rstrip("."),
         fix="; or ".join(fixes) or "see llmmigrate serve-local --help",
@@ -129,7 +136,12 @@ def check_fits(plan: "Plan", decision: "Decision") -> None:
     )
 
 
+def _shadow(model: str) -> str:
+    """What to do with an endpoint that is ready."""
+    return f"llmmigrate serve-local {model} --to-config, then: llmmigrate shadow --to local/{model}"
+
+
 def _next_step(options: ServeLocalOptions, plan: "Plan") -> str | None:
     if not plan.fits:
         return f"llmmigrate serve-local {plan.siblings[0].model} --dry-run" if plan.siblings else None
-    return "llmmigrate serve-local" if options.on is None and options.dry_run else None
+    return f"llmmigrate serve-local {options.model}" if options.on is None and options.dry_run else None

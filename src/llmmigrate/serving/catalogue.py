@@ -94,6 +94,8 @@ class Recipe:
     environment: dict[str, str] = field(default_factory=dict)
     architectures: tuple[str, ...] = ()
     """Empty: all."""
+    precisions: tuple[str, ...] = ()
+    """Empty: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +151,14 @@ class Model:
     draft_tokens: int = 0
     """Tokens that multi-token prediction drafts a step."""
 
-    def recipe(self, engine: str, architecture: str) -> Recipe | None:
-        """The recipes that concern this engine and architecture, as one; None without any."""
+    def recipe(self, engine: str, architecture: str, precision: str) -> Recipe | None:
+        """The recipes that concern this engine, architecture and precision, as one; None without any."""
         found = [
             recipe
             for recipe in self.recipes
-            if recipe.engine == engine and (not recipe.architectures or architecture in recipe.architectures)
+            if recipe.engine == engine
+            and (not recipe.architectures or architecture in recipe.architectures)
+            and (not recipe.precisions or precision in recipe.precisions)
         ]
         if not found:
             return None

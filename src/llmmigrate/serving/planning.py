@@ -8,7 +8,7 @@ from typing import Final
 
 from llmmigrate.errors import UsageError
 from llmmigrate.serving import results
-from llmmigrate.serving.catalogue import Model, find_model, hardware, models
+from llmmigrate.serving.catalogue import Model, Recipe, find_model, hardware, models
 from llmmigrate.serving.checkpoints import folder_model, is_folder
 from llmmigrate.serving.engines import Launch, Order, installed_version, load_engine
 from llmmigrate.serving.fit import Choice, Wish, choices
@@ -16,6 +16,9 @@ from llmmigrate.serving.pool import CPU, Pool, pool_of
 
 SHOWN: Final = 3
 """Other machines and other models that a plan names."""
+LONG_CONTEXT: Final = 1 << 19
+LONG_SEQUENCES: Final = 32
+"""Requests at one time where the context is long: where vLLM's recipe for a million tokens says to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,15 +157,24 @@ def order_for(choice: Choice, model: Model, place: Place) -> Order:
         utilisation=load_engine(choice.engine).UTILISATION,
         kv_precision=checkpoint.kv_on(choice.pool.architecture or ""),
         draft_tokens=choice.draft_tokens,
-        recipe=model.recipe(choice.engine, choice.pool.architecture or ""),
+        recipe=recipe_of(choice, model),
         host=place.host,
         port=place.port,
+        sequences=LONG_SEQUENCES if choice.context >= LONG_CONTEXT else None,
     )
 
 
+def recipe_of(choice: Choice, model: Model) -> Recipe | None:
+    """What the engine needs for this model, checkpoint and hardware."""
+    return model.recipe(choice.engine, choice.pool.architecture or "", choice.checkpoint.precision)
+
+
 def launch_for(choice: Choice, model: Model, place: Place) -> Launch:
-    """The command line of a choice."""
-    return load_engine(choice.engine).launch(order_for(choice, model, place))
+    """The command line of a choice. A checkpoint in a folder needs no network."""
+    launch = load_engine(choice.engine).launch(order_for(choice, model, place))
+    if Path(choice.checkpoint.repo).is_dir():
+        return replace(launch, environment={**launch.environment, "HF_HUB_OFFLINE": "1"})
+    return launch
 
 
 def plan(
@@ -255,7 +267,7 @@ def _launch_record(choice: Choice, model: Model, place: Place) -> results.PlanLa
         engine_version=installed_version(engine) if choice.pool.found else None,
         arguments=list(launch.arguments),
         environment=dict(launch.environment),
-        served_model=choice.model,
+        served_model=launch.served_model,
         base_url=place.base_url,
         needs_key=engine.KEY_VARIABLE is not None,
         steps=steps(choice, launch) if choice.pool.nodes > 1 else [],

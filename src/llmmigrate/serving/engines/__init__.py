@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from llmmigrate import registry
-from llmmigrate.errors import LlmmigrateError, unknown_name
+from llmmigrate.errors import ServingError, unknown_name
 from llmmigrate.serving.catalogue import Recipe
 
 ROOM: Final = "serving.engines"
@@ -53,7 +53,11 @@ class Launch:
     """A command line. `environment` adds to what the process inherits; a key is never part of either."""
 
     arguments: tuple[str, ...]
+    served_model: str
+    """What a request calls the model."""
     environment: dict[str, str] = field(default_factory=dict)
+    directory: str | None = None
+    """Where it has to be started; None for anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,12 @@ def find_executable(engine: Engine) -> str | None:
 
 
 def check_installed(engine: Engine, recipe: Recipe | None) -> str:
-    """The path of an engine's program. LlmmigrateError where it is not there or older than its recipe needs."""
+    """The path of an engine's program. ServingError where it is not there or older than its recipe needs."""
     path, found = find_executable(engine), installed_version(engine)
     if path is None or found is None:
-        raise LlmmigrateError(f"{engine.TITLE} is not installed here", fix=engine.INSTALL, code="engine_missing")
+        raise ServingError(f"{engine.TITLE} is not installed here", fix=engine.INSTALL, code="engine_missing")
     if recipe is not None and found != "unknown" and _parts(found) < _parts(recipe.version):
-        raise LlmmigrateError(
+        raise ServingError(
             f"{engine.TITLE} {found} is too old for this model",
             why=f"it needs {recipe.version} or newer ({recipe.source})",
             fix=engine.INSTALL,

@@ -31,7 +31,7 @@ def launch(order: Order) -> Launch:
         EXECUTABLE, *source, "--host", order.host, "--port", str(order.port), "--alias", order.served_name,
         "--ctx-size", str(order.context), "--n-gpu-layers", layers, "--jinja",
     )  # fmt: skip
-    return Launch(arguments=arguments)
+    return Launch(arguments=arguments, served_model=order.served_name)
 
 
 def _file(order: Order) -> str:

@@ -49,4 +49,8 @@ def launch(order: Order) -> Launch:
         ]  # fmt: skip
     recipe = order.recipe
     environment = dict(recipe.environment) if recipe is not None else {}
-    return Launch(arguments=(*arguments, *(recipe.arguments if recipe else ())), environment=environment)
+    return Launch(
+        arguments=(*arguments, *(recipe.arguments if recipe else ())),
+        served_model=order.served_name,
+        environment=environment,
+    )

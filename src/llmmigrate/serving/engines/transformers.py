@@ -1,9 +1,10 @@
 """`transformers serve`: any checkpoint that transformers can load, for trying things out rather than for load.
 
-It takes no API key, so it listens on the loopback address alone unless told otherwise.
+It takes no API key. A request names the model by the words of the command line, so a folder is served from beside it.
 """
 
 import re
+from pathlib import Path
 from typing import Final
 
 from llmmigrate.serving.engines import Launch, Order, Phase, Split
@@ -34,10 +35,17 @@ _DEVICES: Final = {"cpu": "cpu", "nvidia": "cuda", "amd": "cuda", "apple": "mps"
 def launch(order: Order) -> Launch:
     """`transformers serve`. A small model on the processor gets one thread: several would wait for each other."""
     device = _DEVICES.get(order.platform, "auto") if order.tensor == 1 else "auto"
+    folder = Path(order.checkpoint)
+    model = folder.name if folder.is_dir() else order.checkpoint
     arguments = (
-        EXECUTABLE, "serve", order.checkpoint, "--device", device, "--host", order.host, "--port", str(order.port),
+        EXECUTABLE, "serve", model, "--device", device, "--host", order.host, "--port", str(order.port),
     )  # fmt: skip
     environment = {"OMP_WAIT_POLICY": "PASSIVE"}
     if order.platform == "cpu" and order.weights_bytes < SMALL_BYTES:
         environment["OMP_NUM_THREADS"] = "1"
-    return Launch(arguments=arguments, environment=environment)
+    return Launch(
+        arguments=arguments,
+        served_model=model,
+        environment=environment,
+        directory=str(folder.parent) if folder.is_dir() else None,
+    )

@@ -45,4 +45,8 @@ def launch(order: Order) -> Launch:
         arguments += [method, "mtp", number, str(order.draft_tokens)]
     recipe = order.recipe
     environment = dict(recipe.environment) if recipe is not None else {}
-    return Launch(arguments=(*arguments, *(recipe.arguments if recipe else ())), environment=environment)
+    return Launch(
+        arguments=(*arguments, *(recipe.arguments if recipe else ())),
+        served_model=order.served_name,
+        environment=environment,
+    )
