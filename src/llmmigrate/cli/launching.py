@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmmigrate.serving.supervisor import Job
 
 KEY_VARIABLE: Final = "LLMMIGRATE_LOCAL_KEY"
-"""Environment variable of the key that clients send; taken from there, or made for one run."""
+"""The variable of the key that clients send; taken from there, or made for one run."""
 FOLDER: Final = Path(".llmmigrate/serve")
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -69,14 +69,22 @@ def prepare(decision: "Decision", place: "Place", *, force: bool) -> Prepared:
     return Prepared(job, key_file)
 
 
-def run(prepared: Prepared, console: Console, *, next_step: str) -> int:
-    """Run the engine until a signal; exit code 0. ServingError when it fails, with its last lines shown."""
+def run(prepared: Prepared, console: Console, *, first: Callable[[], None], next_step: str) -> int:
+    """Run the engine until a signal; exit code 0. ServingError when it fails, with its last lines shown.
+
+    `first` is called when it is ready for the first time.
+    """
     from llmmigrate.serving.supervisor import Policy, supervise
 
     job, stop = prepared.job, threading.Event()
 
+    seen: list[float] = []
+
     def on_ready(seconds: float) -> None:
         console.say(f"ready after {seconds:.0f} s: {job.root_url}/v1, model {job.served_model}; log {job.log}")
+        if not seen:
+            first()
+        seen.append(seconds)
         for line in _how_to_call(prepared, next_step):
             console.say(line)
 

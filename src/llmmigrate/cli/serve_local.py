@@ -1,50 +1,40 @@
 """`llmmigrate serve-local`."""
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmmigrate.cli.console import Console
-from llmmigrate.cli.launching import prepare, run
-from llmmigrate.cli.options import OutputOptions, command, new_app
-from llmmigrate.cli.output import destinations, write
-from llmmigrate.cli.reading import command_line
-from llmmigrate.errors import ServingError, UsageError
+from llmmigrate.cli.deploying import PLAYBOOK, check_export, register, show_playbook, write_files
+from llmmigrate.cli.launching import Prepared, prepare, run
+from llmmigrate.cli.options import command, new_app
+from llmmigrate.cli.output import Destination, destinations, write
+from llmmigrate.cli.plans import Planned, PlanOptions, place_of, plan_for
+from llmmigrate.errors import ServingError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from llmmigrate.serving.fit import Wish
-    from llmmigrate.serving.planning import Decision, Place
-    from llmmigrate.serving.pool import Pool
+    from llmmigrate.serving.cost import Rate
     from llmmigrate.serving.results import Plan
 
 app = new_app()
 
-DEFAULT_MODEL = "glm-5"
-
 
 @dataclass(frozen=True, kw_only=True)
-class ServeLocalOptions(OutputOptions):
+class ServeLocalOptions(PlanOptions):
     """The command line of `serve-local`."""
 
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model of the catalogue, or the folder of a checkpoint.")
-    ] = DEFAULT_MODEL
-    engine: Annotated[
-        str | None, typer.Option(metavar="NAME", help="vllm, sglang, vllm-ascend, llama.cpp, transformers; auto.")
+    measure: Annotated[bool, typer.Option("--measure", help="Measure tokens a second once it is ready.")] = False
+    export: Annotated[
+        str | None, typer.Option(metavar="compose|systemd", help="Write files to deploy it instead, into -o DIR.")
     ] = None
-    precision: Annotated[str | None, typer.Option(metavar="NAME", help="fp8, bf16, w4a8 …; the first that fits.")] = (
-        None
-    )
-    on: Annotated[
-        str | None, typer.Option(metavar="8xH200", help="Plan for this hardware instead of what is found here.")
+    to_config: Annotated[
+        bool, typer.Option("--to-config", help="Add it to llmmigrate.yaml as provider local once it is ready.")
+    ] = False
+    profile: Annotated[
+        str | None, typer.Option(metavar="playbook", help="Show the GPU table of the migration playbook instead.")
     ] = None
-    context_: Annotated[
-        str | None, typer.Option("--context", metavar="N", help="Tokens of context; as many as fit.")
-    ] = None
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1"
-    port: Annotated[str, typer.Option(metavar="N", help="Where to listen.")] = "8000"
-    force: Annotated[bool, typer.Option("--force", help="Launch although it is refused.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False
 
 
@@ -55,75 +45,71 @@ def serve_local(options: ServeLocalOptions, console: Console) -> int:
     \b
     Examples:
       llmmigrate serve-local --dry-run
-      llmmigrate serve-local glm-4.7-flash --context 65536
-      llmmigrate serve-local --on 8xH200 --dry-run
+      llmmigrate serve-local glm-4.7-flash --context 65536 --measure
+      llmmigrate serve-local --on 8xH200 --dry-run --logs logs.jsonl
+      llmmigrate serve-local --on 8xH200 --export compose -o deploy
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    _check(options)
+    if options.profile is not None:
+        return show_playbook(options, console)
+    to = destinations(options.format, [] if options.export else options.output, inputs=options.logs)
+    planned = plan_for(options, console)
+    plan = planned.plan()
+    if options.dry_run or not plan.fits or not options.measure:
+        _show(plan, options, to, console)
+    check_fits(plan, planned)
+    if options.export is not None:
+        write_files(planned, options.export, options.output, console)
+    return 0 if options.dry_run or options.export else _launch(options, planned, to, console)
+
+
+def _check(options: ServeLocalOptions) -> None:
+    if options.profile not in (None, PLAYBOOK):
+        raise unknown_name("profile", str(options.profile), [PLAYBOOK])
+    if options.on is not None and not options.dry_run and options.export is None:
+        raise UsageError("--on plans for hardware that is not here", fix="add --dry-run or --export")
+    if options.export is not None:
+        check_export(options.export, options.output)
+    if options.measure and options.dry_run:
+        raise UsageError("--measure needs a running engine", fix="leave out --dry-run or --measure")
+
+
+def _show(plan: "Plan", options: ServeLocalOptions, to: list[Destination], console: Console) -> None:
     from llmmigrate.reports.serving import report
 
-    if options.on is not None and not options.dry_run:
-        raise UsageError("--on plans for hardware that is not here", fix="add --dry-run")
-    to = destinations(options.format, options.output)
-    wish = _wish(options)
-    pools, problems = _pools(options)
-    plan, decision = _plan(options, wish, pools, problems)
     write(report(plan, next_step=_next_step(options, plan)), to, console)
-    check_fits(plan, decision)
-    if options.dry_run:
-        return 0
-    return run(prepare(decision, _place(options), force=options.force), console, next_step=_shadow(decision.name))
+    sys.stdout.flush()
 
 
-def _wish(options: ServeLocalOptions) -> "Wish":
-    from llmmigrate import quantities
-    from llmmigrate.serving.engines import engine_name
-    from llmmigrate.serving.fit import Wish
+def _launch(options: ServeLocalOptions, planned: Planned, to: list[Destination], console: Console) -> int:
+    prepared = prepare(planned.decision, place_of(options), force=options.force)
 
-    try:
-        context = quantities.size(options.context_) if options.context_ is not None else None
-    except ValueError as error:
-        raise UsageError(f"--context: {error}") from None
-    engine = None if options.engine in (None, "auto") else engine_name(str(options.engine))
-    return Wish(context=context, engine=engine, precision=options.precision, force=options.force)
+    def first() -> None:
+        if options.to_config:
+            register(planned, options, console)
+        if options.measure:
+            _show(planned.plan(_measured(prepared, planned, console)), options, to, console)
 
-
-def _pools(options: ServeLocalOptions) -> "tuple[list[Pool], tuple[str, ...]]":
-    """What to plan for, and what could not be asked."""
-    from llmmigrate.serving.inventory import take_inventory
-    from llmmigrate.serving.pool import found_pools, named_pool
-
-    if options.on is not None:
-        return [named_pool(options.on)], ()
-    inventory = take_inventory()
-    return found_pools(inventory), inventory.problems
+    name = planned.decision.name
+    return run(prepared, console, first=first, next_step=f"llmmigrate shadow --to local/{name}")
 
 
-def _plan(
-    options: ServeLocalOptions, wish: "Wish", pools: "list[Pool]", problems: tuple[str, ...]
-) -> "tuple[Plan, Decision]":
-    from llmmigrate import __version__
-    from llmmigrate.serving.planning import decide, plan
+def _measured(prepared: Prepared, planned: Planned, console: Console) -> "Rate":
+    from llmmigrate.serving.measure import measure
 
-    decision = decide(options.model, pools, wish)
-    made = plan(decision, wish, _place(options), command=command_line(), version=__version__, problems=problems)
-    return made, decision
+    job, load = prepared.job, planned.load()
+    words = f"{load.input_words} words in and {load.output_tokens} tokens out"
+    console.say(f"measuring with {load.concurrency} requests at a time, {words}")
+    return measure(job.root_url, job.served_model, load, key=job.key)
 
 
-def _place(options: ServeLocalOptions) -> "Place":
-    from llmmigrate.serving.planning import Place
-
-    text = options.port
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise UsageError(f"--port '{text}' is no port", fix="write a number from 1 to 65535, such as --port 8000")
-    return Place(host=options.host, port=int(text))
-
-
-def check_fits(plan: "Plan", decision: "Decision") -> None:
+def check_fits(plan: "Plan", planned: Planned) -> None:
     """ServingError, with the best way forward, for a plan that cannot be launched."""
     from llmmigrate.reports.serving import headline, obstacle
 
     if plan.fits:
         return
-    first = decision.found[0]
+    first = planned.decision.found[0]
     way = first.refusal.way if first.refusal is not None else None
     sibling = f"llmmigrate serve-local {plan.siblings[0].model}" if plan.siblings else None
     machine = f"--on {plan.machines[0].hardware}" if plan.machines else None
@@ -134,11 +120,6 @@ def check_fits(plan: "Plan", decision: "Decision") -> None:
         fix="; or ".join(fixes) or "see llmmigrate serve-local --help",
         code="does_not_fit",
     )
-
-
-def _shadow(model: str) -> str:
-    """What to do with an endpoint that is ready."""
-    return f"llmmigrate serve-local {model} --to-config, then: llmmigrate shadow --to local/{model}"
 
 
 def _next_step(options: ServeLocalOptions, plan: "Plan") -> str | None:

@@ -2,13 +2,23 @@
 
 import shlex
 from collections.abc import Iterator
+from decimal import Decimal
 
 import msgspec
 
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.accelerators import gibibytes
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
-from llmmigrate.serving.results import Elsewhere, Plan, PlanChoice, PlanHardware, PlanLaunch
+from llmmigrate.serving.results import (
+    Elsewhere,
+    Plan,
+    PlanChoice,
+    PlanCost,
+    PlanHardware,
+    PlanLaunch,
+    PlanRate,
+    PlanTraffic,
+)
 
 WORDS = {
     "fits": "fits",
@@ -71,6 +81,10 @@ def _page(plan: Plan, next_step: str | None) -> Iterator[Block]:
     yield _table(plan)
     if plan.launch is not None:
         yield from _launch(plan.launch)
+    if plan.cost is not None:
+        yield from _cost(plan.cost)
+    if plan.traffic is not None and plan.chosen is not None:
+        yield from _traffic(plan.traffic, plan.chosen)
     if plan.siblings:
         yield Bullets("On this hardware instead:", [f"{item.model}: {_way(item)}" for item in plan.siblings])
     if plan.machines:
@@ -128,7 +142,9 @@ def _row(choice: PlanChoice) -> list[str]:
 
 
 def _spread(choice: PlanChoice) -> str:
-    """`TP 8 × DP 1`, with the experts' own where it is used."""
+    """`TP 8 × DP 1`, with the experts' own where it is used; `layers over 8` for engines that share out layers."""
+    if choice.split == "layers":
+        return f"layers over {choice.tensor_parallel}"
     experts = " + EP" if choice.expert_parallel else ""
     return f"TP {choice.tensor_parallel} × DP {choice.data_parallel}{experts}"
 
@@ -143,6 +159,108 @@ def _launch(launch: PlanLaunch) -> Iterator[Block]:
     yield Paragraph(f"Launched as, with {launch.engine}{version}, at {launch.base_url}:")
     environment = [f"{name}={shlex.quote(value)}" for name, value in sorted(launch.environment.items())]
     yield Command(" ".join([*environment, shlex.join(launch.arguments)]))
+
+
+def _cost(cost: PlanCost) -> Iterator[Block]:
+    yield Paragraph(_price_words(cost))
+    if cost.rates:
+        yield _rates(cost)
+        yield Paragraph(
+            "Each price lays the whole cost of the devices on the output, or on all tokens alike, at full use.",
+            kind="note",
+        )
+
+
+def _price_words(cost: PlanCost) -> str:
+    if cost.gpu_hour is None or cost.hour is None or cost.month is None:
+        return "What a device costs an hour is not known: give it with --gpu-price."
+    hour, month = numbers.money(Decimal(cost.hour)), numbers.money(Decimal(cost.month))
+    each = (
+        f"{numbers.counted(cost.devices, 'device')} at {numbers.rate(Decimal(cost.gpu_hour))} {cost.currency} an hour"
+    )
+    return f"{each} cost {hour} {cost.currency} an hour, {month} a month ({cost.gpu_hour_source})."
+
+
+def _rates(cost: PlanCost) -> Table:
+    apart = any(rate.cost_per_million_output_alone is not None for rate in cost.rates)
+    columns = [
+        Column("Tokens a second"),
+        Column("By"),
+        Column("At a time", "right", drop=3),
+        Column("In + out", "right", drop=2),
+        Column("Output/s", "right"),
+        Column("Input + output/s", "right", drop=1),
+        Column(f"{cost.currency}/M output", "right"),
+        Column(f"{cost.currency}/M tokens", "right", drop=4),
+        *([Column("/M input apart", "right", drop=5), Column("/M output apart", "right", drop=6)] if apart else []),
+    ]
+    return Table(columns=columns, rows=[_rate_row(rate, apart=apart) for rate in cost.rates])
+
+
+def _rate_row(rate: PlanRate, *, apart: bool) -> list[str]:
+    length = f"{numbers.count(rate.input_tokens)} + {numbers.count(rate.output_tokens)}"
+    return [
+        rate.basis,
+        rate.label,
+        numbers.count(rate.concurrency),
+        length if rate.input_tokens is not None else numbers.MISSING,
+        _amount(rate.output_per_second),
+        _amount(rate.tokens_per_second),
+        _money(rate.cost_per_million_output),
+        _money(rate.cost_per_million_tokens),
+        *([_money(rate.cost_per_million_input_alone), _money(rate.cost_per_million_output_alone)] if apart else []),
+    ]
+
+
+def _traffic(traffic: PlanTraffic, chosen: PlanChoice) -> Iterator[Block]:
+    tokens = f"{numbers.count(traffic.input_tokens)} tokens in and {numbers.count(traffic.output_tokens)} out"
+    span = numbers.days(traffic.days)
+    yield Paragraph(f"The log: {numbers.counted(traffic.calls, 'call')} in {span}, {tokens}.", strong=True)
+    yield Paragraph(_machines_words(traffic))
+    if traffic.month_cost is not None:
+        yield Paragraph(_month_words(traffic))
+    if traffic.break_even_use_low is not None and traffic.break_even_use_high is not None:
+        yield Paragraph(_break_even_words(traffic.api, traffic.break_even_use_low, traffic.break_even_use_high))
+    if traffic.tools and not chosen.draft_tokens:
+        yield Paragraph("Multi-token prediction is off, since calls of the log have tools.", kind="note")
+
+
+def _machines_words(traffic: PlanTraffic) -> str:
+    if traffic.machines is None:
+        return "How many machines it needs is not known: nobody published a rate for this plan, and none was measured."
+    needed = f"Needed: {numbers.counted(traffic.machines, 'machine')} of this kind"
+    peak = f"for the fullest of 100 quarters of an hour, at the rate {traffic.rate}"
+    return f"{needed}, {peak}; used on average {_between(traffic.use_low, traffic.use_high)} of the time."
+
+
+def _month_words(traffic: PlanTraffic) -> str:
+    parts = [f"{_money(traffic.month_cost)} USD a month here"]
+    if traffic.api_month_cost is not None:
+        parts.append(f"{_money(traffic.api_month_cost)} at {traffic.api}")
+    if traffic.today_month_cost is not None:
+        left = traffic.calls - traffic.today_priced_calls
+        without = f" (without {numbers.counted(left, 'call')} of unknown price)" if left else ""
+        parts.append(f"{_money(traffic.today_month_cost)} today{without}")
+    return f"{', '.join(parts)}."
+
+
+def _break_even_words(api: str | None, low: float, high: float) -> str:
+    if low > 1:
+        return f"It never pays against {api} at this rate: even a machine that is always busy costs more."
+    return f"It pays against {api} from {_between(low, high)} of use on."
+
+
+def _between(low: float | None, high: float | None) -> str:
+    first, last = numbers.share(low), numbers.share(high)
+    return first if first == last else f"{first} … {last}"
+
+
+def _amount(text: str | None) -> str:
+    return numbers.MISSING if text is None else f"{Decimal(text):,f}"
+
+
+def _money(text: str | None) -> str:
+    return numbers.money(None if text is None else Decimal(text))
 
 
 def _way(item: Elsewhere) -> str:

@@ -10,7 +10,8 @@ from llmmigrate.errors import UsageError
 from llmmigrate.serving import results
 from llmmigrate.serving.catalogue import Model, Recipe, find_model, hardware, models
 from llmmigrate.serving.checkpoints import folder_model, is_folder
-from llmmigrate.serving.engines import Launch, Order, installed_version, load_engine
+from llmmigrate.serving.engines import Launch, Order, find_executable, installed_version, load_engine
+from llmmigrate.serving.exports import Deployment
 from llmmigrate.serving.fit import Choice, Wish, choices
 from llmmigrate.serving.pool import CPU, Pool, pool_of
 
@@ -177,6 +178,32 @@ def launch_for(choice: Choice, model: Model, place: Place) -> Launch:
     return launch
 
 
+def deployment_of(decision: Decision, place: Place, *, header: str) -> Deployment:
+    """A decision that fits, as what an export needs to know."""
+    choice = decision.chosen
+    if choice is None:
+        raise ValueError("only a plan that fits can be exported")
+    engine, launch = load_engine(choice.engine), launch_for(choice, decision.model, place)
+    recipe = recipe_of(choice, decision.model)
+    image = engine.IMAGES.get(choice.pool.platform)
+    return Deployment(
+        name=f"llmmigrate-{decision.name}",
+        title=f"{decision.model.title} in {choice.checkpoint.precision} on {engine.TITLE}",
+        program=find_executable(engine) or f"/usr/local/bin/{engine.EXECUTABLE}",
+        arguments=launch.arguments[1:],
+        environment=dict(launch.environment),
+        directory=launch.directory,
+        platform=choice.pool.platform,
+        count=choice.pool.count,
+        host=place.host,
+        port=place.port,
+        image=image.format(version=recipe.version if recipe is not None else "latest") if image else None,
+        folder=choice.checkpoint.repo if Path(choice.checkpoint.repo).is_dir() else None,
+        key_variable=engine.KEY_VARIABLE,
+        header=header,
+    )
+
+
 def plan(
     decision: Decision,
     wish: Wish,
@@ -184,7 +211,8 @@ def plan(
     *,
     command: str,
     version: str,
-    notes: Sequence[results.PlanNote] = (),
+    cost: results.PlanCost | None = None,
+    traffic: results.PlanTraffic | None = None,
     problems: Sequence[str] = (),
 ) -> results.Plan:
     """The plan of a decision. Where nothing fits it names what would: other models here, other machines for it."""
@@ -201,7 +229,9 @@ def plan(
         siblings=[elsewhere(choice) for choice in siblings(decision, wish)] if chosen is None else [],
         machines=[elsewhere(choice) for choice in machines(decision, wish)] if chosen is None else [],
         launch=_launch_record(chosen, decision.model, place) if chosen is not None else None,
-        notes=[*notes, *(_notes(chosen, decision.model) if chosen is not None else [])],
+        cost=cost,
+        traffic=traffic,
+        notes=_notes(chosen, decision.model) if chosen is not None else [],
         problems=list(problems),
     )
 
@@ -228,6 +258,7 @@ def choice_record(choice: Choice) -> results.PlanChoice:
         checkpoint=choice.checkpoint.repo,
         precision=choice.checkpoint.precision,
         engine=load_engine(choice.engine).TITLE,
+        split=load_engine(choice.engine).SPLIT,
         tensor_parallel=choice.tensor,
         data_parallel=choice.data,
         expert_parallel=choice.checkpoint.expert_parallel,

@@ -77,8 +77,8 @@ class Engine(Protocol):
     """The Python package that brings it and tells its version; None for one that is no Python package."""
     INSTALL: str
     """What to type to install it."""
-    IMAGE: str | None
-    """The container image for a deployment."""
+    IMAGES: dict[str, str]
+    """The container image by platform, with `{version}` where a recipe's belongs."""
     SPLIT: Split
     UTILISATION: float
     """Share of a device's memory that it takes."""
