@@ -21,13 +21,17 @@ from tools.write_price_schema import schema_files as price_schema_files
 
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
+from llmmigrate.serving.results import AcceleratorList, Plan, Playbook
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
 DOCS = ROOT / "docs"
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
+    "llmmigrate.accelerators/1": AcceleratorList,
     "llmmigrate.analysis/1": Analysis,
     "llmmigrate.estimate/1": Estimate,
+    "llmmigrate.plan/1": Plan,
+    "llmmigrate.playbook/1": Playbook,
     PROFILE_SCHEMA: ProfileFile,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

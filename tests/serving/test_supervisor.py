@@ -1,5 +1,6 @@
 """That an engine starts, fails, hangs and ends as it should, and that nothing of it is left behind after any of it."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -20,7 +21,8 @@ from llmmigrate.serving.ports import check_port
 from llmmigrate.serving.supervisor import Job, Policy, supervise, tail
 
 ENGINE = Path(__file__).with_name("engine.py")
-QUICK = Policy(start=20, poll=0.05, watch=0.2, probe=0.3, misses=2, stop=1.0, restarts=2, backoff=0.05, answer=5)
+QUICK = Policy(start=60, poll=0.05, watch=0.2, probe=5.0, misses=3, stop=1.0, restarts=2, backoff=0.05, answer=20)
+IMPATIENT = dataclasses.replace(QUICK, probe=0.5, misses=2)
 
 
 class Told:
@@ -60,11 +62,11 @@ def job_for(port: int, log: Path, *options: str, key: str | None = None) -> Job:
 
 
 def run(job: Job, told: Told, *, policy: Policy = QUICK, stop_when: Callable[[], bool] = lambda: False) -> None:
-    """Supervise until `stop_when` holds; at most half a minute."""
+    """Supervise until `stop_when` holds; at most two minutes."""
     stop = threading.Event()
 
     def look() -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not stop.is_set() and not stop_when() and time.monotonic() < deadline:
             time.sleep(0.02)
         stop.set()
@@ -120,7 +122,7 @@ def test_a_server_whose_model_is_broken_is_not_ready(port: int, tmp_path: Path, 
 
 def test_a_crash_is_answered_with_a_restart_up_to_the_limit(port: int, tmp_path: Path, told: Told) -> None:
     with pytest.raises(ServingError, match="ended with exit code 7") as failure:
-        run(job_for(port, tmp_path / "engine.log", "crash=0.5"), told)
+        run(job_for(port, tmp_path / "engine.log", "crash=1.5"), told)
     assert (len(told.ready), len(told.groups)) == (3, 3)
     assert failure.value.why == "it was restarted 2 times"
     assert "the engine ended with exit code 7; restart 1 of 2 in 0.05 s" in told.words
@@ -128,8 +130,8 @@ def test_a_crash_is_answered_with_a_restart_up_to_the_limit(port: int, tmp_path:
 
 
 def test_a_hung_engine_is_killed_and_started_anew(port: int, tmp_path: Path, told: Told) -> None:
-    job = job_for(port, tmp_path / "engine.log", "hang=0.3")
-    run(job, told, stop_when=lambda: len(told.ready) == 2)
+    job = job_for(port, tmp_path / "engine.log", "hang=1.5")
+    run(job, told, policy=IMPATIENT, stop_when=lambda: len(told.ready) == 2)
     assert "the engine did not answer 2 times in a row; restart 1 of 2 in 0.05 s" in told.words
 
 

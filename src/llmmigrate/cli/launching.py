@@ -72,21 +72,30 @@ def prepare(decision: "Decision", place: "Place", *, force: bool) -> Prepared:
 def run(prepared: Prepared, console: Console, *, first: Callable[[], None], next_step: str) -> int:
     """Run the engine until a signal; exit code 0. ServingError when it fails, with its last lines shown.
 
-    `first` is called when it is ready for the first time.
+    `first` is called once, when it is ready for the first time, beside the watch over the engine; what it raises ends
+    the run, unless the run was to end anyway.
     """
     from llmmigrate.serving.supervisor import Policy, supervise
 
     job, stop = prepared.job, threading.Event()
+    readies: list[float] = []
+    faults: list[Exception] = []
 
-    seen: list[float] = []
+    def once() -> None:
+        try:
+            first()
+            for line in _how_to_call(prepared, next_step):
+                console.say(line)
+        except Exception as error:
+            if not stop.is_set():
+                faults.append(error)
+                stop.set()
 
     def on_ready(seconds: float) -> None:
         console.say(f"ready after {seconds:.0f} s: {job.root_url}/v1, model {job.served_model}; log {job.log}")
-        if not seen:
-            first()
-        seen.append(seconds)
-        for line in _how_to_call(prepared, next_step):
-            console.say(line)
+        if not readies:
+            threading.Thread(target=once, daemon=True).start()
+        readies.append(seconds)
 
     console.say(f"starting {Path(job.arguments[0]).name}; Ctrl-C stops it; log {job.log}")
     try:
@@ -95,6 +104,8 @@ def run(prepared: Prepared, console: Console, *, first: Callable[[], None], next
     finally:
         if prepared.key_file is not None:
             prepared.key_file.unlink(missing_ok=True)
+    if faults:
+        raise faults[0]
     console.say("stopped")
     return 0
 

@@ -100,17 +100,19 @@ class Planned:
         )
 
     def load(self) -> "Load":
-        """What to measure with: requests as long as those of the logs, else 512 words in and 128 tokens out."""
+        """What to measure with: requests as long as those of the logs, else of a length that takes minutes at most."""
         from llmmigrate.serving.measure import Load
+        from llmmigrate.serving.pool import CPU
 
         chosen, demand = self.decision.chosen, self.demand
         most = chosen.context // 4 if chosen is not None else 512
         held = chosen.sequences(chosen.context) if chosen is not None else 1
-        words, tokens = 512, 128
+        slow = self.decision.pool.platform == CPU
+        words, tokens = (64, 8) if slow else (512, 128)
         if demand is not None and demand.calls:
             words, tokens = demand.input_tokens // demand.calls, demand.output_tokens // demand.calls
         return Load(
-            concurrency=max(1, min(8, held)),
+            concurrency=max(1, min(2 if slow else 8, held)),
             input_words=max(1, min(words, most)),
             output_tokens=max(2, min(tokens, most)),
         )

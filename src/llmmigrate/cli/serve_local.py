@@ -111,9 +111,10 @@ def check_fits(plan: "Plan", planned: Planned) -> None:
         return
     first = planned.decision.found[0]
     way = first.refusal.way if first.refusal is not None else None
+    shorter = f"--context {first.longest_context}" if first.verdict == "context" and first.longest_context else None
     sibling = f"llmmigrate serve-local {plan.siblings[0].model}" if plan.siblings else None
     machine = f"--on {plan.machines[0].hardware}" if plan.machines else None
-    fixes = [words for words in (sibling, way or machine) if words is not None]
+    fixes = [words for words in (shorter or sibling, way or machine) if words is not None]
     raise ServingError(
         headline(plan).rstrip("."),
         why=obstacle(plan.choices[0]).rstrip("."),

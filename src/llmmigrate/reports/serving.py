@@ -1,5 +1,6 @@
 """The page of a plan of `serve-local`: what fits, the ways to weigh, the command, the cost, what to know before."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from decimal import Decimal
@@ -89,7 +90,7 @@ def _page(plan: Plan, next_step: str | None) -> Iterator[Block]:
         yield Bullets("On this hardware instead:", [f"{item.model}: {_way(item)}" for item in plan.siblings])
     if plan.machines:
         yield Bullets(f"For {plan.model.title}:", [f"{item.hardware}: {_way(item)}" for item in plan.machines])
-    notes = [note.text + (f" ({note.source})" if note.source else "") for note in plan.notes]
+    notes = [note.text + (f" ({_short(note.source)})" if note.source else "") for note in plan.notes]
     if notes:
         yield Bullets("To know before:", notes)
     if plan.problems:
@@ -104,7 +105,13 @@ def _obstacles(plan: Plan) -> Iterator[Block]:
     yield Paragraph(" ".join(shown[:2]))
     links = list(dict.fromkeys(link for choice in plan.choices for link in choice.links))
     if links:
-        yield Paragraph(f"Evidence: {', '.join(links)}")
+        yield Paragraph(f"Evidence: {', '.join(_short(link) for link in links)}")
+
+
+def _short(source: str) -> str:
+    """`owner/name#123` for the address of an issue: it fits narrow terminals, and the JSON has the whole."""
+    match = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)", source)
+    return f"{match[1]}#{match[2]}" if match else source
 
 
 def _worth_showing(plan: Plan) -> list[PlanChoice]:
@@ -184,8 +191,8 @@ def _price_words(cost: PlanCost) -> str:
 def _rates(cost: PlanCost) -> Table:
     apart = any(rate.cost_per_million_output_alone is not None for rate in cost.rates)
     columns = [
-        Column("Tokens a second"),
-        Column("By"),
+        Column("Basis"),
+        Column("By", drop=7),
         Column("At a time", "right", drop=3),
         Column("In + out", "right", drop=2),
         Column("Output/s", "right"),

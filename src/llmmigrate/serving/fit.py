@@ -67,6 +67,11 @@ class Choice:
         """What a device lacks for weights and one sequence."""
         return max(0, self.weights_bytes + self.context * self.kv_token_bytes - self.usable_bytes)
 
+    @property
+    def longest_context(self) -> int | None:
+        """The longest context that the cache holds once; None where it holds none of use."""
+        return next((step for step in STEPS if step <= self.kv_tokens), None)
+
     def sequences(self, length: int) -> int:
         """How many sequences of `length` tokens all replicas hold at one time."""
         return self.kv_tokens // length * self.data

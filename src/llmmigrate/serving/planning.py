@@ -63,7 +63,7 @@ def _weighed(name: str, pool: Pool, wish: Wish) -> Decision:
     found = _installed_first(choices(key, model, pool, wish), pool)
     if not found:
         raise UsageError(
-            f"{model.title} does not run on {wish.engine} in any precision asked for",
+            f"{model.title} does not run on {_title(wish.engine)} in any precision asked for",
             fix=f"leave out --engine or --precision; there are {', '.join(_ways(model))}",
         )
     return Decision(name=key, model=model, pool=pool, found=tuple(found))
@@ -79,6 +79,10 @@ def _check(name: str, model: Model, wish: Wish) -> None:
         raise UsageError(
             f"--context {wish.context} is more than {model.title} has", fix=f"write --context {model.shape.context}"
         )
+
+
+def _title(engine: str | None) -> str:
+    return load_engine(engine).TITLE if engine is not None else "any engine"
 
 
 def _ways(model: Model) -> list[str]:
