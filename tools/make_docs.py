@@ -26,6 +26,7 @@ from llmmigrate.costing.audit.results import Audit
 from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
+from llmmigrate.serving.results import AcceleratorList, Plan, Playbook
 from llmmigrate.shadow.bench_results import Bench
 from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
 from llmmigrate.shadow.results import ComparisonResult
@@ -37,11 +38,14 @@ from llmmigrate.usage.store import ProfileFile
 
 DOCS = ROOT / "docs"
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
+    "llmmigrate.accelerators/1": AcceleratorList,
     "llmmigrate.analysis/1": Analysis,
     "llmmigrate.bench/1": Bench,
     "llmmigrate.estimate/1": Estimate,
     "llmmigrate.prices-compare/1": ComparedModels,
     AUDIT_SCHEMA: Audit,
+    "llmmigrate.plan/1": Plan,
+    "llmmigrate.playbook/1": Playbook,
     PROFILE_SCHEMA: ProfileFile,
     VERDICT_SCHEMA: ComparisonResult,
 }

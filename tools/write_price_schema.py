@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from llmmigrate.prices.self_hosted import self_hosted_schema
 from llmmigrate.prices.sheets import PriceList, PriceSheet, Validation
 from llmmigrate.prices.tables import json_schema
 
@@ -19,6 +20,7 @@ OUTPUTS = {"prices": PriceList, "price": PriceSheet, "prices-validation": Valida
 def schema_files() -> Iterator[tuple[Path, str]]:
     """Every schema file and its text."""
     yield ROOT / "pricing" / "schema.json", _text(json_schema())
+    yield ROOT / "pricing" / "self-hosted.schema.json", _text(self_hosted_schema())
     for name, record in OUTPUTS.items():
         yield ROOT / "docs" / "schemas" / f"llmmigrate.{name}.schema.json", _text(msgspec.json.schema(record))
 

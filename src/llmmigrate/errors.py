@@ -7,6 +7,7 @@
     │   └── AmbiguousFormatError  a record fits two log formats
     ├── PriceTableError           a price table that breaks its schema or its rules
     ├── EndpointError             an endpoint that refuses everything: the key, the model, the quota
+    ├── ServingError              a model that cannot be served (`code` names why: does_not_fit, port_taken, …)
     └── UnknownNameError          a provider, model, format, report … that does not exist
 
 An error says what is wrong, where, why, and what to do. It is rendered in one place, `cli/app.py`.
@@ -73,6 +74,10 @@ class PriceTableError(LlmmigrateError):
 
 class EndpointError(LlmmigrateError):
     """An endpoint that refuses everything that is sent to it."""
+
+
+class ServingError(LlmmigrateError):
+    """A model that cannot be served here, or an engine that failed."""
 
 
 class UnknownNameError(LlmmigrateError):

@@ -33,6 +33,8 @@ COMMANDS: Final = {
     "bench": "How fast do endpoints answer, side by side.",
     "batch": "Run a file of requests through one endpoint, within limits and a cap.",
     "prices": "The price tables: list, show, compare, validate.",
+    "serve-local": "Launch GLM-5 or a sibling on the accelerators found, or plan it.",
+    "accelerators": "What accelerators this machine has.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 

@@ -1,0 +1,44 @@
+"""llama.cpp's server: GGUF checkpoints on any card, on Apple silicon or on the processor."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from llmmigrate.serving.engines import Launch, Order, Phase, Split
+
+TITLE: Final = "llama.cpp"
+EXECUTABLE: Final = "llama-server"
+DISTRIBUTION: Final = None
+INSTALL: Final = "install llama.cpp so that llama-server is on the PATH (https://github.com/ggml-org/llama.cpp)"
+IMAGES: Final = {"nvidia": "ghcr.io/ggml-org/llama.cpp:server-cuda", "cpu": "ghcr.io/ggml-org/llama.cpp:server"}
+SPLIT: Final[Split] = "layers"
+UTILISATION: Final = 0.95
+BATCH_TOKENS: Final = 2048
+DRAFTS: Final = False
+KEY_VARIABLE: Final = "LLAMA_API_KEY"
+PHASES: Final = (
+    Phase("downloading weights", re.compile(r"common_download_file|downloading from")),
+    Phase("loading weights", re.compile(r"llama_model_loader: loaded|load_tensors: loading model tensors")),
+    Phase("warming up", re.compile(r"warming up the model")),
+)
+
+
+def launch(order: Order) -> Launch:
+    """`llama-server`; it splits the layers among the cards by itself."""
+    source = ["-m", _file(order)] if Path(order.checkpoint).exists() else ["-hf", _tagged(order)]
+    layers = "0" if order.platform == "cpu" else "999"
+    arguments = (
+        EXECUTABLE, *source, "--host", order.host, "--port", str(order.port), "--alias", order.served_name,
+        "--ctx-size", str(order.context), "--n-gpu-layers", layers, "--jinja",
+    )  # fmt: skip
+    return Launch(arguments=arguments, served_model=order.served_name)
+
+
+def _file(order: Order) -> str:
+    """The GGUF file of a local checkpoint: itself, or the first one in its folder."""
+    path = Path(order.checkpoint)
+    return str(next(iter(sorted(path.glob("*.gguf"))), path))
+
+
+def _tagged(order: Order) -> str:
+    return f"{order.checkpoint}:{order.file}" if order.file else order.checkpoint

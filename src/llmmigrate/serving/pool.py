@@ -1,0 +1,114 @@
+"""The devices that a plan is made for: those of one kind that were found, or hardware that is only named."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+
+from llmmigrate.errors import UsageError
+from llmmigrate.serving.accelerators import MIB, Device
+from llmmigrate.serving.catalogue import Hardware, find_hardware, hardware_called
+from llmmigrate.serving.inventory import Inventory
+
+CPU: Final = "cpu"
+_ON: Final = re.compile(r"(?:([0-9]+) ?[x×*] ?)?([A-Za-z][\w-]*)")
+_MOST: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Devices of one kind that serve together."""
+
+    name: str | None
+    """Its name in hardware.yaml; None for a kind that is not listed."""
+    title: str
+    platform: str
+    architecture: str | None
+    count: int
+    memory_bytes: int | None
+    """Of one device, the smallest of them; None where it is not known."""
+    free_bytes: int | None = None
+    """What the fullest device has left; None for hardware that is named, and where the tool does not tell."""
+    per_node: int = 8
+    hardware: Hardware | None = None
+    found: bool = False
+    """Whether these devices are in this machine."""
+
+    @property
+    def nodes(self) -> int:
+        """How many machines they are."""
+        return -(-self.count // self.per_node)
+
+    def __str__(self) -> str:
+        return f"{self.count} × {self.title}" if self.platform != CPU else self.title
+
+
+def named_pool(text: str) -> Pool:
+    """The pool that `--on 8xH200` names; a machine of it alone when no number is given. UsageError for another form."""
+    match = _ON.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"--on '{text}' names no accelerators", fix="write --on 8xH200")
+    name, hardware = find_hardware(match[2])
+    count = int(match[1]) if match[1] else hardware.per_node
+    if not 1 <= count <= _MOST:
+        raise UsageError(f"--on '{text}': {count} is no sensible number", fix=f"write a number from 1 to {_MOST}")
+    if count > hardware.per_node and count % hardware.per_node:
+        raise UsageError(
+            f"--on '{text}': {count} are no whole machines of {hardware.per_node}",
+            fix=f"write a multiple of {hardware.per_node}, such as {count // hardware.per_node * hardware.per_node}",
+        )
+    return pool_of(name, hardware, count)
+
+
+def pool_of(name: str, hardware: Hardware, count: int) -> Pool:
+    """`count` devices of a kind that is only named."""
+    return Pool(
+        name=name,
+        title=hardware.title,
+        platform=hardware.platform,
+        architecture=hardware.architecture,
+        count=count,
+        memory_bytes=hardware.memory_mib * MIB,
+        per_node=hardware.per_node,
+        hardware=hardware,
+    )
+
+
+def found_pools(inventory: Inventory) -> list[Pool]:
+    """The usable devices of this machine by kind, most memory first; the host's processor last."""
+    kinds: dict[tuple[str, str | None, bool], list[Device]] = defaultdict(list)
+    for device in inventory.accelerators():
+        kinds[device.platform, device.name, device.slice_of is not None].append(device)
+    host = inventory.host()
+    pools = [_pool(devices, host) for devices in kinds.values()]
+    pools.sort(key=lambda pool: -(pool.memory_bytes or 0) * pool.count)
+    return [*pools, *([_pool([host], host)] if host is not None else [])]
+
+
+def _pool(devices: list[Device], host: Device | None) -> Pool:
+    first = devices[0]
+    known = hardware_called(first.name, first.platform)
+    hardware = known[1] if known else None
+    sizes, free = _sizes(devices, host)
+    architecture = CPU if first.platform == CPU else first.architecture or (hardware.architecture if hardware else None)
+    # A process can use one slice of a card, not several together.
+    count = 1 if first.slice_of is not None or first.platform == CPU else len(devices)
+    return Pool(
+        name=known[0] if known else None,
+        title=first.name or f"{first.platform} device",
+        platform=first.platform,
+        architecture=architecture,
+        count=count,
+        memory_bytes=min(sizes) if len(sizes) == len(devices) else None,
+        free_bytes=min(free) if len(free) == len(devices) else None,
+        per_node=max(count, hardware.per_node if hardware else 8),
+        hardware=hardware,
+        found=True,
+    )
+
+
+def _sizes(devices: list[Device], host: Device | None) -> tuple[list[int], list[int]]:
+    """Total and free memory of the devices that tell them; those that share the host's memory have the host's."""
+    told = [host if device.unified_memory and device.memory_bytes is None and host else device for device in devices]
+    sizes = [device.memory_bytes for device in told if device.memory_bytes is not None]
+    return sizes, [device.free_bytes for device in told if device.free_bytes is not None]

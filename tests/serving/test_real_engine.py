@@ -1,0 +1,147 @@
+"""The whole way on a real engine: `serve-local` finds the processor, plans, launches `transformers serve` with a tiny
+GLM-5, waits for it, and ends it. Without a network and without an accelerator.
+
+What replays a log on such an endpoint (`shadow --to local/tiny-glm5`) belongs at the end of `test_it_answers`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from llmmigrate.endpoints.http import get_json, post_json, stream_events
+
+pytestmark = pytest.mark.skipif(
+    find_spec("torch") is None or find_spec("transformers") is None or find_spec("uvicorn") is None,
+    reason="torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)",
+)
+SECONDS = 150.0
+MESSAGES = [{"role": "user", "content": "What would the same traffic cost elsewhere?"}]
+
+
+class Served(NamedTuple):
+    """A running `serve-local`."""
+
+    process: "subprocess.Popen[bytes]"
+    errors: Path
+    port: int
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the tiny checkpoint in it."""
+    folder = tmp_path_factory.mktemp("serving")
+    maker = Path(__file__).with_name("tiny_glm5.py")
+    subprocess.run([sys.executable, str(maker), str(folder / "tiny-glm5")], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def served(workplace: Path, port: int) -> Iterator[Served]:
+    """`serve-local ./tiny-glm5`, ready or on its way; ended after the test."""
+    running = start(workplace, port)
+    try:
+        yield running
+    finally:
+        running.process.terminate()
+        running.process.wait(timeout=60)
+        assert engines(running) == []
+
+
+def start(folder: Path, port: int, *more: str) -> Served:
+    errors = folder / f"stderr-{port}-{time.monotonic_ns()}"
+    (folder / "hf" / "hub").mkdir(parents=True, exist_ok=True)
+    arguments = [sys.executable, "-m", "llmmigrate", "serve-local", "./tiny-glm5", "--port", str(port), *more]
+    with errors.open("wb") as stream:
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+            env={**os.environ, "HF_HOME": str(folder / "hf")},
+        )
+    return Served(process, errors, port, folder)
+
+
+def wait_for(running: Served, words: str) -> str:
+    """What was said until `words` are among it."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        said = running.errors.read_text()
+        if words in said:
+            return said
+        assert running.process.poll() is None, said
+        time.sleep(0.1)
+    raise AssertionError(f"not said within {SECONDS:g} s: {words}\n{running.errors.read_text()}")
+
+
+def engines(running: Served) -> list[int]:
+    """The living processes that serve on this port."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = process.info["cmdline"] or []
+        if "serve" in line and str(running.port) in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process.pid)
+    return found
+
+
+def test_it_answers(served: Served) -> None:
+    said = wait_for(served, "ready after")
+    assert "loading weights, 100 %" in said
+    url = f"http://127.0.0.1:{served.port}"
+    assert get_json(f"{url}/health").status == 200
+    body: dict[str, Any] = {"model": "tiny-glm5", "messages": MESSAGES, "max_tokens": 4}
+    reply = post_json(f"{url}/v1/chat/completions", body, seconds=60)
+    assert (reply.status, reply.body["usage"]["completion_tokens"]) == (200, 4)
+    events = list(stream_events(f"{url}/v1/chat/completions", {**body, "stream": True}, seconds=60))
+    assert len(events) >= 2
+    assert events[-1]["usage"]["completion_tokens"] == 4
+
+
+def test_a_second_one_on_the_same_port_is_refused_before_it_loads(served: Served) -> None:
+    wait_for(served, "ready after")
+    second = start(served.folder, served.port)
+    assert second.process.wait(timeout=30) == 2
+    said = second.errors.read_text()
+    assert f"error[port_taken]: port {served.port} is taken by pid {engines(served)[-1]}" in said
+    assert get_json(f"http://127.0.0.1:{served.port}/health").status == 200
+
+
+def test_sigterm_ends_it_with_zero(served: Served) -> None:
+    wait_for(served, "ready after")
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(timeout=60) == 0
+    assert served.errors.read_text().splitlines()[-1] == "stopped"
+
+
+def test_control_c_while_it_loads_is_an_interruption(served: Served) -> None:
+    wait_for(served, "starting transformers")
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(timeout=60) == 130
+
+
+def test_a_checkpoint_that_does_not_load_shows_what_the_engine_said(workplace: Path, port: int) -> None:
+    broken = workplace / "broken"
+    broken.mkdir(exist_ok=True)
+    for file in (workplace / "tiny-glm5").iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    (broken / "model.safetensors").write_bytes(b"no weights at all")
+    errors = workplace / "broken.txt"
+    with errors.open("wb") as stream:
+        done = subprocess.run(
+            [sys.executable, "-m", "llmmigrate", "serve-local", "./broken", "--port", str(port)],
+            cwd=workplace, stdout=subprocess.DEVNULL, stderr=stream, timeout=SECONDS, check=False,
+        )  # fmt: skip
+    said = errors.read_text()
+    assert done.returncode == 2, said
+    assert "  │ " in said
+    assert "error[engine]" in said
