@@ -44,7 +44,7 @@ class Comparison:
     fresh: bool = True
     """The current side is asked anew; else its logged answer stands in for it."""
     repeats: int = 0
-    """In so many of the first pairs the current side is asked twice."""
+    """In so many of the first pairs the current side is asked twice, while agreement is not decided."""
     on_pair: Callable[[Pair, Mapping[str, Score]], None] = lambda pair, scores: None
     """Told every pair, in the order of evidence."""
     cost: list[CostPair] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Comparison:
         names = ["target"]
         if self.fresh:
             names.append("current")
-            if place.name in self._doubled:
+            if place.name in self._doubled and self.judge.wants_repeats:
                 names.append("repeat")
         random.Random(f"{self.seed}:order:{asked.key}").shuffle(names)
         return names
