@@ -96,15 +96,21 @@ class Comparison:
         random.Random(f"{self.seed}:order:{asked.key}").shuffle(names)
         return names
 
-    def _take(self, found: tuple[Place, Pair]) -> bool:
+    async def _take(self, found: tuple[Place, Pair]) -> bool:
         place, pair = found
         if place.name in self._in_cost:
             self._known[pair.asked.key] = pair.target
-        scores = self.scorer.scores(pair)
+        scores = await self._scores(pair)
         self._note(pair, scores)
         self.on_pair(pair, scores)
         self.judge.add(pair, scores)
         return self.judge.decision is None and self.judge.broken is None
+
+    async def _scores(self, pair: Pair) -> Mapping[str, Score]:
+        """What the pair measures; a program of the user's may take long, and must not hold up requests under way."""
+        if self.scorer.slow:
+            return await asyncio.to_thread(self.scorer.scores, pair)
+        return self.scorer.scores(pair)
 
     def _note(self, pair: Pair, scores: Mapping[str, Score]) -> None:
         """Keep a pair in the journal: its request as `--store` has it, and what was measured before that."""
@@ -128,6 +134,6 @@ class Comparison:
         arm = self._known.get(asked.key)
         return CostPair(asked, times, arm if arm is not None else await self.target.ask(asked))
 
-    def _take_cost(self, pair: CostPair) -> bool:
+    async def _take_cost(self, pair: CostPair) -> bool:
         self.cost.append(pair)
         return True
