@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from samples import captures as captured
 from samples.traffic import ROUTES, Dice, Route, Sample
 
 ONLINE_ROUTES = tuple(route for route in ROUTES if route.tier == "standard")
@@ -257,9 +258,15 @@ def attribute(key: str, value: str | int | float | list[str]) -> dict[str, Any]:
     return {"key": key, "value": {"doubleValue" if isinstance(value, float) else "stringValue": value}}
 
 
+def captures(dice: Dice, samples: list[Sample]) -> list[str]:
+    """Requests and answers with their whole bodies, as a proxy captures them: what `shadow` can replay."""
+    return [*(to_json(record) for record in captured.records(dice, samples)), ""]
+
+
 FORMATS = {
     "logs.jsonl": Log(flat, 3600, ROUTES),
     "openai_chat.jsonl": Log(openai_chat, 320, OPENAI_ROUTES),
     "litellm.jsonl": Log(litellm, 300, ONLINE_ROUTES),
     "otlp.jsonl": Log(otlp, 320, ONLINE_ROUTES),
+    "captures.jsonl": Log(captures, 300, captured.ROUTES),
 }

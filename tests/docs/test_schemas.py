@@ -80,7 +80,7 @@ def test_a_saved_profile_is_what_its_schema_says(log: str) -> None:
         ("prices list deepseek", "prices"),
         ("prices show deepseek/deepseek-v4-pro --explain", "price"),
         ("prices show openai/o3 --at 2020-01-01", "price"),
-        ("prices compare openai/o3 zai/glm-5 local/glm-5 --bench bench.json", "prices-compare"),
+        ("prices compare openai/o3 zai/glm-5 local/glm-5 --bench speeds-of-november.json", "prices-compare"),
         ("prices validate", "prices-validation"),
         ("prices validate contract.yaml", "prices-validation"),
     ],
@@ -98,7 +98,7 @@ def test_an_audit_is_what_its_schema_says(log: str) -> None:
 
 
 def test_a_saved_benchmark_is_what_its_schema_says() -> None:
-    assert faults("bench", json.loads((INPUTS / "bench.json").read_bytes())) == []
+    assert faults("bench", json.loads((INPUTS / "speeds-of-november.json").read_bytes())) == []
 
 
 def test_a_cost_as_a_number_breaks_the_schema() -> None:

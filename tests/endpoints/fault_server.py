@@ -449,8 +449,8 @@ class FaultServer:
 
     `script`: what the requests meet, in order. `then`: what all later ones meet. `shares`: behaviours that later ones
     meet by chance. `scale`: how much faster than real its waits are. `models`: what it lists; without any, 404.
-    `listing`: what the list meets in place of an answer. `say`: the words of the answer to a body, else `words`. `rpm`: requests in any window of 60 (scaled) seconds that it
-    lets through; more meet 429 with `retry-after-ms`.
+    `listing`: what the list meets in place of an answer. `say`: the words of the answer to a body, else `words`.
+    `rpm`: requests in any window of 60 (scaled) seconds that it lets through; more meet 429 with `retry-after-ms`.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from llmmigrate.errors import ConfigError
 BODY: dict[str, Any] = {"model": "o3", "messages": [{"role": "user", "content": "What is the answer?"}]}
 SECRET = "sk-zai-secret-123"
 ONCE = Retries(attempts=1)
-SHORT = Timeouts(connect=0.5, first_token=0.25, read=0.2, total=0.5)
+SHORT = Timeouts(connect=1.0, first_token=1.0, read=0.7, total=2.0)
 DIALECTS: tuple[Dialect, ...] = ("openai-chat", "openai-responses", "anthropic-messages")
 
 
@@ -71,13 +71,32 @@ def test_what_is_tolerated(dialect: Dialect, behaviour: str) -> None:
     assert exchange.body or exchange.events
 
 
-FAULTS: list[tuple[str, Failure]] = [
+SILENCE: list[tuple[str, Failure]] = [
     ("hang", "timeout_first_token"),
     ("hang_after_headers", "timeout_first_token"),
     ("hang_after_opening", "timeout_first_token"),
     ("pings_for_ever", "timeout_first_token"),
     ("hang_mid_stream", "timeout_read"),
     ("words_for_ever", "timeout_total"),
+]
+
+
+@pytest.mark.parametrize(("behaviour", "failure"), SILENCE, ids=[name for name, _ in SILENCE])
+def test_silence_has_a_name_for_each_phase(behaviour: str, failure: Failure) -> None:
+    with FaultServer(behaviour) as server:
+        exchange = one(server, timeouts=SHORT)
+    assert exchange.failure == failure, exchange.detail
+    assert exchange.detail
+
+
+def test_an_answer_in_one_piece_has_the_whole_time() -> None:
+    with FaultServer("hang") as server:
+        exchange = one(server, stream=False, timeouts=SHORT)
+    assert exchange.failure == "timeout_total"
+    assert exchange.attempts[0].latency_ms >= 2_000
+
+
+FAULTS: list[tuple[str, Failure]] = [
     ("disconnect", "connection"),
     ("cut_mid_stream", "truncated_stream"),
     ("cut_mid_event", "truncated_stream"),
@@ -106,7 +125,7 @@ FAULTS: list[tuple[str, Failure]] = [
 @pytest.mark.parametrize(("behaviour", "failure"), FAULTS, ids=[name for name, _ in FAULTS])
 def test_every_fault_has_its_name(dialect: Dialect, behaviour: str, failure: Failure) -> None:
     with FaultServer(behaviour) as server:
-        exchange = one(server, dialect=dialect, timeouts=SHORT)
+        exchange = one(server, dialect=dialect)
         assert len(server.requests) == 1
     assert exchange.failure == failure, exchange.detail
     assert exchange.detail
@@ -466,6 +485,7 @@ def test_loopback_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) 
         ({"base_url": "api.example.com/v1"}, "no web address"),
         ({"base_url": "ftp://example.com"}, "no web address"),
         ({"base_url": "http://"}, "no web address"),
+        ({"base_url": "https://example.com/v1?api-version=1"}, "something behind its path"),
         ({"base_url": "http://[::1"}, "no web address"),
         ({"base_url": "https://me:secret@example.com/v1"}, "user name or a password"),
         ({"key": "secret\n", "key_env": "ZAI_API_KEY"}, "no header can carry"),

@@ -43,7 +43,7 @@ def ask(server: LLMockServer, vendor: str, dialect: Dialect, model: str, *bodies
             base_url=server.base_url(vendor),
             dialect=dialect,
             key="test",
-            timeouts=Timeouts(first_token=5, read=0.5),
+            timeouts=Timeouts(first_token=10, read=1.5),
         )
         async with Client(endpoint, retries=Retries(base=0.01)) as client:
             return list(await asyncio.gather(*(client.send(body) for body in bodies or (BODY,))))
@@ -88,7 +88,7 @@ def test_a_broken_stream(
     server: LLMockServer, vendor: str, dialect: Dialect, model: str, kind: Any, failure: Failure
 ) -> None:
     after = 4  # Anthropic's stream has three events before its first word
-    server.state.scenarios.add(Reply("one two three four five"), StreamFault(kind, after_chunks=after, stall_seconds=2))
+    server.state.scenarios.add(Reply("one two three four five"), StreamFault(kind, after_chunks=after, stall_seconds=4))
     [exchange] = ask(server, vendor, dialect, model)
     assert exchange.first_failure == failure
 

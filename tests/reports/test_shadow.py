@@ -20,7 +20,7 @@ from llmmigrate.reports.formats import html, markdown, table
 from llmmigrate.reports.formats import json as json_format
 from llmmigrate.reports.html.blocks import Card, Cards, Forest, Page
 from llmmigrate.reports.shadow import report
-from llmmigrate.shadow.pairs import Pair
+from llmmigrate.shadow.pairs import Answer, Pair
 
 NEXT = "llmmigrate report logs.jsonl --calibration 2026-11-22T01-10Z"
 ALL: list[Callable[[], Ran]] = [runs.passed, runs.broken, runs.undecided, runs.empty, runs.hostile]
@@ -68,6 +68,15 @@ def test_costs_of_both_sides_are_of_the_same_requests() -> None:
     assert (
         "The run spent 9.20 USD of at most 25.00 USD; failures may have been billed, at worst 0.015 USD more." in text
     )
+
+
+def test_a_side_of_ones_own_is_not_shown_as_free() -> None:
+    pair = next(runs.drawn(runs.Truth(), 9))
+    own = Pair(asked=pair.asked, current=pair.current, target=runs.arm(Answer(text="fine"), cost="0"))
+    ran = runs.compare([own])
+    assert "Nothing is billed by the token at zai/glm-5; what its machines cost is not in this." in shown(ran)
+    cards = [block for block in web_of(ran).sections[0].blocks if isinstance(block, Cards)]
+    assert cards[0].cards[0].note.endswith("without the machines of zai/glm-5")
 
 
 def test_nothing_measured_is_no_zero_anywhere() -> None:

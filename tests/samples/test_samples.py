@@ -8,11 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
-LOGS = ("logs.jsonl", "openai_chat.jsonl", "litellm.jsonl", "otlp.jsonl")
+LOGS = ("logs.jsonl", "openai_chat.jsonl", "litellm.jsonl", "otlp.jsonl", "captures.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +70,40 @@ def test_failures_are_tried_again_under_the_same_identity() -> None:
 def test_one_logged_cost_is_in_cents() -> None:
     costs = sorted(record["estimated_cost_usd"] for record in flat_records() if "estimated_cost_usd" in record)
     assert costs[-1] > 10 * costs[-2]
+
+
+def captures() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SAMPLES / "captures.jsonl").read_bytes().splitlines()]
+
+
+def test_the_captures_hold_plain_questions_tools_and_schemas() -> None:
+    routes = Counter(record["route"] for record in captures())
+    requests = [record["request"] for record in captures()]
+    assert set(routes) == {"/answer", "/order", "/extract", "/triage", "/invoice"}
+    assert min(routes.values()) > 10
+    assert sum("tools" in request for request in requests) == routes["/order"]
+    schemas = [request["response_format"]["json_schema"] for request in requests if schema_wanted(request)]
+    assert Counter(schema["strict"] for schema in schemas) == {False: routes["/extract"], True: routes["/invoice"]}
+    assert any(message["role"] == "tool" for request in requests for message in request["messages"])
+
+
+def schema_wanted(request: dict[str, Any]) -> bool:
+    return "json_schema" in request.get("response_format", {})
+
+
+def test_the_captured_answers_keep_what_their_requests_demand() -> None:
+    found = 0
+    for record in captures():
+        if record["status"] == 200 and schema_wanted(record["request"]):
+            schema = record["request"]["response_format"]["json_schema"]["schema"]
+            answer = json.loads(record["response"]["choices"][0]["message"]["content"])
+            jsonschema_rs.validate(schema, answer)
+            found += 1
+    assert found > 50
+
+
+def test_a_captured_retry_asks_the_same_again() -> None:
+    failed = {record["request_id"]: record["request"] for record in captures() if record["status"] != 200}
+    again = {record["request_id"]: record["request"] for record in captures() if record.get("attempt") == 2}
+    assert failed == again
+    assert failed

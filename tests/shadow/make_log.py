@@ -34,7 +34,7 @@ def record(number: int, *, model: str = "o3", tokens: tuple[int, int] = (60, 40)
 
 def answer_to(body: dict[str, Any], subject: str = "") -> list[str]:
     """Twenty words that the last question of a request decides, in whichever dialect it is asked."""
-    turns = body.get("messages") or body.get("input")
+    turns: Any = body.get("messages") or body.get("input")
     question = turns if isinstance(turns, str) else turns[-1]["content"]
     if not isinstance(question, str):
         question = "".join(part["text"] for part in question)

@@ -1,6 +1,7 @@
 """What the two sides of a comparison say in tests: answers that depend on the question, with noise and errors."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +11,17 @@ Say = Callable[[dict[str, Any]], tuple[str, ...]]
 
 
 def speaker(*, noise: float = 0.0, drop: float = 0.0, seed: int = 0) -> Say:
-    """Answers each question in twenty words of its own.
+    """Answers each question in twenty words of its own; how often it was asked decides the rest, not when.
 
     `noise`: the part of the words that differs from call to call. `drop`: the part of the answers that are about
     something else.
     """
-    chance = random.Random(seed)
+    times: Counter[str] = Counter()
 
     def say(body: dict[str, Any]) -> tuple[str, ...]:
+        question = " ".join(answer_to(body))
+        times[question] += 1
+        chance = random.Random(f"{seed}:{times[question]}:{question}")
         words = answer_to(body, "elsewhere" if chance.random() < drop else "")
         return tuple(f"{chance.choice(WORDS) if chance.random() < noise else word} " for word in words)
 

@@ -204,6 +204,19 @@ def test_no_two_requests_are_alike_but_for_prompts_of_ones_own(llmmigrate: Run) 
     assert (found["load"]["prompts"], found["load"]["prompt_count"]) == ("own.jsonl", 2)
 
 
+def test_a_limit_of_the_prompt_itself_counts(llmmigrate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """4,000 tokens at 8 USD per million are 0.032 USD: three requests fit under 0.1 USD, whatever they really take."""
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    Path("own.jsonl").write_text('{"messages": [{"role": "user", "content": "Hi"}], "max_completion_tokens": 4000}\n')
+    with FaultServer(then="no_usage") as server:
+        write_settings(openai={"base_url": server.base_url, "api_key_env": "OPENAI_API_KEY"})
+        found = measured(
+            llmmigrate, "openai/gpt-4.1", "--prompts", "own.jsonl", "--requests", "9", "--max-cost", "0.1", code=3
+        )
+        assert [asked.body.get("max_tokens") for asked in server.requests] == [None] * 3
+    assert found["endpoints"][0]["stopped"] == "budget"
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", '{"text": 3}\n', "[1]\n", "{\n", '{"messages": []}\n'])
 def test_a_file_without_prompts_is_refused_before_anything_is_sent(llmmigrate: Run, text: str) -> None:
     Path("own.jsonl").write_text(text)

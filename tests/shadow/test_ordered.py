@@ -7,8 +7,8 @@ from llmmigrate.shadow.budget import BudgetReachedError
 from llmmigrate.shadow.ordered import AHEAD, Halt, in_order
 
 
-def into(taken: list[int]) -> Callable[[int], bool]:
-    def take(job: int) -> bool:
+def into(taken: list[int]) -> Callable[[int], Awaitable[bool]]:
+    async def take(job: int) -> bool:
         taken.append(job)
         return True
 
@@ -18,7 +18,7 @@ def into(taken: list[int]) -> Callable[[int], bool]:
 def run(
     jobs: list[int],
     do: Callable[[int], Awaitable[int]],
-    take: Callable[[int], bool],
+    take: Callable[[int], Awaitable[bool]],
     window: int = 4,
     stop: asyncio.Event | None = None,
 ) -> Halt:
@@ -49,7 +49,7 @@ def test_no_more_than_the_window_is_under_way() -> None:
         under_way -= 1
         return job
 
-    run(list(range(50)), count, lambda _: True, window=5)
+    run(list(range(50)), count, into([]), window=5)
     assert peak == 5
 
 
@@ -77,7 +77,7 @@ def test_a_decision_stops_and_nothing_after_it_is_taken() -> None:
 
     taken: list[int] = []
 
-    def until_five(job: int) -> bool:
+    async def until_five(job: int) -> bool:
         taken.append(job)
         return job < 5
 
@@ -126,5 +126,5 @@ def test_another_exception_cancels_the_rest_and_is_raised() -> None:
         return job
 
     with pytest.raises(ValueError, match="broken"):
-        run([0, 1, 2], broken, lambda _: True)
+        run([0, 1, 2], broken, into([]))
     assert cancelled == [0, 2]

@@ -62,7 +62,7 @@ class BenchOptions(OutputOptions):
         str | None, typer.Option(metavar="FILE", help="Text, a prompt a line, or .jsonl with messages; else our own.")
     ] = None
     max_output_tokens: Annotated[
-        int, typer.Option(metavar="N", show_default=False, help="The longest reply; 1024.")
+        int, typer.Option(metavar="N", show_default=False, help="The longest reply, where a prompt sets none; 1024.")
     ] = 1024
     max_cost: Annotated[str | None, typer.Option(metavar="USD", help="Spend at most this, all together; 1.")] = None
     max_tokens_total: Annotated[
@@ -145,7 +145,6 @@ def _side(at: Served, catalog: "Catalog", load: "Load") -> "Side":
         endpoint=endpoint,
         till=Till(catalog, endpoint.provider, endpoint.model, now=now_ns() // NANOSECONDS, price=at.price),
         translate=lambda asked: translate(asked.request, asked.dialect, known),
-        max_output=load.max_output_tokens,
     )
 
 

@@ -150,7 +150,7 @@ def _prepared(
     options: ShadowOptions, found: "Settings", limits: _Limits, current_at: Served, target_at: Served,
     sample: "Sample", reading: Reading,
 ) -> Prepared:  # fmt: skip
-    from llmmigrate.shadow.noise import PAIRS
+    from llmmigrate.shadow.noise import REPEATS
     from llmmigrate.shadow.preview import preview
 
     catalog, now, fresh = reading.catalog, reading.now, options.baseline == "fresh"
@@ -159,7 +159,7 @@ def _prepared(
     demanded = _demanded(sample)
     measures, gates = measures_and_gates(options, found, demanded)
     agreements = any(gate.subject == "agreement" for gate in gates)
-    repeats = min(PAIRS, len(sample.canary)) if agreements and fresh else 0
+    repeats = min(REPEATS, len(sample.canary)) if agreements and fresh else 0
     return Prepared(
         plan=_plan(options, found, limits, current_at, target_at, gates, sample),
         sample=sample,

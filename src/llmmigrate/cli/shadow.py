@@ -205,7 +205,7 @@ def _run(prepared: Prepared, folder: Path, options: ShadowOptions, console: Cons
 
 
 def _judge(plan: "Plan", gates: "Sequence[Gate]", *, sampled: int, population: int) -> "Judge":
-    from llmmigrate.shadow.noise import PAIRS
+    from llmmigrate.shadow.noise import REPEATS
     from llmmigrate.shadow.verdict import Judge
 
     return Judge(
@@ -213,7 +213,7 @@ def _judge(plan: "Plan", gates: "Sequence[Gate]", *, sampled: int, population: i
         baseline=plan.baseline,
         unit=plan.unit,
         population=population if 2 * sampled > population else None,
-        repeats=min(PAIRS, sampled),
+        repeats=min(REPEATS, sampled),
         seed=plan.seed,
     )
 

@@ -66,6 +66,11 @@ def _address(endpoint: Endpoint) -> httpx.URL:
             f"the address of '{endpoint.provider}' is no web address: {endpoint.base_url}",
             fix=f"write providers.{endpoint.provider}.base_url like https://api.example.com/v1",
         )
+    if url.query or url.fragment:
+        raise ConfigError(
+            f"the address of '{endpoint.provider}' has something behind its path: {endpoint.base_url}",
+            fix="write it without ? and #; for Azure, the address that ends in /openai/v1 needs none",
+        )
     if url.userinfo:
         raise ConfigError(
             f"the address of '{endpoint.provider}' holds a user name or a password",

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.reports import Report, numbers
-from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_name, level, percent, side_name
+from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_name, level, percent, side_name, unbilled
 from llmmigrate.reports.shadow_web import web_page
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 from llmmigrate.shadow.examples import Examples
@@ -98,7 +98,7 @@ def evidence_words(gate: GateResult) -> str:
         case "not comparable":
             return numbers.MISSING
         case "FAIL":
-            return f"{_wealth(gate.evidence_fail)} of {_wealth(gate.needed_fail)} against"
+            return f"against: {_wealth(gate.evidence_fail)} of {_wealth(gate.needed_fail)}"
     return f"{_wealth(gate.evidence_pass)} of {_wealth(gate.needed_pass)}"
 
 
@@ -163,7 +163,11 @@ def cost_words(result: ComparisonResult) -> str:
     requests = "The same request" if cost.pairs == 1 else f"The same {numbers.count(cost.pairs)} requests"
     current, target = (numbers.money(Decimal(amount), cost.currency) for amount in (cost.current, cost.target))
     change = "" if cost.saving_share is None else f" ({numbers.signed_share(-cost.saving_share)})"
-    return f"{requests} cost {current} at {result.current.name} and {target} at {result.target.name}{change}."
+    words = f"{requests} cost {current} at {result.current.name} and {target} at {result.target.name}{change}."
+    free = unbilled(result)
+    return (
+        f"{words} Nothing is billed by the token at {free}; what its machines cost is not in this." if free else words
+    )
 
 
 def spend_words(result: ComparisonResult) -> str:

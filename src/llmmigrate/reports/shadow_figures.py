@@ -26,6 +26,15 @@ def side_name(result: ComparisonResult, side: Literal["current", "target"]) -> s
     return result.current.name if side == "current" else result.target.name
 
 
+def unbilled(result: ComparisonResult) -> str | None:
+    """The sides whose answers cost nothing, such as an endpoint of one's own; None where both are billed."""
+    cost = result.cost
+    if cost is None:
+        return None
+    sides = ((cost.current, result.current.name), (cost.target, result.target.name))
+    return " and ".join(name for amount, name in sides if amount == "0") or None
+
+
 def change_words(reason: str) -> str:
     """A reason as words."""
     return _REASONS.get(reason, reason if " " in reason else reason.replace("_", " "))

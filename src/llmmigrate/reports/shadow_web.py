@@ -7,7 +7,7 @@ from typing import Final
 from llmmigrate.reports import numbers
 from llmmigrate.reports.html.blocks import Card, Cards, Compared, Forest, Interval, Page, Section, Tone, WebBlock
 from llmmigrate.reports.html.forest import placed
-from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_name, level, percent, side_name
+from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_name, level, percent, side_name, unbilled
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 from llmmigrate.shadow.examples import Example, Examples, FailureExample
 from llmmigrate.shadow.results import ComparisonResult, SideSummary
@@ -57,11 +57,10 @@ def _cost_card(result: ComparisonResult) -> Card:
         return Card("Cost", NOT_MEASURED, "no request was answered by both sides at a known cost", "unsure")
     current, target = (numbers.money(Decimal(amount)) for amount in (cost.current, cost.target))
     change = "" if cost.saving_share is None else f", {numbers.signed_share(-cost.saving_share)}"
-    return Card(
-        "Cost of the same requests",
-        f"{current} → {target}",
-        f"{cost.currency}{change}; {numbers.counted(cost.pairs, 'pair')}",
-    )
+    free = unbilled(result)
+    machines = f"; without the machines of {free}" if free else ""
+    note = f"{cost.currency}{change}; {numbers.counted(cost.pairs, 'pair')}{machines}"
+    return Card("Cost of the same requests", f"{current} → {target}", note)
 
 
 def _errors_card(result: ComparisonResult) -> Card:

@@ -168,7 +168,7 @@ class Batch:
                 async def ask(line: Line) -> Arm:
                     return await self._ask(line, sender, out)
 
-                def take(arm: Arm) -> bool:
+                async def take(arm: Arm) -> bool:
                     self._count(arm)
                     on_answer(self.taken, budget)
                     return arm.failure != "breaker"

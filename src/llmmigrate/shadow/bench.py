@@ -32,6 +32,7 @@ HOPELESS: Final[frozenset[Failure]] = frozenset({"auth", "quota", "not_found", "
 """Failures after which asking on tells nothing more."""
 _ANSWERED: Final = frozenset({None, "empty", "content_filter"})
 """An answer came to its end and tells its usage, also where it cannot be used."""
+_LIMITS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 _ONCE: Final = Retries(attempts=1)
 """A second try would measure our waiting."""
 
@@ -141,7 +142,7 @@ class Gauge:
 
     async def _exchange(self, number: int) -> Exchange | None:
         """One request within the budget; None when the budget leaves no room for it."""
-        body = self._body(number)
+        body = request_for(self.side, self.load, number)
         worst = self.side.worst(body)
 
         async def reserve(_: Failure | None) -> None:
@@ -155,10 +156,6 @@ class Gauge:
         if exchange.attempts:
             await self.budget.settle(worst, self._charged(exchange, worst))
         return exchange
-
-    def _body(self, number: int) -> dict[str, Any]:
-        """The request in the endpoint's dialect, its reply limited."""
-        return request_for(self.side, self.load, number)
 
     def _charged(self, exchange: Exchange, worst: Stake) -> Stake:
         """What a request has cost; the worst case where that is not known."""
@@ -214,8 +211,10 @@ class Gauge:
 
 
 def request_for(side: Side, load: Load, number: int) -> dict[str, Any]:
-    """A request as it is sent to one side. UsageError when the side cannot be asked it."""
-    body = {"max_tokens": load.max_output_tokens} | load.prompts.body(number, load.run)
+    """A request in one side's dialect, its reply limited. UsageError when the side cannot be asked it."""
+    body = load.prompts.body(number, load.run)
+    if not body.keys() & _LIMITS:
+        body = {**body, "max_tokens": load.max_output_tokens}
     asked = Sampled(
         key=str(number), order=0.0, place=load.prompts.source, request=body, dialect="openai-chat",
         logged=None, input_tokens=0, output_tokens=0,

@@ -44,7 +44,7 @@ class Comparison:
     fresh: bool = True
     """The current side is asked anew; else its logged answer stands in for it."""
     repeats: int = 0
-    """In so many of the first pairs the current side is asked twice."""
+    """In so many of the first pairs the current side is asked twice, while agreement is not decided."""
     on_pair: Callable[[Pair, Mapping[str, Score]], None] = lambda pair, scores: None
     """Told every pair, in the order of evidence."""
     cost: list[CostPair] = field(default_factory=list)
@@ -91,20 +91,26 @@ class Comparison:
         names = ["target"]
         if self.fresh:
             names.append("current")
-            if place.name in self._doubled:
+            if place.name in self._doubled and self.judge.wants_repeats:
                 names.append("repeat")
         random.Random(f"{self.seed}:order:{asked.key}").shuffle(names)
         return names
 
-    def _take(self, found: tuple[Place, Pair]) -> bool:
+    async def _take(self, found: tuple[Place, Pair]) -> bool:
         place, pair = found
         if place.name in self._in_cost:
             self._known[pair.asked.key] = pair.target
-        scores = self.scorer.scores(pair)
+        scores = await self._scores(pair)
         self._note(pair, scores)
         self.on_pair(pair, scores)
         self.judge.add(pair, scores)
         return self.judge.decision is None and self.judge.broken is None
+
+    async def _scores(self, pair: Pair) -> Mapping[str, Score]:
+        """What the pair measures; a program of the user's may take long, and must not hold up requests under way."""
+        if self.scorer.slow:
+            return await asyncio.to_thread(self.scorer.scores, pair)
+        return self.scorer.scores(pair)
 
     def _note(self, pair: Pair, scores: Mapping[str, Score]) -> None:
         """Keep a pair in the journal: its request as `--store` has it, and what was measured before that."""
@@ -128,6 +134,6 @@ class Comparison:
         arm = self._known.get(asked.key)
         return CostPair(asked, times, arm if arm is not None else await self.target.ask(asked))
 
-    def _take_cost(self, pair: CostPair) -> bool:
+    async def _take_cost(self, pair: CostPair) -> bool:
         self.cost.append(pair)
         return True

@@ -22,7 +22,7 @@ AHEAD: Final = 1024
 async def in_order(
     jobs: Sequence[Job],
     do: Callable[[Job], Awaitable[Result]],
-    take: Callable[[Result], bool],
+    take: Callable[[Result], Awaitable[bool]],
     *,
     window: int,
     stop: asyncio.Event,
@@ -44,7 +44,7 @@ async def in_order(
                 return run.halted or "finished"
             waiting: set[asyncio.Future[Any]] = {*run.under_way, stopped} if run.halted is None else {*run.under_way}
             finished, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            run.collect(finished - {stopped})
+            await run.collect(finished - {stopped})
     finally:
         stopped.cancel()
         for task in run.under_way:
@@ -56,7 +56,7 @@ class _Run(Generic[Job, Result]):
     """The state of one `in_order`."""
 
     def __init__(
-        self, jobs: Sequence[Job], do: Callable[[Job], Awaitable[Result]], take: Callable[[Result], bool]
+        self, jobs: Sequence[Job], do: Callable[[Job], Awaitable[Result]], take: Callable[[Result], Awaitable[bool]]
     ) -> None:
         self._jobs, self._do, self._take = jobs, do, take
         self._started = self._taken = 0
@@ -76,7 +76,7 @@ class _Run(Generic[Job, Result]):
             self.under_way[task] = self._started
             self._started += 1
 
-    def collect(self, finished: "set[asyncio.Future[Any]]") -> None:
+    async def collect(self, finished: "set[asyncio.Future[Any]]") -> None:
         """Keep what has finished, and hand over what is next in order."""
         for task in finished:
             number = self.under_way.pop(task)
@@ -86,5 +86,5 @@ class _Run(Generic[Job, Result]):
                 self.halt("budget")
         while self.halted != "decided" and self._taken in self._results:
             self._taken += 1
-            if not self._take(self._results.pop(self._taken - 1)):
+            if not await self._take(self._results.pop(self._taken - 1)):
                 self.halted = "decided"

@@ -61,7 +61,7 @@ def _measure(name: str, about: str, ask: Callable[[dict[str, Any]], Any]) -> Mea
     def agree(asked: Asked, one: Answer, other: Answer) -> float | None:
         return _score(ask({"request": asked.request, "one": _told(one), "other": _told(other)}))
 
-    return Measure(name=name, kind="agreement", about=about, function=agree)
+    return Measure(name=name, kind="agreement", about=about, function=agree, slow=True)
 
 
 def _told(answer: Answer) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Measure:
     """Of a figure."""
     basis: Callable[[Asked, Answer, Answer], str] | None = None
     """Which rule an agreement goes by for two answers; None has one rule for all."""
+    slow: bool = False
+    """It may take seconds: the user's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,11 @@ class Scorer:
     def __init__(self, measures: Iterable[Measure]) -> None:
         self._measures = tuple(measures)
         self._earlier: dict[tuple[str, str], tuple[Mapping[str, Any], Answer]] = {}
+
+    @property
+    def slow(self) -> bool:
+        """Whether a pair may take seconds."""
+        return any(item.slow for item in self._measures)
 
     def scores(self, pair: Pair) -> Mapping[str, Score]:
         """The scores of the next pair, by the measures' names. In order of evidence, so that a run can be repeated."""

@@ -206,6 +206,12 @@ class Judge:
         """The side that is out of order, if one is: no pair can give an answer any more."""
         return self._tally.broken
 
+    @property
+    def wants_repeats(self) -> bool:
+        """Whether asking the current side twice still tells something: an agreement is not decided yet."""
+        agreements = [trial for trial in self._trials.values() if trial.noise is not None]
+        return any(not (trial.passes or trial.fails) for trial in agreements)
+
     def add(self, pair: Pair, scores: Mapping[str, Score]) -> None:
         """Take the next pair.
 
