@@ -75,7 +75,7 @@ def headline(result: CheckResult) -> str:
     count = len(result.rules)
     failed = sum(rule.result == "fail" for rule in result.rules)
     if failed:
-        return f"FAIL: {numbers.counted(failed, 'rule')} of {count} {'is' if failed == 1 else 'are'} broken."
+        return f"FAIL: {failed} of {numbers.counted(count, 'rule')} {'is' if failed == 1 else 'are'} broken."
     if result.verdict == "undecided":
         return f"UNDECIDED: {_undecided(result.rules)}."
     warned = sum(rule.result == "warn" for rule in result.rules)
