@@ -28,7 +28,7 @@ O3_CUT = 1_749_513_600
 """2025-06-10T00:00:00Z: o3 became five times cheaper within the day before."""
 MODELS = [
     ("openai", "o3"), ("openai", "gpt-4.1"), ("openai", "gpt-4o-mini"), ("anthropic", "claude-sonnet-4-5"),
-    ("google", "gemini-2.5-pro"), ("deepseek", "deepseek-v4-pro"), ("zhipuai", "glm-5"), ("openai", "nobody-knows-this"),
+    ("google", "gemini-2.5-pro"), ("deepseek", "deepseek-v4-pro"), ("zhipuai", "glm-5"), ("openai", "unknown-model"),
 ]  # fmt: skip
 
 

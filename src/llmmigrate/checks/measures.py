@@ -62,7 +62,7 @@ def ratio(name: RatioName, side: Side, profile: Profile, scope: Scope) -> Estima
     samples = _samples(name, side, scope)
     below = sum(_sum(sample.below, sample.lot) for sample, _ in samples)
     variance, freedom = _variance(name, side, profile, scope, float(value), below)
-    return Estimate(float(value), variance, freedom)
+    return Estimate(float(value), variance, freedom, sum(sample.lot.calls for sample, _ in samples))
 
 
 def sizes(profile: Profile, scope: Scope) -> Sketch:
@@ -87,15 +87,15 @@ def design_effect(side: Side, profile: Profile, scope: Scope) -> float:
 
 
 def _samples(name: RatioName, side: Side, scope: Scope) -> list[tuple[Sample, Model]]:
-    """The lots in scope. What a gateway's cache answered is a call, but has neither cost nor output of a model."""
-    found = []
-    for group, tiers in side.parts.items():
-        if not scope(group):
-            continue
-        for tier, part in tiers.items():
-            if tier is not None or name == "cost_per_1000_calls":
-                found += [(_sample(name, lot), (group.provider, group.model)) for lot in part.all_lots()]
-    return found
+    """The lots in scope. What a gateway's cache answered is a call, but has no tokens of a model; what has no price
+    has tokens, but no cost.
+    """
+    parts = [(group, tier, part) for group, tiers in side.parts.items() for tier, part in tiers.items()]
+    if name != "cost_per_1000_calls":
+        parts = [entry for entry in parts if entry[1] is not None]
+        parts += [(group, "", part) for group, part in side.bare.items()]
+    found = [(group, lot) for group, _, part in parts if scope(group) for lot in part.all_lots()]
+    return [(_sample(name, lot), (group.provider, group.model)) for group, lot in found]
 
 
 def _sample(name: RatioName, lot: Lot) -> Sample:

@@ -132,7 +132,7 @@ def _shares_above(sketches: Sequence[Sketch], effects: Sequence[float]) -> list[
     above = [sum(n for index, n in sketch.items() if index > edge) for sketch in sketches]
     pooled = sum(above) / sum(counts)
     return [
-        Estimate(over / count, pooled * (1 - pooled) * effect / count, max(1.0, count - 1.0))
+        Estimate(over / count, pooled * (1 - pooled) * effect / count, max(1.0, count - 1.0), count)
         for over, count, effect in zip(above, counts, effects, strict=True)
     ]
 

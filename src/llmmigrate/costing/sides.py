@@ -94,6 +94,8 @@ class Side(msgspec.Struct):
     """The priced calls of a profile by group and service tier, and the calls that are not among them."""
 
     parts: dict[Group, dict[str | None, Part]] = msgspec.field(default_factory=dict)
+    bare: dict[Group, Part] = msgspec.field(default_factory=dict)
+    """Calls with known usage and no price: they have tokens, but are in no cost."""
     unpriced: UnpricedSums = msgspec.field(default_factory=dict)
     assumptions: dict[str, int] = msgspec.field(default_factory=dict)
     """Code of what pricing had to assume → calls."""
@@ -189,14 +191,15 @@ class Pricer:
         rates = self.rates(bill, cell)
         for code in bill.assumptions:
             side.assumptions[code] = side.assumptions.get(code, 0) + cell.calls
+        group = Group(key.provider, key.model, key.tags)
         if rates is None:
             add_unpriced(side.unpriced, key, cell, bill.unpriced or Unpriced("unknown_model", "no price"))
+            side.bare.setdefault(group, Part()).lots.setdefault((), Lot(NOTHING, NOTHING)).add(key, cell)
             return
         before = rates
         if then is not None and not hit:
             before = self.rates(then(key, cell), cell) or rates  # a model without a price then has no other price now
-        group = side.parts.setdefault(Group(key.provider, key.model, key.tags), {})
-        part = group.setdefault(None if hit else key.service_tier, Part())
+        part = side.parts.setdefault(group, {}).setdefault(None if hit else key.service_tier, Part())
         part.lots.setdefault((id(rates), id(before)), Lot(rates, before)).add(key, cell)
         part.cells.append((key, cell))
 
