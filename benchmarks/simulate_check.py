@@ -4,10 +4,11 @@
 
 Both sides are drawn anew in every run. Tokens are lognormal; where there are sessions, each has ten calls, and three
 tenths of the variance of the logarithm lies between sessions. The profiles are made from sums as the reader makes them.
+A second table changes one thing alone and counts how often it is the cause that is named first.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -27,7 +28,7 @@ NOW: Final = 1_795_348_800
 """2026-11-22T12:00:00Z."""
 SESSION: Final = 10
 ICC: Final = 0.3
-MODEL: Final = ("openai", "gpt-4.1")
+INPUT, CACHED, OUTPUT = (TOKEN_CLASSES.index(name) for name in ("input", "cache_read", "output"))
 POLICY: Final = Policy(tuple(Rule(name, limit, "fail", {}, None) for name, limit in DEFAULTS.items()), (), None)
 
 
@@ -55,6 +56,29 @@ RISES: Final = [Scenario(sigma, rise=0.15) for sigma in (0.3, 0.5, 0.8, 1.0, 1.5
 RISES_SMALL: Final = [Scenario(sigma, 200, 200, rise=0.15) for sigma in (0.5, 0.8, 1.5)]
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """Calls of one model on one day: `cached` is the part of the input that was read from a cache."""
+
+    model: str
+    calls: int
+    at: int = NOW - 86_400
+    cached: float = 0.0
+
+
+O3_CUT: Final = 1_749_513_600
+"""2025-06-10T00:00:00Z: o3 became five times cheaper on that day."""
+CAUSES: Final[dict[str, tuple[list[Traffic], list[Traffic]]]] = {
+    "price": ([Traffic("o3", 2000, O3_CUT - 5 * 86_400)], [Traffic("o3", 2000, O3_CUT + 5 * 86_400)]),
+    "model_mix": (
+        [Traffic("o3", 200), Traffic("gpt-4o-mini", 1800)],
+        [Traffic("o3", 800), Traffic("gpt-4o-mini", 1200)],
+    ),
+    "cache": ([Traffic("gpt-4.1", 2000, cached=0.8)], [Traffic("gpt-4.1", 2000)]),
+}
+"""What is changed alone → the traffic before and after."""
+
+
 class Experiment:
     """Draws pairs of profiles and checks one against the other."""
 
@@ -63,34 +87,50 @@ class Experiment:
         self.random = np.random.default_rng(seed)
         found = catalog.marks()
         self.marks = CutMarks(instants=found.instants, clocks=found.clocks, prompt=found.prompt, output=found.output)
-        self._interval = Cuts(self.marks).interval(NOW - 86_400)
+        self._cuts = Cuts(self.marks)
 
     def run(self, scenario: Scenario) -> CheckResult:
         """One drawn pair, checked with the default rules."""
-        base = self.drawn(scenario.base_calls, replace(scenario, rise=0.0))
-        now = self.drawn(scenario.calls, scenario)
+        base = self.drawn([Traffic("gpt-4.1", scenario.base_calls)], replace(scenario, rise=0.0))
+        return self.checked(base, self.drawn([Traffic("gpt-4.1", scenario.calls)], scenario))
+
+    def changed(self, cause: str) -> CheckResult:
+        """One drawn pair in which one thing alone is changed."""
+        before, after = (self.drawn(traffic, Scenario(0.5)) for traffic in CAUSES[cause])
+        return self.checked(before, after)
+
+    def checked(self, base: Profile, now: Profile) -> CheckResult:
+        """One profile against another with the default rules."""
         request = Request(policy=POLICY, now=NOW)
         return check_traffic(Baseline(base, None, "baseline"), now, self.catalog, request)
 
-    def drawn(self, calls: int, scenario: Scenario) -> Profile:
-        """A profile of so many calls of one model on one day."""
-        inputs = self._tokens(calls, scenario, 800.0)
-        outputs = self._tokens(calls, scenario, 200.0 * (1 + scenario.rise))
+    def drawn(self, traffic: Sequence[Traffic], scenario: Scenario) -> Profile:
+        """A profile of such traffic."""
         made = Profile(self.marks)
-        made.first_ns = made.last_ns = self._interval[0] * NANOSECONDS
-        mask = 1 << TOKEN_CLASSES.index("input") | 1 << TOKEN_CLASSES.index("output")
-        key = CellKey(*MODEL, "standard", *self._interval, -1, None, -1, None, mask, "known", "billed", ())
-        columns = {TOKEN_CLASSES.index("input"): inputs, TOKEN_CLASSES.index("output"): outputs}
+        for part in traffic:
+            self._add(made, part, scenario)
+        return made
+
+    def _add(self, made: Profile, part: Traffic, scenario: Scenario) -> None:
+        inputs = self._tokens(part.calls, scenario, 800.0)
+        outputs = self._tokens(part.calls, scenario, 200.0 * (1 + scenario.rise))
+        cached = np.rint(inputs * part.cached).astype(np.int64)
+        columns = {INPUT: inputs - cached, OUTPUT: outputs}
+        if part.cached:
+            columns[CACHED] = cached
+        interval = self._cuts.interval(part.at)
+        made.widen(interval[0] * NANOSECONDS, interval[0] * NANOSECONDS)
+        mask = sum(1 << i for i in columns)
+        key = CellKey("openai", part.model, "standard", *interval, -1, None, -1, None, mask, "known", "billed", ())
         cell = made.cell(key)
-        cell.calls = cell.logical = calls
+        cell.calls = cell.logical = part.calls
         for i, first in columns.items():
             cell.tokens[i] = int(first.sum())
             for j, second in columns.items():
                 if i <= j:
                     cell.moments[i * CLASS_COUNT + j] = int((first * second).sum())
         if scenario.sessions:
-            made.sessions[MODEL] = dict(self._buckets(columns, calls))
-        return made
+            made.sessions["openai", part.model] = dict(self._buckets(columns, part.calls))
 
     def _tokens(self, calls: int, scenario: Scenario, mean: float) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         """Whole lognormal tokens of this mean."""
@@ -124,6 +164,13 @@ def failing(experiment: Experiment, scenario: Scenario, runs: int) -> tuple[floa
     return failed / runs, small / runs
 
 
+def named(experiment: Experiment, cause: str, runs: int) -> float:
+    """The part of the runs in which a change is put down to its cause first."""
+    found = [experiment.changed(cause).difference for _ in range(runs)]
+    firsts = [each.largest[0].cause for each in found if each is not None and each.largest]
+    return firsts.count(cause) / runs
+
+
 def main() -> None:
     """Run all experiments and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,6 +181,9 @@ def main() -> None:
     for scenario in (*NULL, *RISES, *RISES_SMALL):
         failed, small = failing(experiment, scenario, runs)
         print(f"| {scenario} | {Decimal(str(failed)):.1%} | {Decimal(str(small)):.1%} |")
+    print("\n| changed alone | named first |\n|---|---:|")
+    for cause in CAUSES:
+        print(f"| {cause} | {Decimal(str(named(experiment, cause, runs))):.1%} |")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from llmmigrate.costing.difference import Decomposition, apportion, as_decimal, 
 from llmmigrate.costing.sides import Pricer, at_instant, at_own_date, at_own_date_as
 from llmmigrate.prices import load_catalog
 from llmmigrate.units import NANOSECONDS
-from llmmigrate.usage.call import Call
+from llmmigrate.usage.call import Billing, Call, UsageState
 from llmmigrate.usage.cuts import CutMarks, Cuts
 from llmmigrate.usage.profile import Profile, ProfileWriter
 
@@ -30,6 +30,9 @@ MODELS = [
     ("openai", "o3"), ("openai", "gpt-4.1"), ("openai", "gpt-4o-mini"), ("anthropic", "claude-sonnet-4-5"),
     ("google", "gemini-2.5-pro"), ("deepseek", "deepseek-v4-pro"), ("zhipuai", "glm-5"), ("openai", "unknown-model"),
 ]  # fmt: skip
+
+BILLINGS: list[Billing] = ["billed", "billed", "billed", "billed", "gateway_hit", "failed", "failed_billed"]
+USAGES: list[UsageState] = ["known", "known", "known", "known", "missing"]
 
 
 def profile(calls: list[Call]) -> Profile:
@@ -63,11 +66,11 @@ def random_calls(draw: st.DrawFn) -> Call:
     size = draw(st.sampled_from([0, 5, 1000, 199_999, 200_001, 300_000]) | st.integers(0, 5000))
     cached = draw(st.integers(0, size) | st.just(0))
     output = draw(st.integers(0, 4000))
-    billing = draw(st.sampled_from(["billed"] * 6 + ["gateway_hit", "failed", "failed_billed"]))
-    usage = draw(st.sampled_from(["known"] * 6 + ["missing"]))
-    held = usage == "known" and billing != "failed"
+    billing = draw(st.sampled_from(BILLINGS))
+    usage: UsageState = "missing" if billing == "failed" else draw(st.sampled_from(USAGES))
+    held = usage == "known"
     return Call(
-        provider=provider, model=model, usage=usage if billing != "failed" else "missing", billing=billing,
+        provider=provider, model=model, usage=usage, billing=billing,
         start_ns=draw(st.none() | st.integers(NOW - 700 * DAY, NOW + 3 * DAY).map(lambda s: s * NANOSECONDS)),
         service_tier=draw(st.sampled_from(["standard"] * 4 + ["batch", "flex", "odd"])),
         input_tokens=size if held else 0, cached_input_tokens=cached if held else 0,

@@ -52,7 +52,7 @@ def compare(base: Estimate, now: Estimate, *, sign: int, tests: int) -> Evidence
     if base.variance is None or now.variance is None:
         return None
     worse = sign * (now.value - base.value)
-    variance, freedom = max(
+    variance, freedom = _wider(
         _welch(base.variance, now.variance, base, now), _pooled(base.variance, now.variance, base, now)
     )
     if variance == 0:
@@ -74,6 +74,11 @@ def _pooled(before: float, after: float, base: Estimate, now: Estimate) -> tuple
     calls = base.calls + now.calls
     a_call = (before * base.calls**2 + after * now.calls**2) / calls
     return a_call * calls / (base.calls * now.calls), min(base.freedom + now.freedom, MOST_FREEDOM)
+
+
+def _wider(welch: tuple[float, float], pooled: tuple[float, float]) -> tuple[float, float]:
+    """The larger variance; Welch's, with its fewer degrees of freedom, where they are the same but for rounding."""
+    return pooled if pooled[0] > welch[0] * (1 + 1e-9) else welch
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
