@@ -52,6 +52,9 @@ class CheckOptions(ReportOptions):
     prices_only: Annotated[
         bool, typer.Option("--prices-only", help="What the price tables of now do to the baseline; reads no logs.")
     ] = False
+    policy_only: Annotated[
+        bool, typer.Option("--policy-only", help="Whether the policy itself makes sense; reads nothing else.")
+    ] = False
     summary: Annotated[
         str | None, typer.Option(metavar="FILE", help="Add the result to this file as Markdown, for a job summary.")
     ] = None
@@ -72,6 +75,9 @@ def check(options: CheckOptions, console: Console) -> int:
       llmmigrate check --prices-only
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     policy = _policy(options)
+    if options.policy_only:
+        console.say(f"the policy makes sense: {len(policy.rules)} rules")
+        return 0
     if options.update_baseline:
         return _update(options, policy, console)
     if options.prices_only:
