@@ -89,6 +89,13 @@ def test_what_prices_prints_is_what_its_schema_says(line: str, name: str) -> Non
         assert faults(name, json.loads(show(f"llmmigrate {line} --format json").out)) == []
 
 
+@pytest.mark.parametrize("log", [*SAMPLES, *DIRTY])
+def test_an_audit_is_what_its_schema_says(log: str) -> None:
+    with workplace():
+        screen = show(f"llmmigrate audit {log} --to zai/glm-5 --to anthropic/claude-opus-5 --format json")
+    assert screen.code == 2 or faults("audit", json.loads(screen.out)) == []
+
+
 def test_a_cost_as_a_number_breaks_the_schema() -> None:
     with workplace():
         document = json.loads(show("llmmigrate analyze relay.jsonl --format json").out)

@@ -28,8 +28,13 @@ COMMANDS: Final = {
     "ingest": "Turn any log into a small profile, or into one plain record a call.",
     "analyze": "What do I spend, where, how fast, with which errors.",
     "estimate": "What would the same traffic cost elsewhere.",
+    "audit": "Which calls a target cannot serve, and where they stand.",
+    "shadow": "Is the target good enough: replays logged requests on both sides and judges.",
+    "bench": "How fast do endpoints answer, side by side.",
+    "batch": "Run a file of requests through one endpoint, within limits and a cap.",
     "check": "Did this change make the calls dearer: for continuous integration.",
-    "prices": "The price tables: list, show, validate.",
+    "record": "Get logs where there are none: records what a command calls.",
+    "prices": "The price tables: list, show, compare, validate.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 
