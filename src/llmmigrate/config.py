@@ -95,12 +95,30 @@ class Shadow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckRule:
+    """A limit of its own for a part of the calls."""
+
+    measure: Annotated[str, About("What is measured: one of the names of `check`.")]
+    limit: Annotated[Bound, About("What it may be.")]
+    where: Annotated[dict[str, str], About("Which calls: model, provider, tag.NAME.")] = field(default_factory=dict)
+    level: Annotated[Literal["fail", "warn"], About("What a broken rule does.")] = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """What may change before the CI check fails."""
 
     cost_per_1000_calls: Annotated[Bound | None, About("Cost of 1,000 calls against the baseline.")] = None
     output_tokens_per_call: Annotated[Bound | None, About("Output tokens a call against the baseline.")] = None
+    output_tokens_p95: Annotated[Bound | None, About("Output tokens that 95 % of the calls stay within.")] = None
+    cache_hit_share: Annotated[Bound | None, About("Part of the input tokens that was read from a cache.")] = None
+    monthly_delta: Annotated[Bound | None, About("What the change costs more in a month.")] = None
+    monthly_calls: Annotated[Size | None, About("Calls of a month, where the log is too short to project one.")] = None
     unpriced_calls: Annotated[Bound | None, About("Calls without a price.")] = None
+    price_table_age: Annotated[Bound | None, About("Days since a price table was compared with its source.")] = None
+    by: Annotated[tuple[str, ...], About("Relative limits hold for each of these, too: model, tag.NAME.")] = ()
+    warn: Annotated[tuple[str, ...], About("Rules that only warn.")] = ()
+    rules: Annotated[tuple[CheckRule, ...], About("Limits for parts of the calls.")] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,7 +299,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) or "none"
     if isinstance(value, tuple):
-        return ", ".join(value) or "none"
+        return ", ".join(_shown(item) for item in value) or "none"
     if dataclasses.is_dataclass(value):
         shown = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
         return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in shown.items() if item is not None) + "}"

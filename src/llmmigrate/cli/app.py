@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "shadow": "Is the target good enough: replays logged requests on both sides and judges.",
     "bench": "How fast do endpoints answer, side by side.",
     "batch": "Run a file of requests through one endpoint, within limits and a cap.",
+    "check": "Did this change make the calls dearer: for continuous integration.",
+    "record": "Get logs where there are none: records what a command calls.",
     "prices": "The price tables: list, show, compare, validate.",
     "serve-local": "Launch GLM-5 or a sibling on the accelerators found, or plan it.",
     "accelerators": "What accelerators this machine has.",

@@ -156,7 +156,7 @@ def _signature(record: Any) -> inspect.Signature:
     hints = get_type_hints(record, include_extras=True)
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     known = {item.name: item for item in dataclasses.fields(record)}
-    own_first = [name for place in record.__mro__ for name in inspect.get_annotations(place)]
+    own_first = dict.fromkeys(name for place in record.__mro__ for name in inspect.get_annotations(place))
     fields = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_default(known[name]), annotation=hints[name])
         for name in own_first

@@ -16,7 +16,7 @@ from llmmigrate.reports import Report, ReportFormat
 ROOM: Final = "reports.formats"
 STDOUT: Final = "-"
 
-_SUFFIXES: Final = {"md": "markdown", "txt": "table"}
+_SUFFIXES: Final = {"md": "markdown", "txt": "table", "xml": "junit"}
 """Suffixes that are not the name of their format."""
 
 

@@ -16,6 +16,7 @@ from llmmigrate.costing.warnings import explain
 from llmmigrate.errors import UsageError
 from llmmigrate.money import PER_MILLION, from_pico, plain
 from llmmigrate.prices.cards import Unpriced
+from llmmigrate.prices.entries import Table
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.accounting import Accounting
 from llmmigrate.usage.profile import Cell, CellKey, Profile, SizeSketches, input_total, output_total
@@ -29,6 +30,8 @@ OPEN_RATES: Final = frozenset(("clock_unknown", "calendar_not_covered", "thinkin
 """Assumptions under which several rates are possible whatever the cell."""
 
 GroupKey = tuple[str | None, ...]
+UnpricedSums = dict[tuple[str | None, str | None, str, str], tuple[Unpriced, list[int]]]
+"""Provider, model, reason and detail → why, and calls, input and output tokens."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -56,7 +59,7 @@ class Analyst:
         self._days: dict[int, date] = {}
         self.total = Tally()
         self.groups: dict[GroupKey, Tally] = {}
-        self.unpriced: dict[tuple[str | None, str | None, str, str], tuple[Unpriced, list[int]]] = {}
+        self.unpriced: UnpricedSums = {}
         self.tables: dict[str, str] = {}
         self.assumptions: dict[str, int] = {}
         self.uncut = 0
@@ -98,7 +101,7 @@ class Analyst:
 
     def _note(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
         if bill.unpriced is not None:
-            self._note_unpriced(key, cell, bill.unpriced)
+            add_unpriced(self.unpriced, key, cell, bill.unpriced)
         for card in bill.cards:
             self.tables[card.table] = card.table_sha256
         if len(bill.cards) > 1 and OPEN_RATES.isdisjoint(bill.assumptions):
@@ -108,13 +111,6 @@ class Analyst:
         if self._is_outlier(cell, bill):
             name = (key.provider, key.model)
             self.outliers[name] = self.outliers.get(name, 0) + 1
-
-    def _note_unpriced(self, key: CellKey, cell: Cell, why: Unpriced) -> None:
-        name = (key.provider, key.model, why.reason, why.detail)
-        sums = self.unpriced.setdefault(name, (why, [0, 0, 0]))[1]
-        sums[0] += cell.calls
-        sums[1] += input_total(cell.tokens)
-        sums[2] += output_total(cell.tokens)
 
     def _is_outlier(self, cell: Cell, bill: CellBill) -> bool:
         """Whether the cell's highest logged cost is far above what the same call costs by the tables."""
@@ -153,7 +149,7 @@ def analyse(
         rejects=[results.Reject(reason=reason, count=t.count, first=t.first)
                  for reason, t in sorted(accounting.rejects.items())],
         coverage=coverage(profile, analyst.total),
-        unpriced=unpriced_calls(analyst),
+        unpriced=unpriced_calls(analyst.unpriced),
         span=span(profile),
         total=shape.totals(analyst.total),
         groups=shape.groups(analyst.groups),
@@ -329,16 +325,23 @@ def coverage(profile: Profile, total: Tally) -> results.Coverage:
     )
 
 
-def unpriced_calls(analyst: Analyst) -> list[results.UnpricedCalls]:
+def unpriced_calls(found: UnpricedSums) -> list[results.UnpricedCalls]:
     """Unpriced calls by name and reason, the most tokens first."""
     made = [
         results.UnpricedCalls(
             model=model, provider=provider, calls=sums[0], input_tokens=sums[1], output_tokens=sums[2],
             reason=why.reason, detail=why.detail, nearest=list(why.nearest),
         )
-        for (provider, model, _, _), (why, sums) in analyst.unpriced.items()
+        for (provider, model, _, _), (why, sums) in found.items()
     ]  # fmt: skip
     return sorted(made, key=lambda u: (-(u.input_tokens + u.output_tokens), u.model or "", u.reason, u.detail))
+
+
+def add_unpriced(sums: UnpricedSums, key: CellKey, cell: Cell, why: Unpriced) -> None:
+    """Add a cell that has no price."""
+    held = sums.setdefault((key.provider, key.model, why.reason, why.detail), (why, [0, 0, 0]))[1]
+    for place, count in enumerate((cell.calls, input_total(cell.tokens), output_total(cell.tokens))):
+        held[place] += count
 
 
 def span(profile: Profile) -> results.Span:
@@ -359,13 +362,15 @@ def rfc3339(ns: int) -> str:
 def prices_used(analyst: Analyst, biller: Biller, now: int) -> results.PricesUsed:
     """The tables that gave a rate, and what pricing assumed."""
     return results.PricesUsed(
-        tables=[_table_used(biller, name, sha, now) for name, sha in sorted(analyst.tables.items())],
+        tables=[table_used(biller.catalog.tables[name], now, sha) for name, sha in sorted(analyst.tables.items())],
         assumptions=dict(sorted(analyst.assumptions.items())),
     )
 
 
-def _table_used(biller: Biller, name: str, sha256: str, now: int) -> results.TableUsed:
-    checked = biller.catalog.tables[name].checked
+def table_used(table: Table, now: int, sha256: str | None = None) -> results.TableUsed:
+    """A price table that gave a rate, with its age at `now` (epoch seconds)."""
     today = datetime.fromtimestamp(now, tz=UTC).date()
-    age = None if checked is None else max(0, (today - date.fromisoformat(checked)).days)
-    return results.TableUsed(provider=name, sha256=sha256, checked=checked, age_days=age)
+    age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
+    return results.TableUsed(
+        provider=table.provider, sha256=sha256 or table.sha256, checked=table.checked, age_days=age
+    )

@@ -34,6 +34,8 @@ QUICK_FROM: Final = 1 << 17
 """Blocks below so many bytes are read line by line: columns would not pay."""
 QUICK_AFTER: Final = 4000
 """Records that are read line by line first: a small log does not pay for the import of numpy."""
+QUICK_AT_ONCE: Final = 1 << 19
+"""A block of so many bytes pays for it by itself, be it the first."""
 
 CallSink = Callable[[Call, str], None]
 
@@ -183,7 +185,7 @@ class Reader:
 
     def read_chunk(self, chunk: bytes, first_line: int) -> int:
         """Read a chunk of whole lines; returns how many it has."""
-        if len(chunk) >= QUICK_FROM and self._may_be_quick():
+        if len(chunk) >= QUICK_FROM and self._may_be_quick(len(chunk)):
             lines = self._quick_reader().read(chunk, first_line)
             if lines:
                 return lines
@@ -191,10 +193,10 @@ class Reader:
             self.take(record)
         return chunk.count(b"\n")
 
-    def _may_be_quick(self) -> bool:
+    def _may_be_quick(self, size: int) -> bool:
         """Whether columns can do everything that was asked for."""
         options = self.options
-        if self.profile.accounting.lines.total < QUICK_AFTER:
+        if self.profile.accounting.lines.total < QUICK_AFTER and size < QUICK_AT_ONCE:
             return False
         plain = not options.where and not options.keep_text and self._on_call is None
         return plain and options.log_format in (None, formats.FALLBACK)

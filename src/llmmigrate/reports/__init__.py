@@ -16,16 +16,29 @@ Scalar = str | int | float | bool | None
 """What a cell of a record may be, beside Decimal and datetime."""
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was checked, for the pages of a continuous integration: `level` pass, notice, warning or error."""
+
+    name: str
+    level: str
+    text: str
+    path: str | None = None
+    """The file that it is about, and the line in it."""
+    line: int | None = None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One result in the forms that all formats draw from.
 
     `document` is the JSON contract, `page` what people read (answer first), `records` the rows of its main table with
-    raw values, one column a key, for CSV. `web`: the page for a browser, where it shows more than `page`.
+    raw values, one column a key, for CSV, `findings` what was checked, for GitHub and JUnit. `web`: the page for a
+    browser, where it shows more than `page`.
     """
 
     document: Mapping[str, Any]
     page: Sequence[Block]
     records: Sequence[Mapping[str, Any]] = ()
+    findings: Sequence[Finding] = ()
     web: Page | None = None
 
 

@@ -76,7 +76,7 @@ class ProfileFile(msgspec.Struct, frozen=True):
 
 def dump(profile: Profile) -> bytes:
     """The bytes of a profile: one line of JSON, gzip-compressed above 64 KiB, equal for equal profiles."""
-    data = msgspec.json.encode(_document(profile)) + b"\n"
+    data = msgspec.json.encode(document_of(profile)) + b"\n"
     if len(data) <= COMPRESS_ABOVE:
         return data
     import gzip
@@ -116,7 +116,8 @@ def _unreadable(data: bytes, path: str, why: str) -> InputError:
     )
 
 
-def _document(profile: Profile) -> ProfileFile:
+def document_of(profile: Profile) -> ProfileFile:
+    """A profile as it is saved, in its stable order."""
     accounting = profile.accounting
     return ProfileFile(
         schema=SCHEMA,

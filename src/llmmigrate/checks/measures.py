@@ -1,0 +1,223 @@
+"""What a rule measures, with its sampling error: ratios of sums over calls, from a profile's moments.
+
+A measure is Σ aᵢ / Σ bᵢ over calls, a and b linear in a call's tokens. Its variance is that of Σ (aᵢ - R·bᵢ) / Σ b
+(the delta method), a quadratic form of the second moments that a profile keeps. Where the log has sessions, calls of
+one session are not independent: the variance then is that between the 64 hashed session buckets.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from llmmigrate.checks.significance import Estimate
+from llmmigrate.costing.sides import Group, Lot, Side, cost
+from llmmigrate.units import INPUT_CLASSES, OUTPUT_CLASSES, TOKEN_CLASSES
+from llmmigrate.usage.profile import CLASS_COUNT, Profile
+from llmmigrate.usage.sketch import Sketch, merge
+
+RatioName = Literal["cost_per_1000_calls", "output_tokens_per_call", "cache_hit_share"]
+Scope = Callable[[Group], bool]
+Model = tuple[str | None, str | None]
+
+_OUTPUT: Final = tuple(1.0 if name in OUTPUT_CLASSES else 0.0 for name in TOKEN_CLASSES)
+_INPUT: Final = tuple(1.0 if name in INPUT_CLASSES else 0.0 for name in TOKEN_CLASSES)
+_CACHED: Final = tuple(1.0 if name == "cache_read" else 0.0 for name in TOKEN_CLASSES)
+_NONE: Final = (0.0,) * CLASS_COUNT
+
+
+class Form(NamedTuple):
+    """A linear form of one call: a constant and a factor for each token class."""
+
+    constant: float
+    tokens: tuple[float, ...]
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One lot with the two forms whose sums a ratio divides."""
+
+    lot: Lot
+    above: Form
+    below: Form
+
+
+def exact(name: RatioName, side: Side, scope: Scope) -> Fraction | None:
+    """A ratio over the calls in scope, exactly; None where its denominator is 0."""
+    lots = [sample.lot for sample, _ in _samples(name, side, scope)]
+    if name == "cost_per_1000_calls":
+        above = 1000 * sum((cost(lot.own, lot) for lot in lots), Fraction(0))
+    else:
+        above = Fraction(sum(_count(_CACHED if name == "cache_hit_share" else _OUTPUT, lot) for lot in lots))
+    below = sum(_count(_INPUT, lot) if name == "cache_hit_share" else lot.calls for lot in lots)
+    return above / below if below else None
+
+
+def ratio(name: RatioName, side: Side, profile: Profile, scope: Scope) -> Estimate | None:
+    """A ratio over the calls in scope with its sampling error; None where its denominator is 0."""
+    value = exact(name, side, scope)
+    if value is None:
+        return None
+    samples = _samples(name, side, scope)
+    below = sum(_sum(sample.below, sample.lot) for sample, _ in samples)
+    variance, freedom = _variance(name, side, profile, scope, float(value), below)
+    return Estimate(float(value), variance, freedom, sum(sample.lot.calls for sample, _ in samples))
+
+
+def sizes(profile: Profile, scope: Scope) -> Sketch:
+    """The distribution of output tokens of the calls in scope."""
+    found: Sketch = {}
+    for key, sketches in profile.sketches.items():
+        if scope(Group(key.provider, key.model, key.tags)):
+            merge(found, sketches.output_tokens)
+    return found
+
+
+def design_effect(side: Side, profile: Profile, scope: Scope) -> float:
+    """How many times more the mean output of a call varies than it would with independent calls; at least 1."""
+    samples = _samples("output_tokens_per_call", side, scope)
+    below = sum(_sum(sample.below, sample.lot) for sample, _ in samples)
+    if not below:
+        return 1.0
+    value = sum(_sum(sample.above, sample.lot) for sample, _ in samples) / below
+    alone = _independent(samples, value)
+    found, _ = _variance("output_tokens_per_call", side, profile, scope, value, below)
+    return max(1.0, found * below**2 / alone) if found and alone else 1.0
+
+
+def _samples(name: RatioName, side: Side, scope: Scope) -> list[tuple[Sample, Model]]:
+    """The lots in scope. What a gateway's cache answered is a call, but has no tokens of a model; what has no price
+    has tokens, but no cost.
+    """
+    parts = [(group, tier, part) for group, tiers in side.parts.items() for tier, part in tiers.items()]
+    if name != "cost_per_1000_calls":
+        parts = [entry for entry in parts if entry[1] is not None]
+        parts += [(group, "", part) for group, part in side.bare.items()]
+    found = [(group, lot) for group, _, part in parts if scope(group) for lot in part.all_lots()]
+    return [(_sample(name, lot), (group.provider, group.model)) for group, lot in found]
+
+
+def _sample(name: RatioName, lot: Lot) -> Sample:
+    if name == "output_tokens_per_call":
+        return Sample(lot, Form(0.0, _OUTPUT), Form(1.0, _NONE))
+    if name == "cache_hit_share":
+        return Sample(lot, Form(0.0, _CACHED), Form(0.0, _INPUT))
+    rates = tuple(1000 * float(rate or 0) for rate in lot.own.tokens)
+    return Sample(lot, Form(1000 * float(lot.own.pieces[0]), rates), Form(1.0, _NONE))
+
+
+def _count(factors: Sequence[float], lot: Lot) -> int:
+    return sum(n for f, n in zip(factors, lot.tokens, strict=True) if f)
+
+
+def _sum(form: Form, lot: Lot) -> float:
+    return form.constant * lot.calls + sum(f * n for f, n in zip(form.tokens, lot.tokens, strict=True))
+
+
+def _variance(
+    name: RatioName, side: Side, profile: Profile, scope: Scope, value: float, below: float
+) -> tuple[float | None, float]:
+    """The variance of a ratio and its degrees of freedom; None where the log does not tell single calls."""
+    samples = _samples(name, side, scope)
+    calls = sum(sample.lot.calls for sample, _ in samples)
+    if calls < 2 or any(sample.lot.aggregated for sample, _ in samples):
+        return None, 0.0
+    alone = _independent(samples, value) * calls / (calls - 1) / below**2
+    everything = [(sample, model) for sample, model in _samples(name, side, _every)]
+    models = {model for _, model in samples}
+    residuals, covered = _residuals(everything, models, side, profile, value)
+    if not covered or len(residuals) < 2:
+        return alone, calls - 1.0
+    whole = [sample for sample, model in everything if model in models]
+    return _joined(alone, calls, residuals, covered, whole, value)
+
+
+def _joined(
+    alone: float, calls: int, residuals: Sequence[float], covered: float, whole: Sequence[Sample], value: float
+) -> tuple[float, float]:
+    """The variance with the sessions' own: between buckets for calls with a session, plain for the rest.
+
+    Sessions are kept by model; where the scope is narrower than its models, their design effect is applied to it.
+    """
+    held = sum(sample.lot.calls for sample in whole)
+    plain = sum(_square(sample, value) for sample in whole)
+    count = len(residuals)
+    between = sum(residual**2 for residual in residuals) * count / (count - 1)
+    share = min(1.0, covered / held)
+    clustered, loose = between, (1 - share) * plain
+    effect = (clustered + loose) / plain if plain else 1.0
+    if calls < held:
+        effect = max(1.0, effect)
+    freedom = (clustered + loose) ** 2 / (clustered**2 / (count - 1) + loose**2 / max(calls - 1, 1) or 1.0)
+    return alone * effect, max(1.0, freedom)
+
+
+def _residuals(
+    samples: Sequence[tuple[Sample, Model]], models: set[Model], side: Side, profile: Profile, value: float
+) -> tuple[list[float], float]:
+    """Σ (a - R·b) of each session bucket, centred, and how many calls have a session."""
+    sums: dict[int, list[float]] = {}
+    for model in models & set(profile.sessions):
+        own = [sample for sample, name in samples if name == model]
+        form = _mean_form(own, value)
+        calls = sum(sample.lot.calls for sample in own)
+        logged = sum(cell.calls for key, cell in profile.cells.items() if (key.provider, key.model) == model)
+        for bucket, (requests, *tokens) in profile.sessions[model].items():
+            counted = requests * calls / logged if logged else 0.0
+            held = sums.setdefault(bucket, [0.0, 0.0])
+            held[0] += form.constant * counted + sum(f * n for f, n in zip(form.tokens, tokens, strict=True))
+            held[1] += counted
+    covered = sum(held[1] for held in sums.values())
+    mean = sum(held[0] for held in sums.values()) / covered if covered else 0.0
+    return [held[0] - mean * held[1] for held in sums.values()], covered
+
+
+def _mean_form(samples: Sequence[Sample], value: float) -> Form:
+    """The form of a - R·b of a model's mean call: sessions are not kept apart by what decides a price."""
+    calls = sum(sample.lot.calls for sample in samples) or 1
+    constant = sum((s.above.constant - value * s.below.constant) * s.lot.calls for s in samples) / calls
+    factors = []
+    for i in range(CLASS_COUNT):
+        tokens = sum(sample.lot.tokens[i] for sample in samples)
+        weighted = sum((s.above.tokens[i] - value * s.below.tokens[i]) * s.lot.tokens[i] for s in samples)
+        factors.append(weighted / tokens if tokens else 0.0)
+    return Form(constant, tuple(factors))
+
+
+def _independent(samples: Sequence[tuple[Sample, Model]], value: float) -> float:
+    """Σ (a - R·b)² over the calls themselves."""
+    return sum(_square(sample, value) for sample, _ in samples)
+
+
+def _square(sample: Sample, value: float) -> float:
+    """Σ (a - R·b)² over a lot's calls, from its moments."""
+    lot = sample.lot
+    constant = sample.above.constant - value * sample.below.constant
+    factors = [a - value * b for a, b in zip(sample.above.tokens, sample.below.tokens, strict=True)]
+    total = constant**2 * lot.calls + 2 * constant * math.fsum(f * n for f, n in zip(factors, lot.tokens, strict=True))
+    for pair, moment in lot.moments.items():
+        i, j = divmod(pair, CLASS_COUNT)
+        total += factors[i] * factors[j] * moment * (1 if i == j else 2)
+    return max(total, 0.0)
+
+
+def _every(group: Group) -> bool:
+    return True
+
+
+def scope_of(where: Mapping[str, str], tags: Sequence[str]) -> Scope:
+    """A function that tells whether a group has these values of model, provider and tags."""
+
+    def holds(group: Group) -> bool:
+        return all(value_of(group, name, tags) == wanted for name, wanted in where.items())
+
+    return holds
+
+
+def value_of(group: Group, name: str, tags: Sequence[str]) -> str | None:
+    """A group's model, provider or tag."""
+    if name in ("model", "provider"):
+        found: str | None = getattr(group, name)
+        return found
+    return group.tags[tags.index(name.removeprefix("tag."))]

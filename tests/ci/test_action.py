@@ -1,0 +1,220 @@
+"""The GitHub action: its own steps, run as a runner runs them, on a clean clone, against a server of its comments.
+
+What is not run here: GitHub's runner itself and `actions/upload-artifact`.
+"""
+
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+STEPS = {step["name"]: step for step in ACTION["runs"]["steps"]}
+TOKEN = "a-token-of-the-runner"
+
+
+def record(i: int, tokens: int) -> str:
+    fields = {
+        "timestamp": f"2026-11-20T10:00:{i % 60:02d}Z", "request_id": f"{tokens}-{i}", "model": "gpt-4.1",
+        "input_tokens": 500 + i % 7, "output_tokens": tokens + i % 11,
+    }  # fmt: skip
+    return json.dumps(fields) + "\n"
+
+
+class Comments(http.server.BaseHTTPRequestHandler):
+    """GitHub's comments of one pull request, as far as the action speaks to them."""
+
+    held: ClassVar[list[dict[str, Any]]] = []
+    tokens: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        page = int(self.path.rpartition("page=")[2])
+        self._answer(self.held[(page - 1) * 100 : page * 100])
+
+    def do_POST(self) -> None:
+        body = self._body()["body"]
+        self.held.append({"id": 1000 + len(self.held), "user": {"type": "Bot"}, "body": body})
+        self._answer(self.held[-1])
+
+    def do_PATCH(self) -> None:
+        (comment,) = [c for c in self.held if c["id"] == int(self.path.rpartition("/")[2])]
+        comment["body"] = self._body()["body"]
+        self._answer(comment)
+
+    def _body(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        return found
+
+    def _answer(self, value: Any) -> None:
+        self.tokens.append(self.headers.get("Authorization"))
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def api() -> Iterator[str]:
+    Comments.held = [{"id": n, "user": {"type": "User"}, "body": f"<!-- llmmigrate check -->\n{n}"} for n in range(130)]
+    Comments.tokens = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Comments)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Runner:
+    """Runs the action's steps as a runner does, in a clean clone of a repository with a committed baseline."""
+
+    def __init__(self, folder: Path, api: str) -> None:
+        self.folder, self.work, self.temp = folder, folder / "clone", folder / "temp"
+        self.temp.mkdir()
+        self.inputs: dict[str, str] = {name: spec.get("default", "") for name, spec in ACTION["inputs"].items()}
+        self.inputs["token"] = TOKEN
+        self.outputs: dict[str, str] = {}
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "RUNNER_TEMP": str(self.temp), "GITHUB_API_URL": api,
+            "GITHUB_ACTION_PATH": str(ROOT), "GITHUB_REPOSITORY": "a/b", "SOURCE_DATE_EPOCH": "1795348800",
+            "GITHUB_STEP_SUMMARY": str(self.temp / "summary.md"), "GITHUB_OUTPUT": str(self.temp / "output"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
+
+    def step(self, name: str, **extra: str) -> "subprocess.CompletedProcess[str]":
+        step = STEPS[name]
+        given = {key: self._value(text) for key, text in step.get("env", {}).items()}
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
+            cwd=self.work, env={**self.environment, **given, **extra}, capture_output=True, text=True, timeout=300,
+            check=False,
+        )  # fmt: skip
+        output = self.temp / "output"
+        if output.is_file():
+            self.outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
+        return done
+
+    def _value(self, text: str) -> str:
+        """The value of an expression, as far as the action uses them."""
+        match = re.fullmatch(r"\$\{\{ (inputs|steps\.check\.outputs)\.(\w+) \}\}", text)
+        if match is None:
+            assert text == "${{ github.event.pull_request.number }}"
+            return "7"
+        return (self.inputs if match[1] == "inputs" else self.outputs)[match[2]]
+
+    def run(self) -> int:
+        """All steps that have a command, as after an installation; the exit code of the last."""
+        checked = self.step("Check")
+        assert checked.returncode == 0, checked.stderr
+        if self.outputs["verdict"] != "error":
+            commented = self.step("Comment")
+            assert commented.returncode == 0, commented.stderr
+        return self.step("Verdict").returncode
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def runner(tmp_path: Path, api: str) -> Runner:
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    (origin / "base.jsonl").write_text("".join(record(i, 100) for i in range(200)))
+    command = [sys.executable, "-m", "llmmigrate", "check", "base.jsonl", "--update-baseline"]
+    subprocess.run(command, cwd=origin, check=True, capture_output=True)
+    git(origin, "init", "-q")
+    git(origin, "add", "-f", ".llmmigrate/baseline.profile.json")
+    git(origin, "commit", "-qm", "baseline")
+    made = Runner(tmp_path, api)
+    git(tmp_path, "clone", "-q", str(origin), "clone")
+    made.inputs["logs"] = "run.jsonl\n"
+    (made.temp / "llmmigrate" / "bin").mkdir(parents=True)
+    (made.temp / "llmmigrate" / "bin" / "llmmigrate").symlink_to(Path(sys.executable).with_name("llmmigrate"))
+    return made
+
+
+def test_it_is_green_then_red_and_keeps_one_comment(runner: Runner) -> None:
+    (runner.work / "run.jsonl").write_text("".join(record(i, 100) for i in range(200)))
+    assert runner.run() == 0
+    (runner.work / "run.jsonl").write_text("".join(record(i, 160) for i in range(200)))
+    assert runner.run() == 1
+    own = [comment for comment in Comments.held if comment["user"]["type"] == "Bot"]
+    assert len(own) == 1
+    assert "FAIL: 2 of 2 rules are broken." in own[0]["body"]
+    assert set(Comments.tokens) == {f"Bearer {TOKEN}"}
+    assert (runner.temp / "summary.md").read_text().count("### Cost of the LLM calls") == 2
+    assert json.loads(Path(runner.outputs["json"]).read_text())["verdict"] == "fail"
+
+
+def test_what_could_not_be_checked_is_red_without_a_comment(runner: Runner) -> None:
+    runner.inputs["baseline"] = "git:origin/gone:x.json"
+    (runner.work / "run.jsonl").write_text(record(1, 100))
+    assert runner.run() == 2
+    assert runner.outputs["verdict"] == "error"
+    assert Comments.tokens == []
+
+
+def test_inputs_are_data_and_never_commands(runner: Runner) -> None:
+    runner.inputs["logs"] = "$(touch owned)\nrun.jsonl; touch owned\n`touch owned`"
+    runner.inputs["policy"] = '"; touch owned; "'
+    runner.step("Check")
+    assert not (runner.work / "owned").exists()
+    scripts = [step["run"] for step in STEPS.values() if "run" in step]
+    assert [script for script in scripts if "${{" in script] == []
+
+
+def test_only_the_step_that_comments_has_the_token() -> None:
+    with_token = [name for name, step in STEPS.items() if "token" in json.dumps(step.get("env", {}))]
+    assert with_token == ["Comment"]
+
+
+def test_the_installing_step_installs_this_checkout(runner: Runner) -> None:
+    shutil.rmtree(runner.temp / "llmmigrate")
+    # Offline: what a runner's pip would fetch is lent from the environment of the tests.
+    lent = {"PYTHONPATH": sysconfig.get_paths()["purelib"], "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1"}
+    done = runner.step("Install", **lent, PIP_NO_BUILD_ISOLATION="0")
+    assert done.returncode == 0, done.stderr
+    program = [str(runner.temp / "llmmigrate" / "bin" / "llmmigrate"), "--version"]
+    shown = subprocess.run(program, env={**runner.environment, **lent}, capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("llmmigrate ")
+
+
+def test_the_hooks_name_commands_that_exist(runner: Runner) -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    (runner.work / "contract.yaml").write_text(
+        "schema: 1\nprovider: acme\ncurrency: USD\nmodels:\n  - id: a\n    periods:\n      - from: 2026-01-01\n"
+        '        per_mtok: {input: "1", output: "2"}\n        source: "A: ours"\n'
+    )
+    (runner.work / "llmmigrate.yaml").write_text('check: {cost_per_1000_calls: "<= +5%"}\n')
+    for hook in hooks:
+        words = [*hook["entry"].split()[1:], *(["contract.yaml"] if hook.get("pass_filenames", True) else [])]
+        command = [sys.executable, "-m", "llmmigrate", *words]
+        assert subprocess.run(command, cwd=runner.work, capture_output=True, check=False).returncode == 0
+        assert re.search(hook["files"], "contract.yaml" if hook.get("pass_filenames", True) else "llmmigrate.yaml")
+    (runner.work / "llmmigrate.yaml").write_text('check: {cost_per_1000_calls: "<= -5%"}\n')
+    broken = subprocess.run(
+        [sys.executable, "-m", "llmmigrate", "check", "--policy-only"],
+        cwd=runner.work,
+        capture_output=True,
+        check=False,
+    )
+    assert broken.returncode == 2
