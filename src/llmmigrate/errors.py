@@ -5,6 +5,7 @@
     ├── ConfigError               llmmigrate.yaml or a policy file
     ├── InputError                logs that cannot be read (`code` names why: no_records, not_text, …)
     │   └── AmbiguousFormatError  a record fits two log formats
+    ├── GatewayError              a gateway that is missing, does not run or refuses its files
     ├── PriceTableError           a price table that breaks its schema or its rules
     └── UnknownNameError          a provider, model, format, report … that does not exist
 
@@ -64,6 +65,10 @@ class InputError(LlmmigrateError):
 
 class AmbiguousFormatError(InputError):
     """A record that fits two log formats alike."""
+
+
+class GatewayError(LlmmigrateError):
+    """A gateway that is missing, does not run or refuses its files."""
 
 
 class PriceTableError(LlmmigrateError):

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "analyze": "What do I spend, where, how fast, with which errors.",
     "estimate": "What would the same traffic cost elsewhere.",
     "prices": "The price tables: list, show, validate.",
+    "rollout": "Get there in steps: lint, emit, drill, stage, run, status, watch.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 

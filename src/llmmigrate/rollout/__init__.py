@@ -1,0 +1,88 @@
+"""From one provider to another in steps, and back: a plan, files for a gateway, a rehearsal, a watch.
+
+A gateway is one file in `rollout/gateways/`, found by its name; `Gateway` is what it offers. We write configuration for
+gateways that people already run, and no gateway.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, Protocol, get_args
+
+from llmmigrate.rollout.plan import Plan
+
+ROOM: Final = "rollout.gateways"
+
+Status = Literal["exact", "approximate", "manual", "unsupported"]
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+"""How well a gateway does what a plan asks for, best first."""
+
+
+class Finding(NamedTuple):
+    """How well a gateway does one thing that a plan asks for, and why not better."""
+
+    requirement: str
+    status: Status
+    message: str
+    faults: tuple[str, ...] = ()
+    """Faults of the drill in which requests may be lost because of it."""
+
+
+class Program(NamedTuple):
+    """How a gateway's program is found, started and asked for its version."""
+
+    name: str
+    arguments: Sequence[str]
+    """Of a start in the foreground, in the directory of its files."""
+    version: Sequence[str]
+    validate: Sequence[str]
+    """Of its own check of the files; exit code 0 is yes. Empty: it has none."""
+    install: str
+    as_root: Sequence[str] = ()
+    """More arguments of a start by root."""
+
+
+class Pace(NamedTuple):
+    """How a gateway is drilled."""
+
+    rate: int = 30
+    """Requests a second, as many as it can surely carry."""
+    share: Decimal = Decimal("0.1")
+    boots_quickly: bool = True
+    """Whether it is started anew for each fault, so that no fault inherits the state of the one before."""
+
+
+class Counts(NamedTuple):
+    """Attempts at the target since the gateway began to count."""
+
+    attempts: int
+    errors: int
+    slow: int
+    """Attempts that took longer than the plan's limit; 0 where the plan has none."""
+    ejections: int
+    """How often the gateway has left the target alone for a while."""
+
+
+class Gateway(Protocol):
+    """What a module of `rollout/gateways` offers."""
+
+    STAGE_FILE: str
+    """The one file that a change of stage writes anew; replacing it is atomic."""
+    TAKE_UP: str
+    """What follows in the shell after the stage file was replaced by hand, or nothing."""
+    PROGRAM: Program | None
+    """None: nothing to start here."""
+
+    PACE: Pace
+
+    def files(self, plan: Plan, share: Decimal) -> Mapping[str, str]:
+        """All files by name for a target's share of 0 to 1. Only `STAGE_FILE` differs from share to share."""
+        ...
+
+    def findings(self, plan: Plan) -> Sequence[Finding]:
+        """How well each thing that the plan asks for is done."""
+        ...
+
+    def reload(self, plan: Plan, directory: Path) -> None:
+        """Let a running gateway take up the stage file in its directory. GatewayError where it refuses."""
+        ...
