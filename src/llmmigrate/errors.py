@@ -6,6 +6,7 @@
     ├── InputError                logs that cannot be read (`code` names why: no_records, not_text, …)
     │   └── AmbiguousFormatError  a record fits two log formats
     ├── GatewayError              a gateway that is missing, does not run or refuses its files
+    ├── RolloutRefusedError       exit 1: a stage that may not be taken now
     ├── PriceTableError           a price table that breaks its schema or its rules
     └── UnknownNameError          a provider, model, format, report … that does not exist
 
@@ -69,6 +70,12 @@ class AmbiguousFormatError(InputError):
 
 class GatewayError(LlmmigrateError):
     """A gateway that is missing, does not run or refuses its files."""
+
+
+class RolloutRefusedError(LlmmigrateError):
+    """A stage that may not be taken now: it is locked, or was never proved."""
+
+    exit_code = 1
 
 
 class PriceTableError(LlmmigrateError):

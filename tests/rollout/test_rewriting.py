@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmmigrate.rollout.drill import wire
+from llmmigrate.rollout import wire
 from llmmigrate.rollout.drill.lab import Lab, opened
 from llmmigrate.rollout.emission import gateway_of
 from llmmigrate.rollout.plan import Plan

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "estimate": "What would the same traffic cost elsewhere.",
     "prices": "The price tables: list, show, validate.",
     "rollout": "Get there in steps: lint, emit, drill, stage, run, status, watch.",
+    "rollback": "Go back now, in one step.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 

@@ -77,6 +77,40 @@ class DrillOptions(OutputOptions):
     quick: Annotated[bool, typer.Option("--quick", help="Four faults in less than a minute.")] = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class StageOptions:
+    """The command line of `rollout stage`."""
+
+    plan: PlanArgument = "migration.yaml"
+    name: Annotated[
+        str | None, typer.Argument(metavar="STAGE", show_default=False, help="The stage to put in force.")
+    ] = None
+    diff: Annotated[bool, typer.Option("--diff", help="Show what would change, and change nothing.")] = False
+    release: Annotated[bool, typer.Option("--release", help="Release the lock that a rollback has left.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusOptions(OutputOptions):
+    """The command line of `rollout status`."""
+
+    plan: PlanArgument = "migration.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions:
+    """The command line of `rollout watch`."""
+
+    plan: PlanArgument = "migration.yaml"
+    apply: Annotated[bool, typer.Option("--apply", help="Go back by itself, and lock the stage.")] = False
+    exec: Annotated[
+        str | None, typer.Option(metavar="CMD", help="Run this to go back, with the reason in LLMMIGRATE_REASON.")
+    ] = None
+    serve: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Show /verdict and /metrics here; :9109 is 127.0.0.1:9109.")
+    ] = None
+    once: Annotated[bool, typer.Option("--once", help="Watch one window; exit code 3 if it says nothing.")] = False
+
+
 @command(app)
 def lint(options: LintOptions, console: Console) -> int:
     """Hold a plan against reality. Exit code 1 if it cannot do what it says.
@@ -159,6 +193,90 @@ def drill(options: DrillOptions, console: Console) -> int:
     console.say(f"wrote {proof}")
     write(drill_report(found, next_step=f"llmmigrate rollout stage {options.plan} {plan.stages[0].name}"), to, console)
     return 0 if found.passed else 1
+
+
+@command(app)
+def stage(options: StageOptions, console: Console) -> int:
+    """Put a stage in force: one file replaced as a whole, and taken up by the gateway.
+
+    \b
+    Examples:
+      llmmigrate rollout stage migration.yaml canary --diff
+      llmmigrate rollout stage migration.yaml canary
+      llmmigrate rollout stage migration.yaml canary --release
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.rollout.changing import difference, take_stage
+    from llmmigrate.rollout.state import Place
+
+    plan = _plan(options.plan)
+    place = Place(Path(options.plan), plan)
+    name = options.name
+    if name is None:
+        known = ", ".join(stage.name for stage in plan.stages)
+        raise UsageError("no stage named", fix=f"add one of: {known}")
+    if options.diff:
+        console.result(difference(plan, place, name) or f"{name} is in force")
+        return 0
+    change = take_stage(plan, place, name, release=options.release)
+    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s")
+    console.say(f"→ llmmigrate rollout watch {options.plan} --apply")
+    return 0
+
+
+@command(app)
+def status(options: StatusOptions, console: Console) -> int:
+    """What is in force: stage, lock, what drills have proved, what the watch said last, the last changes.
+
+    \b
+    Examples:
+      llmmigrate rollout status
+      llmmigrate rollout status migration.yaml --format json
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.cli.output import destinations, write
+    from llmmigrate.reports.rollout_state import status_report
+    from llmmigrate.rollout.state import Place
+    from llmmigrate.rollout.status import status_of
+
+    to = destinations(options.format, options.output, inputs=[options.plan])
+    plan = _plan(options.plan)
+    write(status_report(status_of(plan, Place(Path(options.plan), plan))), to, console)
+    return 0
+
+
+@command(app)
+def watch(options: WatchOptions, console: Console) -> int:
+    """Watch the target's attempts at the gateway and go back when they are bad. Exit code 1 on a rollback.
+
+    \b
+    Examples:
+      llmmigrate rollout watch migration.yaml --apply --serve :9109
+      llmmigrate rollout watch migration.yaml --exec 'git revert --no-edit HEAD && git push'
+      llmmigrate rollout watch migration.yaml --once
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.state import Place
+    from llmmigrate.rollout.watch import Options, Watch
+
+    if options.apply and options.exec:
+        raise UsageError("--apply and --exec are two ways to go back", fix="choose one")
+    plan = _plan(options.plan)
+    place = Place(Path(options.plan), plan)
+    reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    chosen = Options(apply=options.apply, command=options.exec, once=options.once, address=_address(options.serve))
+    running = Watch(plan, place, reader, chosen, console.say)
+    if running.run():
+        return 1
+    return 3 if running.latest is None or running.latest.verdict == "inconclusive" else 0
+
+
+def _address(text: str | None) -> tuple[str, int] | None:
+    """Host and port of `:9109` or `0.0.0.0:9109`."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"--serve '{text}' is no address", fix="write --serve :9109")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def _plan(path: str) -> "Plan":

@@ -4,7 +4,7 @@ A gateway is one file in `rollout/gateways/`, found by its name; `Gateway` is wh
 gateways that people already run, and no gateway.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol, get_args
@@ -53,14 +53,23 @@ class Pace(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Attempts at the target since the gateway began to count."""
+    """Attempts at the target since the gateway began to count; what clients see of them is another matter."""
 
     attempts: int
     errors: int
+    """Failed ones: 5xx, 401, 403, 408, 429, no answer in time, refused or cut off."""
+    timed: int
+    """Attempts whose time to the first byte is known, time-outs among them."""
     slow: int
-    """Attempts that took longer than the plan's limit; 0 where the plan has none."""
+    """Those of them that took longer than the plan's limit; 0 where it has none."""
     ejections: int
-    """How often the gateway has left the target alone for a while."""
+    """How often the gateway has begun to leave the target alone."""
+    ejected: bool = False
+    """Whether it does so now."""
+
+
+Reader = Callable[[], Counts]
+"""Asks a gateway for its counts. GatewayError where it does not answer."""
 
 
 class Gateway(Protocol):
@@ -85,4 +94,8 @@ class Gateway(Protocol):
 
     def reload(self, plan: Plan, directory: Path) -> None:
         """Let a running gateway take up the stage file in its directory. GatewayError where it refuses."""
+        ...
+
+    def reader(self, plan: Plan, directory: Path) -> Reader:
+        """What asks the gateway for its counts."""
         ...

@@ -69,7 +69,7 @@ class Place:
 
     def state(self) -> State | None:
         """What is in force, None before the first stage. ConfigError for a file that is not ours."""
-        found: State | None = self._read("state.json", State)
+        found: State | None = self.read("state.json", State)
         return found
 
     def keep_state(self, state: State) -> None:
@@ -78,7 +78,7 @@ class Place:
 
     def verified(self) -> Mapping[str, Verified]:
         """What drills have proved, by gateway."""
-        return self._read("verified.json", dict[str, Verified]) or {}
+        return self.read("verified.json", dict[str, Verified]) or {}
 
     def keep_verified(self, drill: Drill, now: datetime) -> Path:
         """Add what a drill has proved."""
@@ -128,7 +128,8 @@ class Place:
                 raise GatewayError("another llmmigrate changes the stage now", fix="try again in a moment") from None
             yield
 
-    def _read(self, name: str, kind: Any) -> Any:
+    def read(self, name: str, kind: Any) -> Any:
+        """One of the files as a record, None where there is none."""
         path = self.directory / name
         try:
             return msgspec.json.decode(path.read_bytes(), type=kind)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmmigrate.rollout.drill import wire
+from llmmigrate.rollout import wire
 
 TIMEOUT: Final = 12.0
 """Seconds after which a client gives up."""

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from llmmigrate.rollout.drill import wire
+from llmmigrate.rollout import wire
 from llmmigrate.rollout.plan import Role
 
 Sickness = str

@@ -12,7 +12,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from llmmigrate.rollout import Finding, Pace, Program
+from llmmigrate.endpoints.http import HttpError, get_text
+from llmmigrate.errors import GatewayError
+from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     address,
@@ -36,6 +38,11 @@ PROGRAM: Final = Program(
 PACE: Final = Pace()
 
 _TYPE: Final = "type.googleapis.com/"
+_TIMES: Final = "cluster.up-target.upstream_rq_time"
+_STATS: Final = (
+    "format=json&histogram_buckets=cumulative"
+    "&filter=^(cluster\\.(up-target|chain-target|target)\\.(upstream_rq_|outlier)|http\\.in_target\\.downstream_rq_)"
+)
 _PARTS: Final = 10_000
 """Weights are out of this many: a share is exact to 0.01 %."""
 _RETRIED: Final = (401, 403, 408, 429)
@@ -60,13 +67,60 @@ def findings(plan: Plan) -> Sequence[Finding]:
         Finding("ejection on 401, 403, 408, 429", "approximate", "retried elsewhere every time, but they do not eject"),
         Finding("model names, parameters, keys", "exact", "set by a Lua filter for each provider"),
         Finding("change of stage", "exact", "routes are read again when rds.json is replaced; live streams go on"),
-        Finding("first-byte latency", "approximate", "Envoy counts whole answers: latency_p95 is meant for those"),
+        Finding("metrics", "exact", "attempts, failures, ejections and times to the first byte from its own counters"),
     ]
     return [*found, *common_findings(plan)]
 
 
 def reload(plan: Plan, directory: Path) -> None:
     """Nothing to do: Envoy watches the directory."""
+
+
+def reader(plan: Plan, directory: Path) -> Reader:
+    """Asks Envoy's admin interface."""
+
+    def read() -> Counts:
+        try:
+            text = get_text(f"http://{plan.gateway.admin}/stats?{_STATS}")
+        except HttpError as error:
+            fix = "start it: ./start.sh, and check gateway.admin"
+            raise GatewayError(f"Envoy does not answer at {plan.gateway.admin}", why=str(error), fix=fix) from None
+        return _counts(json.loads(text)["stats"], plan.rollback.latency_p95)
+
+    return read
+
+
+def _counts(stats: list[dict[str, Any]], limit: Decimal | None) -> Counts:
+    """What Envoy's statistics say of attempts at the target.
+
+    The members of an aggregate cluster have no codes of their own; the inner listener and its cluster have. An attempt
+    that was neither completed nor is under way was given up: by the time-out, or because the caller went away.
+    """
+    values = {stat["name"]: int(stat["value"]) for stat in stats if "name" in stat}
+    inner, up = "http.in_target.downstream_rq_", "cluster.up-target.upstream_rq_"
+    attempts = values.get(inner + "total", 0)
+    given_up = attempts - values.get(inner + "completed", 0) - values.get(inner + "active", 0)
+    timeouts = min(max(0, given_up), values.get("cluster.chain-target.upstream_rq_per_try_idle_timeout", 0))
+    refused = sum(values.get(f"{up}{code}", 0) for code in _RETRIED)
+    cut = values.get(inner + "tx_reset", 0)
+    timed, slow = _times(stats, limit)
+    return Counts(
+        attempts=attempts,
+        errors=values.get(up + "5xx", 0) + refused + cut + timeouts,
+        timed=timed + timeouts,
+        slow=slow + timeouts if limit is not None else 0,
+        ejections=values.get("cluster.target.outlier_detection.ejections_enforced_total", 0),
+        ejected=values.get("cluster.target.outlier_detection.ejections_active", 0) > 0,
+    )
+
+
+def _times(stats: list[dict[str, Any]], limit: Decimal | None) -> tuple[int, int]:
+    """How many times to the first byte Envoy knows, and how many are above the limit, which is a bucket's bound."""
+    found = [each for stat in stats for each in stat.get("histograms", []) if each["name"] == _TIMES]
+    buckets = {bucket["upper_bound"]: bucket["cumulative"] for each in found for bucket in each["buckets"]}
+    total = max(buckets.values(), default=0)
+    below = buckets.get(float(limit * 1000), total) if limit is not None else total
+    return total, total - below
 
 
 def _bootstrap(plan: Plan) -> dict[str, Any]:

@@ -6,12 +6,15 @@ chains nested in one another, because several `backup` servers of one upstream t
 A stage is the line with the split, taken up on a HUP signal, which lets live streams end.
 """
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from llmmigrate.rollout import Finding, Pace, Program
+from llmmigrate.errors import GatewayError
+from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     common_findings,
@@ -35,6 +38,10 @@ PROGRAM: Final = Program(
 PACE: Final = Pace()
 LOG: Final = "attempts.log"
 
+_LINE: Final = re.compile(
+    r'[0-9.]+ (?P<chain>\w+) "(?P<where>[^"]*)" "(?P<status>[^"]*)" "(?P<head>[^"]*)" "[^"]*"$', re.ASCII
+)
+_SECONDS: Final = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
 _SICK: Final = "error timeout http_500 http_502 http_503 http_504 http_429 non_idempotent"
 
 
@@ -73,6 +80,63 @@ def reload(plan: Plan, directory: Path) -> None:
 
     check(PROGRAM, directory)
     send_hangup(directory / "nginx.pid")
+
+
+def reader(plan: Plan, directory: Path) -> Reader:
+    """Reads the lines that come into the log from now on, across rotations."""
+    return _LogReader(directory / LOG, plan.rollback.latency_p95).read
+
+
+class _LogReader:
+    """Adds up the lines of the front's log; what came just before a rotation and was not read yet is left out."""
+
+    def __init__(self, path: Path, limit: Decimal | None) -> None:
+        self._path, self._limit = path, limit
+        self._counts = Counts(0, 0, 0, 0, 0)
+        self._file: int | None = None
+        self._place = 0
+        if path.exists():
+            self._file, self._place = path.stat().st_ino, path.stat().st_size
+
+    def read(self) -> Counts:
+        """The counts so far."""
+        try:
+            with self._path.open("rb") as stream:
+                self._add_lines(stream)
+        except OSError as error:
+            raise GatewayError(f"nginx writes no {self._path}", why=str(error), fix="start it: ./start.sh") from None
+        return self._counts
+
+    def _add_lines(self, stream: BinaryIO) -> None:
+        held = os.fstat(stream.fileno())
+        if held.st_ino != self._file or held.st_size < self._place:
+            self._file, self._place = held.st_ino, 0
+        stream.seek(self._place)
+        for line in stream:
+            if not line.endswith(b"\n"):
+                break
+            self._place += len(line)
+            self._counts = _with_line(self._counts, line.decode("ascii", "replace").rstrip(), self._limit)
+
+
+def _with_line(counts: Counts, line: str, limit: Decimal | None) -> Counts:
+    """The counts with one more request: its first attempt, if it was one at the target."""
+    match = _LINE.match(line)
+    if match is None or match["chain"] != "chain_target":
+        return counts
+    if not match["where"].startswith("unix:target.sock"):
+        return counts._replace(ejections=counts.ejections + 1, ejected=True)
+    status, seconds = match["status"].split(",")[0], match["head"].split(",")[0]
+    failed = not status.isdecimal() or int(status) >= 500 or int(status) == 429
+    timed = status == "504" or _SECONDS.fullmatch(seconds) is not None
+    slow = timed and limit is not None and (status == "504" or Decimal(seconds) > limit)
+    return counts._replace(
+        attempts=counts.attempts + 1,
+        errors=counts.errors + failed,
+        timed=counts.timed + timed,
+        slow=counts.slow + slow,
+        ejected=False,
+    )
 
 
 def _main(plan: Plan) -> str:

@@ -1,0 +1,1 @@
+"""Requests to other machines. Only this room and `recording` import httpx."""
