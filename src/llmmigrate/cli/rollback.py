@@ -61,6 +61,8 @@ def now(options: BackOptions, console: Console) -> int:
     plan = load(path)
     change = roll_back(plan, Place(path, plan), options.reason)
     console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s, locked")
+    if change.left_to_do is not None:
+        console.warn(change.left_to_do)
     console.say(f"→ llmmigrate rollout status {options.plan}")
     return 0
 

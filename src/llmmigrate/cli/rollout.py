@@ -72,7 +72,8 @@ class DrillOptions(OutputOptions):
     plan: PlanArgument = "migration.yaml"
     to: Annotated[str | None, typer.Option(metavar="GATEWAY", help="Which gateway; otherwise that of the plan.")] = None
     faults: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Only these: 500,refused,hang,slow,429,401,cut,big,flap,dns.")
+        str | None,
+        typer.Option(metavar="NAMES", help="Only these: 500,refused,hang,slow,429,401,cut,big,burst,flap,dns."),
     ] = None
     quick: Annotated[bool, typer.Option("--quick", help="Four faults in less than a minute.")] = False
 
@@ -219,6 +220,8 @@ def stage(options: StageOptions, console: Console) -> int:
         return 0
     change = take_stage(plan, place, name, release=options.release)
     console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s")
+    if change.left_to_do is not None:
+        console.warn(change.left_to_do)
     console.say(f"→ llmmigrate rollout watch {options.plan} --apply")
     return 0
 

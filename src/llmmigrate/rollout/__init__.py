@@ -40,6 +40,13 @@ class Program(NamedTuple):
     install: str
     as_root: Sequence[str] = ()
     """More arguments of a start by root."""
+    placing: Sequence[str] = ()
+    """Options that take the host and the port to listen on, where the files do not say them."""
+
+    def place(self, listen: str) -> list[str]:
+        """The arguments that say where to listen."""
+        parts = listen.rsplit(":", 1)
+        return [word for pair in zip(self.placing, parts, strict=False) for word in pair]
 
 
 class Pace(NamedTuple):
@@ -47,7 +54,13 @@ class Pace(NamedTuple):
 
     rate: int = 30
     """Requests a second, as many as it can surely carry."""
+    stream_rate: int = 15
+    """The same of streamed answers."""
     share: Decimal = Decimal("0.1")
+    lanes: int = 16
+    """Requests at one time when its ceiling is looked for."""
+    flips: bool = True
+    """Whether it takes up another stage while it runs."""
     boots_quickly: bool = True
     """Whether it is started anew for each fault, so that no fault inherits the state of the one before."""
 
@@ -82,6 +95,8 @@ class Gateway(Protocol):
     PROGRAM: Program | None
     """None: nothing to start here."""
 
+    CALLER_KEY: str | None
+    """The variable with the key that callers have to send; None: it asks for none."""
     PACE: Pace
 
     def files(self, plan: Plan, share: Decimal) -> Mapping[str, str]:
@@ -92,8 +107,11 @@ class Gateway(Protocol):
         """How well each thing that the plan asks for is done."""
         ...
 
-    def reload(self, plan: Plan, directory: Path) -> None:
-        """Let a running gateway take up the stage file in its directory. GatewayError where it refuses."""
+    def reload(self, plan: Plan, directory: Path) -> str | None:
+        """Let a running gateway take up the stage file in its directory; what is left for a person to do, if anything.
+
+        GatewayError where it refuses the file or does not run.
+        """
         ...
 
     def reader(self, plan: Plan, directory: Path) -> Reader:

@@ -23,6 +23,7 @@ class Change(NamedTuple):
     after: str
     seconds: float
     diff: str
+    left_to_do: str | None
 
 
 def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) -> Change:
@@ -90,7 +91,7 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     old = _read(path)
     replace_file(path, gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE])
     try:
-        gateway.reload(plan, directory)
+        left_to_do = gateway.reload(plan, directory)
     except GatewayError as error:
         if error.code == "refused":
             replace_file(path, old)
@@ -101,7 +102,7 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     seconds = (datetime.now(UTC) - began).total_seconds()
     place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
     place.journal("done", **told, seconds=seconds)
-    return Change(before, name, seconds, diff)
+    return Change(before, name, seconds, diff, left_to_do)
 
 
 def _check_proved(plan: Plan, place: Place) -> None:

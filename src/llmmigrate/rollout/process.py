@@ -14,7 +14,7 @@ from llmmigrate.rollout import Program
 
 _WORDS: Final = 400
 """Characters of a gateway's own words that an error shows."""
-_CHECK_SECONDS: Final = 120
+_CHECK_SECONDS: Final = 300
 
 
 def find(program: Program) -> str:
@@ -29,7 +29,9 @@ def find(program: Program) -> str:
 
 def version(program: Program) -> str:
     """The version that a gateway's program says it is."""
-    done = subprocess.run([find(program), *program.version], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [find(program), *program.version], capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False
+    )
     match = re.search(r"[0-9]+\.[0-9]+\.[0-9]+", done.stdout + done.stderr)
     return match[0] if match else "unknown"
 

@@ -61,6 +61,8 @@ class Options:
     command: str | None = None
     """A shell command that goes back, such as a commit for GitOps."""
     once: bool = False
+    limit: int | None = None
+    """Windows after which to end; None: never."""
     address: tuple[str, int] | None = None
     """Where to show `/verdict` and the metrics."""
 
@@ -111,7 +113,7 @@ class Watch:
             window = between(before, after) if before is not None and after is not None else None
             await asyncio.to_thread(self._judge, window)
             before = after if after is not None else before
-            if self.options.once:
+            if self.options.once or sum(self.windows.values()) == self.options.limit:
                 return
 
     def _read(self) -> Counts | None:

@@ -13,11 +13,13 @@ class Fault(NamedTuple):
     name: str
     about: str
     sickness: str
-    seconds: float = 8.0
+    seconds: float = 7.0
     stream_pieces: int = 0
     padding: int = 0
     rate: int | None = None
     """Requests a second; None: the gateway's pace."""
+    burst: int = 1
+    """Requests sent at one time."""
     share: Decimal | None = None
     """The target's share of the requests; None: the gateway's pace."""
     quick: bool = False
@@ -35,6 +37,7 @@ _ALL: Final = (
     Fault("401", "every request fails with 401: the key was revoked", "401"),
     Fault("cut", "streams end after five pieces", "cut", seconds=15.0, stream_pieces=12, rate=15, quick=True),
     Fault("big", "500 for prompts of 2 MB", "500", padding=2_000_000, rate=5, share=Decimal("0.5")),
+    Fault("burst", "500 for 20 requests at one time", "500", rate=20, burst=20, share=Decimal("0.5"), quick=True),
     Fault("flap", "well and sick in turn, a second each", "flap"),
     Fault("dns", "the target's name does not resolve", "dns", seconds=4.0, seen=False),
 )

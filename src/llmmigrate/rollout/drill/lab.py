@@ -30,6 +30,7 @@ STAND_IN: Final[Mapping[str, Decimal]] = {
     "eject_max": Decimal(60),
 }
 """Times of the rehearsal instead of the plan's: an outage of seconds has to show what one of minutes would."""
+_CALLER: Final = "sk-drill-caller"
 _NOWHERE: Final = "target.invalid"
 """A name that never resolves (RFC 6761)."""
 
@@ -71,7 +72,7 @@ class Lab:
 
     def load(self, **changes: Any) -> Load:
         """Requests through the gateway."""
-        return dataclasses.replace(Load(self.model, self.listen), **changes)
+        return dataclasses.replace(Load(self.model, self.listen, key=_CALLER), **changes)
 
     def direct(self) -> Load:
         """Requests to the current provider without the gateway."""
@@ -132,7 +133,10 @@ class Lab:
             raise GatewayError("there is no gateway to drill here: nothing stands between callers and providers")
         keys = {provider.key: _key(role) for role in self.plan.roles() if (provider := self.plan.provider(role)).key}
         environment = {**os.environ, **{name: key for name, key in keys.items() if name}}
-        line = [find(program), *program.arguments, *(program.as_root if os.geteuid() == 0 else ())]
+        if self.gateway.CALLER_KEY is not None:
+            environment[self.gateway.CALLER_KEY] = _CALLER
+        as_root = program.as_root if os.geteuid() == 0 else ()
+        line = [find(program), *program.arguments, *program.place(self.plan.gateway.listen), *as_root]
         with (self.directory / "gateway.out").open("wb") as out:
             return subprocess.Popen(
                 line, cwd=self.directory, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL

@@ -62,7 +62,7 @@ class Latency(Record, frozen=True, kw_only=True):
 
 
 class Ceiling(Record, frozen=True, kw_only=True):
-    """Answered requests a second in 16 lanes, against the same provider asked directly: a floor of what it can."""
+    """Answered requests a second, several at one time, and the same without the gateway: a floor of what it can."""
 
     through: float
     direct: float

@@ -28,7 +28,6 @@ _EXPECTED_IN_GAP: Final = 7.0
 _BACK_LIMIT: Final = 13.0
 """Longest wait for the target's return: longer than the rehearsal's first ejection."""
 _LANES: Final = 4
-_CEILING_LANES: Final = 16
 _STREAMS: Final = 40
 _STREAM_PIECES: Final = 150
 _FLIP_STEP: Final = 2.0
@@ -58,7 +57,7 @@ async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
     async with opened(plan, gateway) as lab:
         share, latency, ceiling = await _healthy(lab, request, say)
         _note_wrong(lab, wrong)
-        flip = await _flip(lab, say)
+        flip = await _flip(lab, say) if gateway.PACE.flips else None
         _note_wrong(lab, wrong)
         faults = []
         for fault in request.faults:
@@ -101,16 +100,17 @@ async def _healthy(lab: Lab, request: Request, say: Say) -> tuple[Share, Latency
     pace = lab.gateway.PACE
     await lab.start(Decimal("0.1"))
     seconds = 4.0 if request.quick else 12.0
+    lanes = min(_LANES, pace.lanes)
     through: list[Record] = []
     direct: list[Record] = []
     for _ in range(4):
-        through += await one_after_another(lab.load(), lanes=_LANES, seconds=seconds / 4)
-        direct += await one_after_another(lab.direct(), lanes=_LANES, seconds=seconds / 8)
+        through += await one_after_another(lab.load(), lanes=lanes, seconds=seconds / 4)
+        direct += await one_after_another(lab.direct(), lanes=lanes, seconds=seconds / 8)
     for upstream in lab.upstreams.values():
         upstream.delay = 0.0
     limit = 1.5 if request.quick else 3.0
-    fast = await one_after_another(lab.load(), lanes=_CEILING_LANES if pace.boots_quickly else _LANES, seconds=limit)
-    bare = await one_after_another(lab.direct(), lanes=_CEILING_LANES, seconds=limit)
+    fast = await one_after_another(lab.load(), lanes=pace.lanes, seconds=limit)
+    bare = await one_after_another(lab.direct(), lanes=pace.lanes, seconds=limit)
     for upstream in lab.upstreams.values():
         upstream.delay = 0.02
     ceiling = Ceiling(through=_rate(fast), direct=_rate(bare))
@@ -159,8 +159,8 @@ async def _fault(lab: Lab, fault: Fault, quick: bool) -> FaultResult:
     for upstream in lab.upstreams.values():
         upstream.hits.clear()
     load = lab.load(stream_pieces=fault.stream_pieces, padding=fault.padding)
-    rate = min(fault.rate or pace.rate, pace.rate)
-    traffic = Traffic(load, rate)
+    rate = min(fault.rate or pace.rate, pace.stream_rate if fault.stream_pieces else pace.rate)
+    traffic = Traffic(load, rate, fault.burst if pace.boots_quickly else 1)
     await asyncio.sleep(_WARM)
     sick = await lab.target.set(fault.sickness) if fault.sickness != "dns" else time.monotonic()
     await asyncio.sleep(min(fault.seconds, _QUICK_SECONDS) if quick else fault.seconds)

@@ -58,10 +58,10 @@ async def send(load: Load) -> Record:
 
 
 class Traffic:
-    """Requests at a steady rate, whatever becomes of them, until it is stopped."""
+    """Requests at a steady rate, several at a time with `burst`, whatever becomes of them, until it is stopped."""
 
-    def __init__(self, load: Load, rate: float) -> None:
-        self.load, self.rate = load, rate
+    def __init__(self, load: Load, rate: float, burst: int = 1) -> None:
+        self.load, self.rate, self.burst = load, rate, burst
         self.records: list[Record] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._pacing = asyncio.ensure_future(self._pace())
@@ -75,10 +75,11 @@ class Traffic:
     async def _pace(self) -> None:
         started, sent = time.monotonic(), 0
         while True:
-            task = asyncio.ensure_future(self._one())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            sent += 1
+            for _ in range(self.burst):
+                task = asyncio.ensure_future(self._one())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            sent += self.burst
             await asyncio.sleep(max(0.0, started + sent / self.rate - time.monotonic()))
 
     async def _one(self) -> None:

@@ -10,17 +10,19 @@ from llmmigrate.rollout import wire
 from llmmigrate.rollout.plan import Role
 
 Sickness = str
-"""`ok`, `500`, `429`, `401`, `hang`, `slow`, `cut`, `flap` or `refused`."""
+"""`ok`, `500`, `429`, `401`, `hang`, `slow`, `cut`, `flap`, `refused`, or `partly`: one request in five fails."""
 
 _ERRORS: Final = {
     "500": (500, "server_error"),
     "429": (429, "rate_limit_error"),
     "401": (401, "invalid_api_key"),
     "flap": (500, "server_error"),
+    "partly": (500, "server_error"),
 }
 SLOW_SECONDS: Final = 3.0
 _HANG_SECONDS: Final = 60.0
 _FLAP_SECONDS: Final = 1.0
+_PARTLY: Final = 5
 _CUT_AFTER: Final = 5
 """Pieces that a stream gets before it is cut."""
 
@@ -80,6 +82,8 @@ class Upstream:
         """Act out the sickness; whether that was the answer."""
         sickness = self.sickness
         if sickness == "flap" and int((time.monotonic() - self.since) / _FLAP_SECONDS) % 2:
+            return False
+        if sickness == "partly" and len(self.hits) % _PARTLY:
             return False
         if sickness in _ERRORS:
             status, kind = _ERRORS[sickness]

