@@ -10,7 +10,7 @@ from tests.rollout.conftest import PLAN
 
 from llmmigrate import registry
 from llmmigrate.errors import UnknownNameError
-from llmmigrate.rollout import ROOM, STATUSES
+from llmmigrate.rollout import MODEL, ROOM, STATUSES
 from llmmigrate.rollout.drill.faults import FAULTS
 from llmmigrate.rollout.emission import config_hash, emit, gateway_of
 from llmmigrate.rollout.plan import Plan, parse
@@ -45,7 +45,7 @@ def test_an_emission_has_every_stage_the_way_back_and_findings(name: str, plan: 
     assert len(emission.files["ROLLBACK.md"].splitlines()) == 5
     listed = json.loads(emission.files["findings.json"])["findings"]
     assert {item["status"] for item in listed} <= set(STATUSES)
-    assert {fault for item in listed for fault in item["faults"]} <= set(FAULTS)
+    assert {fault for item in listed for fault in item["faults"]} <= {*FAULTS, MODEL}
 
 
 @pytest.mark.parametrize("name", GATEWAYS)

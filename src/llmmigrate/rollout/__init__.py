@@ -18,6 +18,10 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """How well a gateway does what a plan asks for, best first."""
 
 
+MODEL: Final = "model"
+"""Stands among the faults of a finding for requests with the callers' model name."""
+
+
 class Finding(NamedTuple):
     """How well a gateway does one thing that a plan asks for, and why not better."""
 
@@ -25,7 +29,7 @@ class Finding(NamedTuple):
     status: Status
     message: str
     faults: tuple[str, ...] = ()
-    """Faults of the drill in which requests may be lost because of it."""
+    """Faults of the drill in which requests may be lost because of it, or `MODEL`."""
 
 
 class Program(NamedTuple):

@@ -102,6 +102,8 @@ class Drill(Record, frozen=True, kw_only=True):
     flip: Flip | None
     wrong_model: int
     """Requests that reached a provider with another model name than the plan has for it."""
+    wrong_model_declared: bool
+    """Whether the findings say that names are not changed."""
     wrong_key: int
     """Requests that reached a provider with another key than its own."""
     seconds: Seconds
@@ -112,4 +114,4 @@ class Drill(Record, frozen=True, kw_only=True):
         """Whether nothing was lost but cut streams and what findings declare, and every request was rightly made."""
         lost = any(fault.lost and fault.fault != "cut" and not fault.declared for fault in self.faults)
         broken = self.flip is not None and (self.flip.lost > 0 or self.flip.broken > 0)
-        return not (lost or broken or self.wrong_model or self.wrong_key)
+        return not (lost or broken or (self.wrong_model and not self.wrong_model_declared) or self.wrong_key)

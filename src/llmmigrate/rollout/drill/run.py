@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from llmmigrate.rollout import MODEL
 from llmmigrate.rollout.drill import results
 from llmmigrate.rollout.drill.faults import Fault
 from llmmigrate.rollout.drill.lab import Lab, opened, stood_in
@@ -27,6 +28,8 @@ _EXPECTED_IN_GAP: Final = 7.0
 """Attempts that such a gap would hold if the target were not left alone: by chance it is empty once in 1,000 times."""
 _BACK_LIMIT: Final = 13.0
 """Longest wait for the target's return: longer than the rehearsal's first ejection."""
+_REST_LIMIT: Final = 60.0
+"""Longest wait between two faults for a gateway that is not started anew."""
 _LANES: Final = 4
 _STREAMS: Final = 40
 _STREAM_PIECES: Final = 150
@@ -81,6 +84,7 @@ async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
         ceiling=ceiling,
         flip=flip,
         wrong_model=wrong["model"],
+        wrong_model_declared=any(MODEL in finding.faults for finding in gateway.findings(plan)),
         wrong_key=wrong["key"],
         seconds=round(took, 1),
     )
@@ -214,7 +218,9 @@ def _attempts(lab: Lab, fault: Fault, during: Sequence[Record], sick: float, wel
 
 
 def _left_alone(attempts: Sequence[float], seconds: float, gap: float) -> float | None:
-    """The last attempt before the first gap of so many seconds; None where there is no such gap."""
+    """The last attempt before the first gap of so many seconds; None without an attempt, or without such a gap."""
+    if not attempts:
+        return None
     last = 0.0
     for attempt in [*attempts, seconds]:
         if attempt - last > gap:
@@ -235,7 +241,7 @@ async def _back(lab: Lab, well: float) -> float | None:
 
 async def _until_target_answers(lab: Lab) -> None:
     """Wait until a gateway that is not started anew sends requests to the target again."""
-    limit = time.monotonic() + _BACK_LIMIT
+    limit = time.monotonic() + _REST_LIMIT
     while time.monotonic() < limit:
         records = await one_after_another(lab.load(), lanes=2, count=8)
         if any(record.served_by == "target" for record in records):
