@@ -5,6 +5,8 @@
     ├── ConfigError               llmmigrate.yaml or a policy file
     ├── InputError                logs that cannot be read (`code` names why: no_records, not_text, …)
     │   └── AmbiguousFormatError  a record fits two log formats
+    ├── GatewayError              a gateway that is missing, does not run or refuses its files
+    ├── RolloutRefusedError       exit 1: a stage that may not be taken now
     ├── PriceTableError           a price table that breaks its schema or its rules
     ├── EndpointError             an endpoint that refuses everything: the key, the model, the quota
     ├── ServingError              a model that cannot be served (`code` names why: does_not_fit, port_taken, …)
@@ -66,6 +68,16 @@ class InputError(LlmmigrateError):
 
 class AmbiguousFormatError(InputError):
     """A record that fits two log formats alike."""
+
+
+class GatewayError(LlmmigrateError):
+    """A gateway that is missing, does not run or refuses its files."""
+
+
+class RolloutRefusedError(LlmmigrateError):
+    """A stage that may not be taken now: it is locked, or was never proved."""
+
+    exit_code = 1
 
 
 class PriceTableError(LlmmigrateError):

@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "prices": "The price tables: list, show, compare, validate.",
     "serve-local": "Launch GLM-5 or a sibling on the accelerators found, or plan it.",
     "accelerators": "What accelerators this machine has.",
+    "rollout": "Get there in steps: lint, emit, drill, stage, run, status, watch.",
+    "rollback": "Go back now, in one step.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 

@@ -57,7 +57,12 @@ class InitOptions:
         str | None, typer.Option("--from", metavar="P/M", help="Where the traffic is now, as provider/model.")
     ] = None
     to: Annotated[str | None, typer.Option(metavar="P/M", help="Where it might go, as provider/model.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an llmmigrate.yaml.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False
+    rollout: Annotated[bool, typer.Option("--rollout", help="Write a migration.yaml instead: the way there.")] = False
+    from_playbook: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="With --rollout: take over the ROLLBACK_CONFIG of a migration playbook."),
+    ] = None
 
 
 @command(app)
@@ -68,10 +73,13 @@ def init(options: InitOptions, console: Console) -> int:
     Examples:
       llmmigrate init
       llmmigrate init --from openai/o3 --to zai/glm-5
+      llmmigrate init --rollout
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.cli.output import whole_file
     from llmmigrate.config import FILE_NAME, schema
 
+    if options.rollout or options.from_playbook:
+        return _write_plan(options, console)
     text = settings_text(options.from_, options.to)
     if Path(FILE_NAME).exists() and not options.force:
         raise UsageError(f"{FILE_NAME} already exists", fix="edit it, or overwrite it with --force")
@@ -82,6 +90,26 @@ def init(options: InitOptions, console: Console) -> int:
         stream.write(text.encode())
     console.say(f"wrote {FILE_NAME} and {SCHEMA_PLACE}")
     console.say("→ llmmigrate analyze")
+    return 0
+
+
+def _write_plan(options: InitOptions, console: Console) -> int:
+    """Write migration.yaml from what is known; exit code 0."""
+    from llmmigrate.cli.output import whole_file
+    from llmmigrate.cli.planning import plan_text
+    from llmmigrate.rollout.plan import FILE_NAME, schema
+    from llmmigrate.rollout.template import SCHEMA_PLACE as PLAN_SCHEMA_PLACE
+
+    text = plan_text(options.from_, options.to, options.from_playbook, console)
+    if Path(FILE_NAME).exists() and not options.force:
+        raise UsageError(f"{FILE_NAME} already exists", fix="edit it, or overwrite it with --force")
+    Path(PLAN_SCHEMA_PLACE).parent.mkdir(exist_ok=True)
+    with whole_file(PLAN_SCHEMA_PLACE) as stream:
+        stream.write((json.dumps(schema(), indent=2, sort_keys=True) + "\n").encode())
+    with whole_file(FILE_NAME) as stream:
+        stream.write(text.encode())
+    console.say(f"wrote {FILE_NAME} and {PLAN_SCHEMA_PLACE}")
+    console.say("→ llmmigrate rollout lint")
     return 0
 
 

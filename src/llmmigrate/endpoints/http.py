@@ -1,4 +1,4 @@
-"""JSON over HTTP, one request at a time: what readiness probes and short measurements need."""
+"""HTTP, one request at a time: what readiness probes, short measurements, a gateway's state and an alert need."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -49,6 +49,27 @@ def stream_events(
                     yield _event(line.removeprefix("data:"))
     except httpx.HTTPError as error:
         raise HttpError(_words(error)) from error
+
+
+def get_text(url: str, *, seconds: float = 5.0) -> str:
+    """The body of a URL. HttpError where there is none within `seconds`, or for a status other than 200."""
+    try:
+        with httpx.Client(timeout=_timeout(seconds), trust_env=False) as client:
+            response = client.get(url)
+    except httpx.HTTPError as error:
+        raise HttpError(str(error) or type(error).__name__) from error
+    if response.status_code != httpx.codes.OK:
+        raise HttpError(f"HTTP {response.status_code}")
+    return response.text
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 10.0) -> int:
+    """POST a body; the status of the answer. HttpError where there is none within `seconds`."""
+    try:
+        with httpx.Client(timeout=_timeout(seconds)) as client:
+            return client.post(url, content=body, headers=dict(headers)).status_code
+    except httpx.HTTPError as error:
+        raise HttpError(str(error) or type(error).__name__) from error
 
 
 def _event(text: str) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""`llmmigrate rollback`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from llmmigrate.cli.console import Console
+from llmmigrate.cli.options import command
+from llmmigrate.cli.rollout import PlanArgument, drill, emit
+from llmmigrate.errors import UsageError
+
+
+class BackGroup(TyperGroup):
+    """`rollback migration.yaml` is `rollback now migration.yaml`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command's name in where it was left out."""
+        named = bool(args) and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, args if named else ["now", *args])
+
+
+app = typer.Typer(cls=BackGroup, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _rollback() -> None:
+    """Send everything back to the current provider, in one step, and lock the stage.
+
+    \b
+    Examples:
+      llmmigrate rollback migration.yaml --reason "answers are cut off"
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackOptions:
+    """The command line of `rollback`."""
+
+    plan: PlanArgument = "migration.yaml"
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept in the journal and the lock.")] = None
+
+
+@command(app)
+def now(options: BackOptions, console: Console) -> int:
+    """Go back now. The stage stays locked until a person releases it.
+
+    \b
+    Examples:
+      llmmigrate rollback migration.yaml --reason "answers are cut off"
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.rollout.changing import roll_back
+    from llmmigrate.rollout.plan import load
+    from llmmigrate.rollout.state import Place
+
+    if not options.reason:
+        raise UsageError("no reason given", fix='add --reason "what is wrong"')
+    path = Path(options.plan)
+    plan = load(path)
+    change = roll_back(plan, Place(path, plan), options.reason)
+    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s, locked")
+    if change.left_to_do is not None:
+        console.warn(change.left_to_do)
+    console.say(f"→ llmmigrate rollout status {options.plan}")
+    return 0
+
+
+command(app, "emit")(emit)
+command(app, "verify")(drill)

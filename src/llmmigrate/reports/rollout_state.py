@@ -1,0 +1,65 @@
+"""The page of `rollout status`."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from llmmigrate.reports import Report, numbers
+from llmmigrate.reports.tables import Block, Bullets, Column, Paragraph, Table
+from llmmigrate.rollout.status import Status
+
+
+def status_report(found: Status) -> Report:
+    """The report of where a rollout stands."""
+    document = msgspec.to_builtins(found)
+    return Report(document=document, page=list(_page(found)), records=found.journal)
+
+
+def _page(found: Status) -> Iterator[Block]:
+    yield Paragraph(_headline(found), strong=True)
+    if found.stage is not None and found.stage_in_file != found.stage:
+        held = found.stage_in_file or "no stage of the plan"
+        yield Paragraph(
+            f"the gateway's file is that of {held}: a change did not finish; take the stage again.", kind="warning"
+        )
+    yield Bullets("State:", list(_items(found)))
+    if found.journal:
+        yield _journal(found)
+
+
+def _headline(found: Status) -> str:
+    if found.stage is None:
+        return f"{found.plan}: no stage is in force yet."
+    share = numbers.share(float(found.share)) if found.share is not None else "an unknown part"
+    lock = f"; locked since {found.lock.at} ({found.lock.by}: {found.lock.reason})" if found.lock else ""
+    return f"{found.plan}: {found.stage} since {found.since}, {share} to the target{lock}."
+
+
+def _items(found: Status) -> Iterator[str]:
+    yield f"gateway: {found.gateway} in {found.directory}"
+    proof = found.verified
+    if proof is None:
+        yield "drill: none"
+    else:
+        kind = "quick drill" if proof.quick else "drill"
+        which = "of this configuration" if found.verified_is_current else "of another configuration"
+        yield f"{kind} on {proof.version} at {proof.at} {which}: {'passed' if proof.passed else 'lost requests'}"
+    if found.watch is None:
+        yield "watch: has said nothing yet"
+    else:
+        why = f": {'; '.join(found.watch.reasons)}" if found.watch.reasons else ""
+        yield f"watch: {found.watch.verdict} at {found.watch.at}, streak {found.watch.streak}{why}"
+
+
+def _journal(found: Status) -> Table:
+    columns = [
+        Column("At"),
+        Column("Event"),
+        Column("From", drop=2),
+        Column("To"),
+        Column("By", drop=3),
+        Column("Reason"),
+    ]
+    keys = ("at", "event", "from", "to", "by", "reason")
+    rows = [[str(line.get(key) or "") for key in keys] for line in found.journal]
+    return Table(columns=columns, rows=rows, title="Journal")

@@ -1,0 +1,135 @@
+"""Another stage in force: the gateway's file replaced as a whole, taken up, kept and journaled.
+
+The order is chosen for a kill at any moment. The journal says what was begun; then the file is entirely the old or
+entirely the new one; what is remembered follows. `status` compares both and says when a change did not finish.
+"""
+
+import difflib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
+from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of
+from llmmigrate.rollout.plan import BACK, Plan
+from llmmigrate.rollout.staging import replace_file
+from llmmigrate.rollout.state import SCHEMA, Lock, Place, State, instant
+
+
+class Change(NamedTuple):
+    """What was changed."""
+
+    before: str | None
+    after: str
+    seconds: float
+    diff: str
+    left_to_do: str | None
+
+
+def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) -> Change:
+    """Put a stage in force. RolloutRefusedError under a lock, or for the whole traffic without a passed drill."""
+    stage = plan.stage(name)
+    with place.alone():
+        state = place.state()
+        lock = state.lock if state is not None else None
+        if lock is not None and not release and name != BACK:
+            raise RolloutRefusedError(
+                f"the stage is locked since {lock.at}",
+                why=f"{lock.by}: {lock.reason}",
+                fix="find the cause, then add --release",
+                code="locked",
+            )
+        if stage.part == 1:
+            _check_proved(plan, place)
+        _check_directory(plan, place)
+        return _change(plan, place, name, None if release or lock is None else lock, "stage")
+
+
+def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") -> Change:
+    """Send everything to the current provider and lock the stage, in one step."""
+    with place.alone():
+        return _change(plan, place, BACK, Lock(at=instant(datetime.now(UTC)), reason=reason, by=by), by)
+
+
+def difference(plan: Plan, place: Place, name: str) -> str:
+    """What a stage would change in the gateway's file, as a unified diff; empty for nothing."""
+    gateway = gateway_of(plan.gateway.kind)
+    path = place.gateway_directory(plan) / gateway.STAGE_FILE
+    new = gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE]
+    old = _read(path)
+    lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), str(path), f"{path} ({name})", n=1)
+    return "".join(lines)
+
+
+def stage_in_file(plan: Plan, place: Place) -> str | None:
+    """The stage whose file the gateway has, None where it is none of the plan's."""
+    gateway = gateway_of(plan.gateway.kind)
+    text = _read(place.gateway_directory(plan) / gateway.STAGE_FILE)
+    state = place.state()
+    names = [*([state.stage] if state else []), BACK, *(stage.name for stage in plan.stages)]
+    known = {BACK, *(stage.name for stage in plan.stages)}
+    return next(
+        (
+            name
+            for name in names
+            if name in known and gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE] == text
+        ),
+        None,
+    )
+
+
+def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> Change:
+    gateway = gateway_of(plan.gateway.kind)
+    directory = place.gateway_directory(plan)
+    path = directory / gateway.STAGE_FILE
+    state = place.state()
+    before = state.stage if state is not None else None
+    diff = difference(plan, place, name)
+    began = datetime.now(UTC)
+    told = {"at": instant(began), "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
+    place.journal("begun", **told)
+    old = _read(path)
+    replace_file(path, gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE])
+    try:
+        left_to_do = gateway.reload(plan, directory)
+    except GatewayError as error:
+        if error.code == "refused":
+            replace_file(path, old)
+        else:  # it will take the file up when it runs again
+            place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
+        place.journal("refused", **told, why=error.what)
+        raise
+    seconds = (datetime.now(UTC) - began).total_seconds()
+    place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
+    place.journal("done", **told, seconds=seconds)
+    return Change(before, name, seconds, diff, left_to_do)
+
+
+def _check_proved(plan: Plan, place: Place) -> None:
+    proof = place.verified().get(plan.gateway.kind)
+    fix = f"llmmigrate rollout drill {place.plan_path} --to {plan.gateway.kind}"
+    if proof is None or proof.config_sha256 != config_hash(plan, plan.gateway.kind):
+        why = "no drill has been run" if proof is None else "the plan has changed since the drill"
+        raise RolloutRefusedError("this configuration was never drilled", why=why, fix=fix, code="not_drilled")
+    if not proof.passed:
+        lost = ", ".join(f"{fault}: {count}" for fault, count in proof.lost.items())
+        raise RolloutRefusedError("the drill of this configuration lost requests", why=lost, fix=fix, code="not_passed")
+
+
+def _check_directory(plan: Plan, place: Place) -> None:
+    directory = place.gateway_directory(plan)
+    changed = changed_by_hand(plan, plan.gateway.kind, directory)
+    if changed:
+        raise RolloutRefusedError(
+            f"{directory} is not what the plan makes of it: {', '.join(changed)}",
+            fix=f"llmmigrate rollout emit {place.plan_path}, then start the gateway with it",
+            code="not_emitted",
+        )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        fix = "llmmigrate rollout emit writes it; or set gateway: {directory: …} in the plan"
+        raise ConfigError(f"there is no {path}", fix=fix) from None

@@ -1,0 +1,285 @@
+"""The rehearsal itself: share, latency, faults, flip, in this order."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from llmmigrate.rollout import MODEL
+from llmmigrate.rollout.drill import results
+from llmmigrate.rollout.drill.faults import Fault
+from llmmigrate.rollout.drill.lab import Lab, opened, stood_in
+from llmmigrate.rollout.drill.results import Ceiling, Drill, FaultResult, Flip, Latency, Share
+from llmmigrate.rollout.drill.traffic import Record, Traffic, one_after_another, percentile
+from llmmigrate.rollout.emission import config_hash, gateway_of
+from llmmigrate.rollout.plan import Plan
+from llmmigrate.rollout.process import version
+from llmmigrate.statistics import binomial
+
+Say = Callable[[str], None]
+
+_WARM: Final = 1.0
+_GAP: Final = 3.0
+"""Least seconds without an attempt after which the target counts as left alone."""
+_EXPECTED_IN_GAP: Final = 7.0
+"""Attempts that such a gap would hold if the target were not left alone: by chance it is empty once in 1,000 times."""
+_BACK_LIMIT: Final = 13.0
+"""Longest wait for the target's return: longer than the rehearsal's first ejection."""
+_REST_LIMIT: Final = 60.0
+"""Longest wait between two faults for a gateway that is not started anew."""
+_LANES: Final = 4
+_STREAMS: Final = 40
+_STREAM_PIECES: Final = 150
+_FLIP_STEP: Final = 2.0
+_QUICK_SECONDS: Final = 6.0
+"""Of a fault in a quick drill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to rehearse."""
+
+    gateway: str
+    faults: Sequence[Fault]
+    quick: bool = False
+
+
+def drill(plan: Plan, request: Request, say: Say) -> Drill:
+    """Rehearse a plan on a real gateway. GatewayError where it does not start or refuses its files."""
+    return asyncio.run(_drill(plan, request, say))
+
+
+async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
+    gateway = gateway_of(request.gateway)
+    found = version(gateway.PROGRAM) if gateway.PROGRAM else "none"
+    began = time.monotonic()
+    wrong = Counter[str]()
+    async with opened(plan, gateway) as lab:
+        share, latency, ceiling = await _healthy(lab, request, say)
+        _note_wrong(lab, wrong)
+        flip = await _flip(lab, say) if gateway.PACE.flips else None
+        _note_wrong(lab, wrong)
+        faults = []
+        for fault in request.faults:
+            say(f"{fault.name}: {fault.about}")
+            faults.append(await _fault(lab, fault, request.quick))
+            _note_wrong(lab, wrong)
+        took = time.monotonic() - began - lab.boot_seconds
+    return Drill(
+        schema=results.SCHEMA,
+        plan=plan.name,
+        gateway=request.gateway,
+        version=found,
+        config_sha256=config_hash(plan, request.gateway),
+        quick=request.quick,
+        stood_in=stood_in(plan),
+        rate=gateway.PACE.rate,
+        share_in_faults=float(gateway.PACE.share),
+        faults=faults,
+        share=share,
+        latency=latency,
+        ceiling=ceiling,
+        flip=flip,
+        wrong_model=wrong["model"],
+        wrong_model_declared=any(MODEL in finding.faults for finding in gateway.findings(plan)),
+        wrong_key=wrong["key"],
+        seconds=round(took, 1),
+    )
+
+
+def _note_wrong(lab: Lab, wrong: "Counter[str]") -> None:
+    """Count wrongly made requests and forget those that reached the providers."""
+    models, keys = lab.wrong()
+    wrong["model"] += models
+    wrong["key"] += keys
+    for upstream in lab.upstreams.values():
+        upstream.hits.clear()
+
+
+async def _healthy(lab: Lab, request: Request, say: Say) -> tuple[Share, Latency, Ceiling]:
+    say("share and latency with everyone well")
+    pace = lab.gateway.PACE
+    await lab.start(Decimal("0.1"))
+    seconds = 4.0 if request.quick else 12.0
+    lanes = min(_LANES, pace.lanes)
+    through: list[Record] = []
+    direct: list[Record] = []
+    for _ in range(4):
+        through += await one_after_another(lab.load(), lanes=lanes, seconds=seconds / 4)
+        direct += await one_after_another(lab.direct(), lanes=lanes, seconds=seconds / 8)
+    for upstream in lab.upstreams.values():
+        upstream.delay = 0.0
+    limit = 1.5 if request.quick else 3.0
+    fast = await one_after_another(lab.load(), lanes=pace.lanes, seconds=limit)
+    bare = await one_after_another(lab.direct(), lanes=pace.lanes, seconds=limit)
+    for upstream in lab.upstreams.values():
+        upstream.delay = 0.02
+    ceiling = Ceiling(through=_rate(fast), direct=_rate(bare))
+    return _share(through + fast), _latency(through, direct), ceiling
+
+
+def _share(records: Sequence[Record]) -> Share:
+    answered = [record for record in records if record.ok]
+    on_target = sum(record.served_by == "target" for record in answered)
+    low, high = binomial.interval(on_target, len(answered))
+    return Share(
+        asked=0.1,
+        requests=len(answered),
+        target=on_target,
+        got=_rounded(on_target / max(1, len(answered)), 4),
+        low=_rounded(low, 4),
+        high=_rounded(high, 4),
+    )
+
+
+def _latency(through: Sequence[Record], direct: Sequence[Record]) -> Latency:
+    def at(records: Sequence[Record], part: float) -> float:
+        return 1000 * (percentile([record.seconds for record in records if record.ok], part) or 0.0)
+
+    return Latency(
+        direct_p50_ms=_rounded(at(direct, 0.5), 2),
+        added_p50_ms=_rounded(at(through, 0.5) - at(direct, 0.5), 2),
+        added_p99_ms=_rounded(at(through, 0.99) - at(direct, 0.99), 2),
+        requests=len(through),
+    )
+
+
+def _rate(records: Sequence[Record]) -> float:
+    """Answers a second, from the first request to the last answer."""
+    ends = [record.at + record.seconds for record in records]
+    span = max(ends) - min(record.at for record in records)
+    return _rounded(sum(record.ok for record in records) / span, 1)
+
+
+async def _fault(lab: Lab, fault: Fault, quick: bool) -> FaultResult:
+    pace = lab.gateway.PACE
+    if pace.boots_quickly or fault.sickness == "dns":
+        await lab.start(fault.share or pace.share, lost_name=fault.sickness == "dns")
+    else:
+        await _until_target_answers(lab)
+    for upstream in lab.upstreams.values():
+        upstream.hits.clear()
+    load = lab.load(stream_pieces=fault.stream_pieces, padding=fault.padding)
+    rate = min(fault.rate or pace.rate, pace.stream_rate if fault.stream_pieces else pace.rate)
+    traffic = Traffic(load, rate, fault.burst if pace.boots_quickly else 1)
+    await asyncio.sleep(_WARM)
+    sick = await lab.target.set(fault.sickness) if fault.sickness != "dns" else time.monotonic()
+    await asyncio.sleep(min(fault.seconds, _QUICK_SECONDS) if quick else fault.seconds)
+    well = await lab.target.set("ok") if fault.sickness != "dns" else time.monotonic()
+    back = None if fault.name in ("cut", "dns") or quick else await _back(lab, well)
+    watched = time.monotonic() - well
+    records = await traffic.stop()
+    if fault.sickness == "dns" and not pace.boots_quickly:
+        await lab.start(pace.share)
+    gap = max(_GAP, _EXPECTED_IN_GAP / (rate * float(fault.share or pace.share)))
+    return _fault_result(lab, fault, records, _Times(sick, well, back, watched, gap))
+
+
+class _Times(NamedTuple):
+    """When a fault began and ended (monotonic), and what followed, in seconds."""
+
+    sick: float
+    well: float
+    back: float | None
+    watched: float
+    gap: float
+
+
+def _fault_result(lab: Lab, fault: Fault, records: Sequence[Record], times: _Times) -> FaultResult:
+    sick, well, back, watched, gap = times
+    during = [record for record in records if sick <= record.at < well]
+    after = [record for record in records if record.at >= well]
+    hits = _attempts(lab, fault, during, sick, well)
+    spans = [record.seconds for record in during if record.ok]
+    return FaultResult(
+        fault=fault.name,
+        sent=len(during),
+        lost=sum(not record.ok for record in during),
+        lost_after=sum(not record.ok for record in after),
+        failures=dict(sorted(Counter(record.failure or "?" for record in during if not record.ok).items())),
+        target_hits=len(hits) if fault.seen else None,
+        left_alone_s=_left_alone(hits, well - sick, gap) if fault.sickness not in ("dns", "flap") else None,
+        back_s=None if back is None else _rounded(back, 1),
+        watched_s=_rounded(watched, 1),
+        p50_ms=_milliseconds(percentile(spans, 0.5)),
+        p99_ms=_milliseconds(percentile(spans, 0.99)),
+        declared=any(fault.name in finding.faults for finding in lab.gateway.findings(lab.real)),
+    )
+
+
+def _attempts(lab: Lab, fault: Fault, during: Sequence[Record], sick: float, well: float) -> list[float]:
+    """When the sick target was tried, in seconds after it fell sick: as it has seen it, or as the gateway says."""
+    if fault.seen:
+        return sorted(hit.at - sick for hit in lab.target.hits if sick <= hit.at < well)
+    return sorted(record.at - sick for record in during if record.tries > 1)
+
+
+def _left_alone(attempts: Sequence[float], seconds: float, gap: float) -> float | None:
+    """The last attempt before the first gap of so many seconds; None without an attempt, or without such a gap."""
+    if not attempts:
+        return None
+    last = 0.0
+    for attempt in [*attempts, seconds]:
+        if attempt - last > gap:
+            return _rounded(last, 2)
+        last = attempt
+    return None
+
+
+async def _back(lab: Lab, well: float) -> float | None:
+    """Seconds until the target answers again."""
+    while time.monotonic() - well < _BACK_LIMIT:
+        hit = next((hit for hit in lab.target.hits if hit.at >= well), None)
+        if hit is not None:
+            return hit.at - well
+        await asyncio.sleep(0.05)
+    return None
+
+
+async def _until_target_answers(lab: Lab) -> None:
+    """Wait until a gateway that is not started anew sends requests to the target again."""
+    limit = time.monotonic() + _REST_LIMIT
+    while time.monotonic() < limit:
+        records = await one_after_another(lab.load(), lanes=2, count=8)
+        if any(record.served_by == "target" for record in records):
+            return
+
+
+async def _flip(lab: Lab, say: Say) -> Flip:
+    say("flip: everything away from the target and back, with streams under way")
+    await lab.start(Decimal("0.5"))
+    traffic = Traffic(lab.load(), min(20, lab.gateway.PACE.rate))
+    load = lab.load(stream_pieces=_STREAM_PIECES, timeout=30)
+    streams = asyncio.ensure_future(one_after_another(load, lanes=_STREAMS, count=_STREAMS))
+    await asyncio.sleep(_FLIP_STEP)
+    away = time.monotonic()
+    await asyncio.to_thread(lab.flip, Decimal(0))
+    command = time.monotonic() - away
+    await asyncio.sleep(_FLIP_STEP)
+    returned = time.monotonic()
+    await asyncio.to_thread(lab.flip, Decimal("0.5"))
+    await asyncio.sleep(_FLIP_STEP)
+    records, streamed = await traffic.stop(), await streams
+    hits = [hit.at for hit in lab.target.hits]
+    again = [hit - returned for hit in hits if hit >= returned]
+    return Flip(
+        requests=len(records),
+        lost=sum(not record.ok for record in records),
+        streams=len(streamed),
+        streams_on_target=sum(record.served_by == "target" for record in streamed),
+        broken=sum(not record.ok for record in streamed),
+        last_target_hit_s=_rounded(max([hit - away for hit in hits if away <= hit < returned], default=0.0), 3),
+        command_s=_rounded(command, 3),
+        back_on_target_s=_rounded(min(again), 2) if again else None,
+    )
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else _rounded(seconds * 1000, 1)
+
+
+def _rounded(number: float, digits: int) -> float:
+    return round(number, digits)

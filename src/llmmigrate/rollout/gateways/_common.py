@@ -1,0 +1,91 @@
+"""What the files of several gateways share."""
+
+import shlex
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import yaml
+
+from llmmigrate.rollout import Finding, Program, Status
+from llmmigrate.rollout.plan import Plan
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8080`; brackets of an IPv6 address go."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def key_names(plan: Plan) -> list[str]:
+    """The environment variables that hold keys, each once."""
+    keys = (plan.provider(role).key for role in plan.roles())
+    return list(dict.fromkeys(key for key in keys if key))
+
+
+def start_script(plan: Plan, program: Program, *, more_keys: Sequence[str] = ()) -> str:
+    """A shell script that checks for the keys and starts the gateway in its directory."""
+    checks = "".join(f': "${{{name}:?set it to the key}}"\n' for name in (*key_names(plan), *more_keys))
+    line = shlex.join([program.name, *program.arguments])
+    return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}rm -f *.sock\nexec {line} "$@"\n'
+
+
+def common_findings(plan: Plan) -> list[Finding]:
+    """What is the same at every gateway that passes requests on."""
+    host = plan.gateway.listen.rpartition(":")[0]
+    exposed = "callers on this machine" if host in LOOPBACK else f"everyone who reaches {plan.gateway.listen}"
+    found = [
+        Finding(
+            "streams cut after their first chunk",
+            "manual",
+            "no gateway can repeat the rest of an answer: the client has to send the request again",
+        ),
+        Finding("who may call", "manual", f"{exposed} can spend the providers' keys: put your own check in front"),
+        Finding(
+            "billing of failed attempts",
+            "manual",
+            f"a provider may bill an attempt that failed: up to {len(plan.roles())} attempts a request",
+        ),
+    ]
+    if any(stage.part == 0 for stage in plan.stages):
+        found.append(Finding("shadow traffic", "manual", "no request is sent twice: compare with llmmigrate shadow"))
+    return found
+
+
+def sticky_finding(plan: Plan, status: Status, how: str) -> Finding:
+    """How well callers stay on one side; exact where the plan does not ask for it."""
+    if plan.sticky is None:
+        return Finding("sticky callers", "exact", "not asked for: each request is drawn by itself")
+    return Finding("sticky callers", status, how)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes `Text` as a block and repeats nothing by reference."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _write_text)
+
+
+def yaml_text(document: Any, note: str) -> str:
+    """A document as YAML under a comment."""
+    body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=200)
+    return "".join(f"# {line}\n" for line in note.splitlines()) + body
+
+
+def span(seconds: Decimal) -> str:
+    """A time span in seconds as gateways read it: `60s`, `1.5s`."""
+    return f"{seconds.normalize():f}s"
+
+
+def milliseconds(seconds: Decimal) -> str:
+    """A time span in whole milliseconds: `1500ms`."""
+    return f"{int(seconds * 1000)}ms"

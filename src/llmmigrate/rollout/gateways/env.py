@@ -1,0 +1,61 @@
+"""No gateway: the environment that clients read when they start, for all traffic or none.
+
+The Python and Node SDKs of OpenAI take base URL and key from `OPENAI_BASE_URL` and `OPENAI_API_KEY`; the model's name
+has to come from `LLM_MODEL`, as samples/clients show. A share between none and all needs a gateway.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from llmmigrate.errors import GatewayError
+from llmmigrate.rollout import Finding, Pace, Program, Reader
+from llmmigrate.rollout.plan import Plan, Role
+
+STAGE_FILE: Final = "llm.env"
+TAKE_UP: Final = ", then start the clients anew"
+CALLER_KEY: Final = None
+PACE: Final = Pace(flips=False)
+PROGRAM: Final[Program | None] = None
+
+
+def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
+    """`llm.env`: to be sourced by a shell or read as an environment file."""
+    role: Role = "target" if share == 1 else "current"
+    provider = plan.provider(role)
+    model = next(iter(plan.providers.target.models), None)
+    name = provider.models.get(model, model) if model is not None else None
+    lines = [
+        f"# Emitted by llmmigrate for {plan.name}: target's share {share * 100:f} %, all traffic to {role}.",
+        f"OPENAI_BASE_URL={provider.base_url}",
+        *([f'OPENAI_API_KEY="${{{provider.key}}}"'] if provider.key else []),
+        *([f'LLM_MODEL="{name}"'] if name is not None else []),
+    ]
+    return {STAGE_FILE: "\n".join(lines) + "\n"}
+
+
+def findings(plan: Plan) -> Sequence[Finding]:
+    """What is exact here and what is not."""
+    partial = [stage.name for stage in plan.stages if 0 < stage.part < 1]
+    several = len(plan.providers.target.models) > 1
+    return [
+        Finding(
+            "share", "unsupported" if partial else "exact", f"all or nothing: {', '.join(partial)} stay at current"
+        ),
+        Finding("fallback", "unsupported", "a client has one provider: nothing is tried again elsewhere"),
+        Finding("ejection", "unsupported", "nobody counts failures"),
+        Finding("model names", "manual" if several else "exact", "clients take the model from LLM_MODEL, one for all"),
+        Finding("change of stage", "manual", "clients read their environment when they start"),
+        Finding("metrics", "unsupported", "nothing to watch"),
+    ]
+
+
+def reload(plan: Plan, directory: Path) -> str | None:
+    """Nothing takes the file up but a new start of the clients."""
+    return "clients read llm.env when they start: start them anew"
+
+
+def reader(plan: Plan, directory: Path) -> Reader:
+    """There is nothing to read. GatewayError."""
+    raise GatewayError("there is nothing to watch without a gateway", fix="use a gateway such as envoy")

@@ -1,0 +1,211 @@
+"""HAProxy: a front that draws, chains that retry, and one inner listener a provider that sets key, host and path.
+
+Settings that decide what is lost (measured, docs/rollout.md): buffers that hold the whole request, without which no
+long prompt is tried again; chains of `balance first`, because `backup` servers are no target of a retry before the
+others are down; 401, 403, 408 and 429 turned into 503 by the inner listener, because not every version retries on them.
+Bodies are not rewritten: providers have to know the callers' model names. The share is a line of a map, which a running
+HAProxy takes over its socket and a new one reads from the file.
+"""
+
+import asyncio
+import csv
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from llmmigrate.errors import GatewayError
+from llmmigrate.rollout import MODEL, Counts, Finding, Pace, Program, Reader
+from llmmigrate.rollout.gateways._common import common_findings, milliseconds, start_script, sticky_finding
+from llmmigrate.rollout.plan import Plan, Role
+
+STAGE_FILE: Final = "share.map"
+TAKE_UP: Final = (
+    ', then `(echo "set map share.map share 0"; sleep 1) | socat - haproxy.sock`'  # the way back is the share 0
+)
+CALLER_KEY: Final = None
+PACE: Final = Pace()
+PROGRAM: Final = Program(
+    name="haproxy",
+    arguments=("-db", "-q", "-f", "haproxy.cfg"),
+    version=("-v",),
+    validate=("-c", "-f", "haproxy.cfg"),
+    install="apt-get install haproxy",
+)
+
+_PARTS: Final = 10_000
+_SOCKET: Final = "haproxy.sock"
+_BUFFER: Final = 1_048_576
+"""Bytes of `tune.bufsize`: every connection holds up to two of them while it is read."""
+_MODELS: Final = "bodies cannot be rewritten: providers have to know the callers' names (vLLM: --served-model-name)"
+
+
+def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
+    """`haproxy.cfg`, `share.map` and a start script."""
+    return {
+        "haproxy.cfg": _main(plan),
+        STAGE_FILE: f"share {int(share * _PARTS)}\n",
+        "start.sh": start_script(plan, PROGRAM),
+    }
+
+
+def findings(plan: Plan) -> Sequence[Finding]:
+    """What is exact here and what is not."""
+    changed = [role for role in plan.roles() if _rewrites(plan, role)]
+    renamed: Finding = Finding("model names and parameters", "exact", "none has to be changed")
+    if changed:
+        renamed = Finding("model names and parameters", "unsupported", f"{_MODELS}: {', '.join(changed)}", (MODEL,))
+    large = plan.failover.max_body > _BUFFER
+    found = [
+        Finding("share", "exact", "drawn out of 10,000 for each request"),
+        sticky_finding(plan, "exact", "a hash of the header decides; callers without it are drawn"),
+        Finding("ejection", "approximate", "counts errors, with health checks to come back; eject_for is not known"),
+        Finding("streams cut by a provider", "unsupported", "HAProxy does not count them: they never eject"),
+        Finding("401, 403, 408 and 429 of a provider", "exact", "turned into 503, so that they are retried and eject"),
+        renamed,
+        Finding("keys", "exact", "set by the inner listener from the environment"),
+        Finding("change of stage", "exact", "over the socket of a running HAProxy; live streams go on"),
+        Finding("metrics", "approximate", "from its statistics: errors, no times"),
+        Finding(
+            "large requests", "approximate" if large else "exact", "tried again up to 1 MB; larger ones once", ("big",)
+        ),
+    ]
+    return [*found, *common_findings(plan)]
+
+
+def reload(plan: Plan, directory: Path) -> str | None:
+    """Tell a running HAProxy the share in the file."""
+    value = (directory / STAGE_FILE).read_text(encoding="ascii").split()[1]
+    answer = _ask(directory, f"set map {STAGE_FILE} share {value}").strip()
+    if answer:
+        raise GatewayError("HAProxy refuses the share", why=answer[:200], code="refused")
+    return None
+
+
+def reader(plan: Plan, directory: Path) -> Reader:
+    """Asks HAProxy for its statistics."""
+
+    def read() -> Counts:
+        lines = _ask(directory, "show stat").removeprefix("# ").splitlines()
+        rows = {(row["pxname"], row["svname"]): row for row in csv.DictReader(lines)}
+        found = rows.get(("chain_target", "target"))
+        if found is None:
+            raise GatewayError("HAProxy has no server target", fix="start it with the emitted files: ./start.sh")
+        return _counts(found)
+
+    return read
+
+
+def _counts(row: Mapping[str, str]) -> Counts:
+    """What the statistics say of attempts at the target: answers by class, and those without an answer."""
+
+    def number(name: str) -> int:
+        return int(row.get(name) or 0)
+
+    unanswered = number("econ") + number("eresp")
+    good = sum(number(f"hrsp_{kind}xx") for kind in range(1, 5))
+    failed = number("hrsp_5xx") + unanswered
+    down = row.get("status", "").startswith(("DOWN", "NOLB", "MAINT"))
+    return Counts(good + failed, failed, 0, 0, number("chkdown"), down)
+
+
+def _ask(directory: Path, line: str) -> str:
+    try:
+        return asyncio.run(_talk(directory / _SOCKET, line))
+    except (OSError, TimeoutError) as error:
+        fix = "start it: ./start.sh"
+        raise GatewayError(f"no HAProxy answers at {directory / _SOCKET}", why=str(error), fix=fix) from None
+
+
+async def _talk(path: Path, line: str) -> str:
+    async with asyncio.timeout(5):
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        try:
+            writer.write(f"{line}\n".encode())
+            await writer.drain()
+            return (await reader.read()).decode("utf-8", "replace")
+        finally:
+            writer.close()
+
+
+def _rewrites(plan: Plan, role: Role) -> bool:
+    provider = plan.provider(role)
+    return bool(provider.models or provider.map_params or provider.drop_params)
+
+
+def _main(plan: Plan) -> str:
+    failover, roles = plan.failover, plan.roles()
+    draw = "rand(10000)"
+    if plan.sticky is not None:
+        draw = f"req.hdr({plan.sticky}),xxh32,mod(10000)"
+    emergency = "  server emergency unix@emergency.sock id 2 check\n" if "emergency" in roles else ""
+    silence = milliseconds(failover.idle_timeout)
+    return f"""\
+# Emitted by llmmigrate for {plan.name}. Change migration.yaml, not this file. Start: ./start.sh
+global
+  stats socket unix@{_SOCKET} mode 600 level admin
+  tune.bufsize {_BUFFER}
+  maxconn 2000
+  hard-stop-after 600s
+resolvers dns
+  parse-resolv-conf
+defaults
+  mode http
+  timeout connect {milliseconds(failover.connect_timeout)}
+  timeout client {milliseconds(failover.idle_timeout * len(roles) + 10)}
+  timeout server {milliseconds(failover.idle_timeout * len(roles) + 10)}
+  timeout http-request 60s
+  option http-buffer-request
+  option redispatch 1
+  option httpchk
+  http-check send meth GET uri /v1/models
+  default-server inter 2s fall 2 rise 2 observe layer7 error-limit {failover.eject_after} on-error mark-down
+frontend front
+  bind {plan.gateway.listen}
+  http-request set-var(txn.share) str(share),map({STAGE_FILE},0)
+  http-request set-var(txn.draw) rand(10000)
+  http-request set-var(txn.draw) {draw}{" if { req.hdr(" + plan.sticky + ") -m found }" if plan.sticky else ""}
+  use_backend chain_target if {{ var(txn.draw),sub(txn.share) lt 0 }}
+  default_backend chain_current
+backend chain_target
+  balance first
+  retries 1
+  retry-on all-retryable-errors
+  http-response set-header x-llm-retries %rc
+  server target unix@target.sock id 1 check
+  server chain-current unix@chain-current.sock id 2
+backend chain_current
+  balance first
+  retries 1
+  retry-on all-retryable-errors
+  server current unix@current.sock id 1 check
+{emergency}frontend chain-current
+  bind unix@chain-current.sock mode 600
+  default_backend chain_current
+{"".join(_inner(plan, role, silence) for role in roles)}"""
+
+
+def _inner(plan: Plan, role: Role, silence: str) -> str:
+    provider = plan.provider(role)
+    endpoint = provider.endpoint
+    key = f'  http-request set-header authorization "Bearer %[env({provider.key})]"\n' if provider.key else ""
+    path = "" if endpoint.path == "/v1" else f"  http-request replace-path ^/v1/(.*) {endpoint.path}/\\1\n"
+    tls = ""
+    if endpoint.tls:
+        tls = (
+            f" ssl verify required ca-file {plan.gateway.ca_bundle} sni str({endpoint.host}) verifyhost {endpoint.host}"
+        )
+    names = "" if endpoint.literal else " resolvers dns init-addr last,libc,none"
+    return f"""\
+frontend in-{role}
+  bind unix@{role}.sock mode 600
+  default_backend up_{role}
+backend up_{role}
+  retries 0
+  timeout server {silence}
+  http-request del-header authorization
+{key}  http-request set-header host {endpoint.authority}
+{path}  http-response set-status 503 if {{ status 401 403 408 429 }}
+  http-response set-header x-llm-served-by {role}
+  server {role} {endpoint.host}:{endpoint.port}{tls}{names} no-check
+"""

@@ -1,0 +1,93 @@
+"""Kubernetes Gateway API: an HTTPRoute with weights, and an Argo AnalysisTemplate that asks the watch.
+
+Argo Rollouts and Flagger move replicas; a provider has none. What fits is the route itself, and an AnalysisRun beside
+it whose verdict is that of `llmmigrate rollout watch --serve`. No cluster was asked: the files are held against golden
+ones only.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from llmmigrate.errors import GatewayError
+from llmmigrate.rollout import Finding, Pace, Program, Reader
+from llmmigrate.rollout.gateways._common import common_findings, span, sticky_finding, yaml_text
+from llmmigrate.rollout.plan import Plan, Role
+
+STAGE_FILE: Final = "httproute.yaml"
+TAKE_UP: Final = ", then `kubectl apply -f httproute.yaml`"
+CALLER_KEY: Final = None
+PACE: Final = Pace(flips=False)
+PROGRAM: Final[Program | None] = None
+
+_PARTS: Final = 10_000
+
+
+def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
+    """`httproute.yaml` and `analysis.yaml`."""
+    note = f"Emitted by llmmigrate for {plan.name}. Change migration.yaml, not this file."
+    services = "Services current and target stand for the providers; their keys belong to them: see findings.json."
+    return {
+        STAGE_FILE: yaml_text(_route(plan, share), f"{note}\n{services}"),
+        "analysis.yaml": yaml_text(_analysis(plan), note),
+    }
+
+
+def findings(plan: Plan) -> Sequence[Finding]:
+    """What is exact here and what is not."""
+    keys = ", ".join(key for role in plan.roles() if (key := plan.provider(role).key))
+    found = [
+        Finding("share", "exact", "weights of 10,000"),
+        sticky_finding(plan, "unsupported", "session persistence of the Gateway API is by backend, not by a header"),
+        Finding("fallback", "unsupported", "an HTTPRoute has no chain: use the policies of your implementation"),
+        Finding("ejection", "unsupported", "an HTTPRoute has none: use the policies of your implementation"),
+        Finding("model names, parameters, keys", "manual", f"set by the backends of your implementation: {keys}"),
+        Finding("change of stage", "manual", "kubectl apply, or a commit for GitOps: rollout watch --exec"),
+        Finding("rollback by the watch", "manual", "an AnalysisRun asks llmmigrate-watch:9109/verdict"),
+    ]
+    return [*found, *common_findings(plan)]
+
+
+def reload(plan: Plan, directory: Path) -> str | None:
+    """A cluster takes up what is applied."""
+    return f"apply it: kubectl apply -f {directory / STAGE_FILE}"
+
+
+def reader(plan: Plan, directory: Path) -> Reader:
+    """There is nothing to read. GatewayError."""
+    raise GatewayError("an HTTPRoute has no counts of its own", fix="watch the gateway that implements it")
+
+
+def _route(plan: Plan, share: Decimal) -> dict[str, Any]:
+    target = int(share * _PARTS)
+    weights: dict[Role, int] = {"current": _PARTS - target, "target": target}
+    backends = [{"name": role, "port": plan.provider(role).endpoint.port, "weight": weights[role]} for role in weights]
+    rule = {
+        "matches": [{"path": {"type": "PathPrefix", "value": "/v1"}}],
+        "backendRefs": backends,
+        "timeouts": {"request": "0s"},
+    }
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": plan.name},
+        "spec": {"parentRefs": [{"name": "llm"}], "rules": [rule]},
+    }
+
+
+def _analysis(plan: Plan) -> dict[str, Any]:
+    """One question a window: the watch itself counts how many in a row are bad."""
+    verdict = {
+        "name": "verdict",
+        "interval": span(plan.monitoring.every),
+        "failureLimit": 0,
+        "successCondition": 'result != "rolled_back"',
+        "provider": {"web": {"url": "http://llmmigrate-watch:9109/verdict", "jsonPath": "{$.verdict}"}},
+    }
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AnalysisTemplate",
+        "metadata": {"name": plan.name},
+        "spec": {"metrics": [verdict]},
+    }

@@ -1,0 +1,178 @@
+"""A `ROLLBACK_CONFIG` as migration playbooks write it: the same triggers and fallback providers, found by their names.
+
+    latency_threshold_ms 200, error_rate_threshold 0.05, consecutive_failures 3,
+    primary (the target), secondary (today's provider), emergency, check_interval_seconds 30, metrics_endpoint,
+    alert_webhook
+
+The file is JSON, YAML, or Python with a dictionary of literals; where in it a name stands does not matter.
+"""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from llmmigrate.errors import ConfigError, Location
+from llmmigrate.rollout.template import Known, Side
+from llmmigrate.typed_yaml import Source, compose, looks_secret
+
+_ROLES: Final = {"primary": "target", "secondary": "current", "emergency": "emergency"}
+_URLS: Final = ("base_url", "url", "endpoint", "api_base", "baseURL")
+_MODELS: Final = ("model", "models")
+
+FindSide = Callable[[str], Side | None]
+"""The provider of a name, such as `openai`, where it is known."""
+
+
+class Playbook(NamedTuple):
+    """What was taken over, and the keys that were not."""
+
+    known: Known
+    ignored: tuple[str, ...]
+
+
+def read(path: Path, find: FindSide) -> Playbook:
+    """The plan of a playbook's file. ConfigError for what is no such file or holds values that cannot be meant."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}", why=str(error)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text", why=str(error)) from None
+    document = _document(text, str(path))
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{path} holds no ROLLBACK_CONFIG", fix="write keys and values as JSON, YAML or Python")
+    return _taken_over(document, find, str(path))
+
+
+def _document(text: str, name: str) -> Any:
+    """The first dictionary of literals in Python text, else YAML (of which JSON is a part)."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        tree = ast.Module(body=[], type_ignores=[])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    compose(Source(text, name))  # refuses what is no YAML, with the place
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _taken_over(document: Mapping[Any, Any], find: FindSide, name: str) -> Playbook:
+    values = dict(_leaves(document))
+    if any(looks_secret(str(value)) for value in values.values()):
+        raise ConfigError(
+            "a value looks like an API key",
+            where=Location(name),
+            why="keys do not belong in files that are shared; this one was neither stored nor shown",
+            fix="put it into an environment variable and leave it out here",
+            code="secret",
+        )
+    sides, used = _sides(document, find)
+    known = Known(
+        current=sides.get("current", Known().current),
+        target=sides.get("target", Known().target),
+        emergency=sides.get("emergency", Known().emergency),
+        error_rate=_percent(_last(values, "error_rate_threshold"), name),
+        latency_p95=_scaled(_last(values, "latency_threshold_ms"), "ms", name),
+        failures=_scaled(_last(values, "consecutive_failures"), "", name) or "3",
+        every=_scaled(_last(values, "check_interval_seconds"), "s", name) or "30s",
+        webhook=_word(_last(values, "alert_webhook")),
+        metrics_path=_path(_last(values, "metrics_endpoint")),
+        notes=(f"Taken over from {Path(name).name}.",),
+    )
+    taken = {"error_rate_threshold", "latency_threshold_ms", "consecutive_failures", "check_interval_seconds"}
+    taken |= {"alert_webhook", "metrics_endpoint"}
+    ignored = [path for path in values if path.rpartition(".")[2] not in taken and path not in used]
+    return Playbook(known, tuple(ignored))
+
+
+def _leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that is no mapping or list, with the names that lead to it."""
+    items = document.items() if isinstance(document, Mapping) else enumerate(document)
+    for key, value in items:
+        path = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, Mapping | list | tuple):
+            yield from _leaves(value, path)
+        else:
+            yield path, value
+
+
+def _last(values: Mapping[str, Any], name: str) -> Any:
+    return next((value for path, value in values.items() if path.rpartition(".")[2] == name), None)
+
+
+def _sides(document: Any, find: FindSide) -> tuple[dict[str, Side], set[str]]:
+    """The providers by our role, and the paths that told of them."""
+    sides: dict[str, Side] = {}
+    used: set[str] = set()
+    for path, word, details in _mentions(document, ""):
+        side = _side(details, find)
+        if side is not None and word in _ROLES:
+            sides[_ROLES[word]] = side
+            used |= {path} | {f"{path}.{key}" for key in (*_URLS, *_MODELS, "name", "provider", "role", "type")}
+    return sides, used
+
+
+def _mentions(document: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
+    """Every place that gives a role: as a key, or in a list as the value of `name`, `role` or `type`."""
+    items = document.items() if isinstance(document, Mapping) else enumerate(document)
+    for key, value in items:
+        path = f"{prefix}.{key}" if prefix else str(key)
+        yield path, str(key), value
+        if isinstance(value, Mapping):
+            for name in ("role", "name", "type"):
+                yield path, str(value.get(name)), value
+        if isinstance(value, Mapping | list | tuple):
+            yield from _mentions(value, path)
+
+
+def _side(details: Any, find: FindSide) -> Side | None:
+    if isinstance(details, str):
+        return Side(details, "PROVIDER_API_KEY") if "://" in details else find(details)
+    if not isinstance(details, Mapping):
+        return None
+    url = next((str(details[key]) for key in _URLS if details.get(key)), None)
+    named = next((find(str(details[key])) for key in ("provider", "name") if details.get(key)), None)
+    if url is None:
+        return named
+    return Side(url, named.key if named else "PROVIDER_API_KEY", named.context if named else None)
+
+
+def _percent(value: Any, name: str) -> str:
+    return "5%" if value is None else f"{_number(value, name) * 100:f}".rstrip("0").rstrip(".") + "%"
+
+
+def _scaled(value: Any, unit: str, name: str) -> str | None:
+    return None if value is None else f"{_number(value, name):f}{unit}"
+
+
+def _number(value: Any, name: str) -> Decimal:
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or found <= 0:
+        raise ConfigError(f"'{value}' is no number above 0", where=Location(name))
+    return found
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _path(value: Any) -> str | None:
+    """The path of an endpoint, whatever host it was written with."""
+    if value is None:
+        return None
+    rest = str(value).partition("://")[2]
+    return f"/{rest.partition('/')[2]}" if rest else str(value)

@@ -1,0 +1,67 @@
+"""What is in force, put together for people and for `rollout status --format json`."""
+
+from typing import Any, Final
+
+import msgspec
+
+from llmmigrate.errors import LlmmigrateError
+from llmmigrate.rollout.changing import stage_in_file
+from llmmigrate.rollout.emission import config_hash
+from llmmigrate.rollout.plan import Plan
+from llmmigrate.rollout.state import Lock, Place, Verified
+from llmmigrate.rollout.watch import Report
+
+SCHEMA: Final = "llmmigrate.rollout-status/1"
+_LAST: Final = 10
+"""Lines of the journal that are shown."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a rollout stands."""
+
+    schema: str
+    plan: str
+    gateway: str
+    directory: str
+    stage: str | None
+    since: str | None
+    share: str | None
+    """The target's part of the requests, as a decimal fraction."""
+    stage_in_file: str | None
+    """The stage whose file the gateway has; another one than `stage` after a change that did not finish."""
+    lock: Lock | None
+    verified: Verified | None
+    verified_is_current: bool
+    watch: Report | None
+    journal: list[dict[str, Any]]
+
+
+def status_of(plan: Plan, place: Place) -> Status:
+    """Where a plan's rollout stands."""
+    state = place.state()
+    kind = plan.gateway.kind
+    proof = place.verified().get(kind)
+    known = {stage.name for stage in plan.stages} | {"back"}
+    share = plan.stage(state.stage).part if state is not None and state.stage in known else None
+    return Status(
+        schema=SCHEMA,
+        plan=plan.name,
+        gateway=kind,
+        directory=str(place.gateway_directory(plan)),
+        stage=state.stage if state is not None else None,
+        since=state.since if state is not None else None,
+        share=f"{share.normalize():f}" if share is not None else None,
+        stage_in_file=_in_file(plan, place),
+        lock=state.lock if state is not None else None,
+        verified=proof,
+        verified_is_current=proof is not None and proof.config_sha256 == config_hash(plan, kind),
+        watch=place.read("watch.json", Report),
+        journal=place.journaled(_LAST),
+    )
+
+
+def _in_file(plan: Plan, place: Place) -> str | None:
+    try:
+        return stage_in_file(plan, place)
+    except LlmmigrateError:
+        return None

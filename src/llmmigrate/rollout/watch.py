@@ -1,0 +1,222 @@
+"""The watch: reads the gateway's counts of the target window by window, tells, and goes back when it has to.
+
+It never looks at what clients see: failover hides a sick target from them. What it remembers is on disk, so that a
+restart goes on; a rollback locks the stage, so that it never goes back twice.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from llmmigrate.errors import ConfigError, GatewayError
+from llmmigrate.rollout import Counts, Reader
+from llmmigrate.rollout.changing import roll_back
+from llmmigrate.rollout.plan import BACK, Plan
+from llmmigrate.rollout.state import Place, instant
+from llmmigrate.rollout.webhook import alert
+from llmmigrate.rollout.windows import Judgement, Memory, Window, between, decided, judge
+from llmmigrate.rollout.wire import Listening, Reply, Request
+
+SCHEMA: Final = "llmmigrate.watch/1"
+_COMMAND_SECONDS: Final = 300
+
+Say = Callable[[str], None]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What the watch knows: what `/verdict` shows and `watch.json` keeps."""
+
+    schema: str
+    plan: str
+    at: str
+    verdict: str
+    """good, breach, inconclusive, rolled_back or locked."""
+    reasons: list[str]
+    streak: int
+    straight: int
+    window: Window | None
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a report that a restart needs."""
+
+    streak: int = 0
+    straight: int = 0
+
+
+@dataclass(slots=True)
+class Options:
+    """How to watch."""
+
+    apply: bool = False
+    """Go back by itself."""
+    command: str | None = None
+    """A shell command that goes back, such as a commit for GitOps."""
+    once: bool = False
+    limit: int | None = None
+    """Windows after which to end; None: never."""
+    address: tuple[str, int] | None = None
+    """Where to show `/verdict` and the metrics."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One run of the watch."""
+
+    plan: Plan
+    place: Place
+    reader: Reader
+    options: Options
+    say: Say
+    memory: Memory = field(default_factory=Memory)
+    latest: Report | None = None
+    rolled_back: bool = False
+    windows: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> bool:
+        """Watch until it has gone back or, with `once`, for one window; whether it has gone back."""
+        self.memory = remembered(self.place)
+        asyncio.run(self._run())
+        return self.rolled_back
+
+    async def _run(self) -> None:
+        listening = Listening(self._show)
+        if self.options.address is not None:
+            host, port = self.options.address
+            try:
+                await listening.start(port, host)
+            except OSError as error:
+                raise GatewayError(
+                    f"cannot listen on {host}:{port}", why=error.strerror, fix="name another port with --serve"
+                ) from None
+        try:
+            await self._windows()
+        finally:
+            listening.stop()
+
+    async def _windows(self) -> None:
+        every = float(self.plan.monitoring.every)
+        before = await asyncio.to_thread(self._read)
+        due = time.monotonic() + every
+        while not self.rolled_back:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due += every
+            after = await asyncio.to_thread(self._read)
+            window = between(before, after) if before is not None and after is not None else None
+            await asyncio.to_thread(self._judge, window)
+            before = after if after is not None else before
+            if self.options.once or sum(self.windows.values()) == self.options.limit:
+                return
+
+    def _read(self) -> Counts | None:
+        try:
+            return self.reader()
+        except GatewayError as error:
+            self.say(f"{error.what}: {error.why or ''}")
+            return None
+
+    def _judge(self, window: Window | None) -> None:
+        """Take one window in, and go back if it is the last straw."""
+        judgement, memory = judge(window, self.memory, self.plan.rollback)
+        self.memory = memory
+        self._keep(judgement.verdict, judgement, window)
+        shown = f"{window.attempts} attempts, {window.errors} failed" if window is not None else "no counts"
+        words = f": {'; '.join(judgement.reasons)}" if judgement.reasons else ""
+        self.say(f"{instant(datetime.now(UTC))} {judgement.verdict} ({shown}, streak {memory.streak}){words}")
+        if decided(memory, self.plan.rollback):
+            self._go_back(judgement, window)
+
+    def _keep(self, verdict: str, judgement: Judgement, window: Window | None) -> None:
+        self.windows[verdict] = self.windows.get(verdict, 0) + 1
+        self.latest = Report(
+            schema=SCHEMA,
+            plan=self.plan.name,
+            at=instant(datetime.now(UTC)),
+            verdict=verdict,
+            reasons=judgement.reasons,
+            streak=self.memory.streak,
+            straight=self.memory.straight,
+            window=window,
+        )
+        self.place.write("watch.json", msgspec.json.format(msgspec.json.encode(self.latest), indent=1).decode() + "\n")
+
+    def _go_back(self, judgement: Judgement, window: Window | None) -> None:
+        """Act once: a stage that is locked already has been gone back from."""
+        state = self.place.state()
+        if state is not None and (state.lock is not None or state.stage == BACK):
+            self._keep("locked", judgement, window)
+            return
+        reason = "; ".join(judgement.reasons)
+        self.memory = Memory()
+        self.rolled_back = True
+        acted = self._act(reason)
+        self._keep("rolled_back", judgement, window)
+        message = {"event": "rollback", "plan": self.plan.name, "reason": reason, "action": acted}
+        failed = alert(self.plan.monitoring, {**message, "at": instant(datetime.now(UTC))})
+        if failed is not None:
+            self.say(f"the alert was not taken: {failed}")
+        self.place.journal("alert", at=instant(datetime.now(UTC)), taken=failed is None, why=failed)
+
+    def _act(self, reason: str) -> str:
+        if self.options.apply:
+            change = roll_back(self.plan, self.place, reason, by="watch")
+            self.say(f"rolled back in {change.seconds:.3f} s: {reason}")
+            return "applied"
+        if self.options.command is not None:
+            done = subprocess.run(
+                self.options.command,
+                shell=True,  # the person's own command line, as typed
+                env=_environment(reason),
+                timeout=_COMMAND_SECONDS,
+                check=False,
+            )
+            self.say(f"handed over, exit code {done.returncode}: {reason}")
+            self.place.journal("handed_over", at=instant(datetime.now(UTC)), code=done.returncode, reason=reason)
+            return f"handed over, exit code {done.returncode}"
+        self.say(f"rollback is due, and neither --apply nor --exec was given: {reason}")
+        return "none"
+
+    async def _show(self, request: Request, reply: Reply) -> None:
+        path = request.path.partition("?")[0]
+        if path == "/verdict":
+            body = msgspec.json.encode(self.latest) if self.latest is not None else b'{"verdict": "inconclusive"}'
+            await reply.send(200, body, {"content-type": "application/json"})
+        elif path in (self.plan.monitoring.metrics_path, "/metrics"):
+            await reply.send(200, self._metrics().encode(), {"content-type": "text/plain; version=0.0.4"})
+        else:
+            await reply.send(404, b"see /verdict and /metrics\n", {"content-type": "text/plain"})
+
+    def _metrics(self) -> str:
+        """Prometheus text."""
+        window = self.latest.window if self.latest is not None else None
+        lines = ["# TYPE llmmigrate_windows_total counter"]
+        lines += [
+            f'llmmigrate_windows_total{{verdict="{name}"}} {count}' for name, count in sorted(self.windows.items())
+        ]
+        gauges: dict[str, Any] = {"streak": self.memory.streak, "rolled_back": int(self.rolled_back)}
+        if window is not None:
+            gauges |= {"window_attempts": window.attempts, "window_errors": window.errors, "window_slow": window.slow}
+        for name, value in gauges.items():
+            lines += [f"# TYPE llmmigrate_{name} gauge", f"llmmigrate_{name} {value}"]
+        return "\n".join(lines) + "\n"
+
+
+def remembered(place: Place) -> Memory:
+    """What an earlier run has left; nothing where its file is broken, which only delays."""
+    with contextlib.suppress(ConfigError):
+        found = place.read("watch.json", Remembered)
+        if found is not None:
+            return Memory(streak=found.streak, straight=found.straight)
+    return Memory()
+
+
+def _environment(reason: str) -> dict[str, str]:
+    return {**os.environ, "LLMMIGRATE_REASON": reason}

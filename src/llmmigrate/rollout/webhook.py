@@ -1,0 +1,56 @@
+"""Alerts: a signed JSON message, sent again where it was not taken."""
+
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from llmmigrate.endpoints.http import HttpError, post
+from llmmigrate.rollout.plan import Monitoring
+
+_WAITS: Final = (0.0, 1.0, 3.0)
+"""Seconds before each try."""
+
+
+def alert(monitoring: Monitoring, message: Mapping[str, Any]) -> str | None:
+    """Send a message to the plan's webhook; None when it was taken or there is none, else why not.
+
+    With a secret, the header X-Llmmigrate-Signature is `sha256=` and the HMAC-SHA-256 of the body in hexadecimal.
+    """
+    url = _address(monitoring.webhook)
+    if url is None:
+        return None if monitoring.webhook is None else f"{monitoring.webhook.removeprefix('env:')} is not set"
+    body = json.dumps(message, sort_keys=True).encode()
+    headers = {"content-type": "application/json", **_signature(monitoring.webhook_secret, body)}
+    why = None
+    for wait in _WAITS:
+        time.sleep(wait)
+        why = _sent(url, body, headers)
+        if why is None:
+            return None
+    return why
+
+
+def _address(hook: str | None) -> str | None:
+    if hook is None or not hook.startswith("env:"):
+        return hook
+    return os.environ.get(hook.removeprefix("env:")) or None
+
+
+def _signature(name: str | None, body: bytes) -> dict[str, str]:
+    secret = os.environ.get(name or "")
+    if not secret:
+        return {}
+    return {"x-llmmigrate-signature": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+
+
+def _sent(url: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+    """Why one try failed; the address stays unsaid, it may hold a secret."""
+    try:
+        status = post(url, body, headers)
+    except HttpError as error:
+        return type(error.__cause__ or error).__name__
+    return None if 200 <= status < 300 else f"HTTP {status}"

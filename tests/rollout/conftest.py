@@ -1,0 +1,67 @@
+"""What tests of rollouts share: the loopback is open here, and a plan that names every kind of thing."""
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmmigrate.rollout.emission import gateway_of
+from llmmigrate.rollout.plan import Plan, parse
+
+PLAN = """\
+version: 1
+name: o3-to-glm5
+providers:
+  current: {base_url: "https://api.openai.com/v1", key: env:OPENAI_API_KEY, context: 200k}
+  target:
+    base_url: https://api.z.ai/api/paas/v4
+    key: env:ZAI_API_KEY
+    context: 200k
+    models: {o3: glm-5}
+    drop_params: [service_tier]
+    map_params: {max_completion_tokens: max_tokens}
+  emergency: {base_url: "http://127.0.0.1:8000/v1", key: env:LOCAL_KEY, context: 64k, models: {o3: local-glm}}
+rollback: {latency_p95: 200ms}
+monitoring: {every: 30s, webhook: "env:ALERT_WEBHOOK"}
+"""
+INSTALLED_BY_CI = ("envoy", "nginx", "haproxy", "litellm")
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections to this machine only."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"a test opened a connection to {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return parse(PLAN, "migration.yaml")
+
+
+def program_is_here(name: str) -> bool:
+    """Whether a gateway's program is installed on this machine."""
+    program = gateway_of(name).PROGRAM
+    places = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/usr/local/bin"
+    return program is not None and shutil.which(program.name, path=places) is not None
+
+
+@pytest.fixture
+def needs() -> Callable[[str], None]:
+    """Skips a test whose gateway is not installed."""
+
+    def check(name: str) -> None:
+        if not program_is_here(name):
+            pytest.skip(f"{name} is not installed")
+
+    return check

@@ -1,0 +1,103 @@
+"""A gateway as a user has it: emitted with the command, started with its script, with providers of ours behind it."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from llmmigrate.rollout import process
+from llmmigrate.rollout.drill.lab import free_ports
+from llmmigrate.rollout.drill.traffic import Load, send
+from llmmigrate.rollout.drill.upstreams import Upstream
+from llmmigrate.rollout.emission import emit, gateway_of
+from llmmigrate.rollout.plan import Plan, Role, load
+from llmmigrate.rollout.staging import replace_file
+from llmmigrate.rollout.state import Place
+
+ROLES: tuple[Role, ...] = ("target", "current", "emergency")
+BOOT_SECONDS = 20
+
+
+@dataclasses.dataclass
+class Site:
+    """A running gateway with its plan and providers."""
+
+    path: Path
+    plan: Plan
+    upstreams: dict[Role, Upstream]
+
+    @property
+    def place(self) -> Place:
+        return Place(self.path, self.plan)
+
+    @property
+    def directory(self) -> Path:
+        return self.place.gateway_directory(self.plan)
+
+    @property
+    def port(self) -> int:
+        return int(self.plan.gateway.listen.rpartition(":")[2])
+
+    def load(self, stream_pieces: int = 0) -> Load:
+        return Load("o3", self.port, stream_pieces=stream_pieces)
+
+    def hits(self, role: Role) -> int:
+        return len(self.upstreams[role].hits)
+
+
+@contextlib.asynccontextmanager
+async def site(directory: Path, kind: str, *, stage: str, extra: str = "") -> AsyncIterator[Site]:
+    """Emit, start and wait until it answers; everything ends with the block."""
+    here = emitted(directory, kind, await free_ports(5), stage=stage, extra=extra)
+    for upstream in here.upstreams.values():
+        await upstream.start()
+    program = _start(here, kind)
+    try:
+        async with asyncio.timeout(BOOT_SECONDS):
+            while not (await send(here.load())).ok:
+                await asyncio.sleep(0.1)
+        yield here
+    finally:
+        program.terminate()
+        program.wait(10)
+        for upstream in here.upstreams.values():
+            upstream.stop()
+
+
+def emitted(directory: Path, kind: str, ports: list[int], *, stage: str, extra: str = "") -> Site:
+    """A plan for three providers on the first ports, and its gateway's files; nothing runs."""
+    path = directory / "migration.yaml"
+    path.write_text(_plan_text(kind, ports, extra))
+    plan = load(path)
+    upstreams = {role: Upstream(role, port) for role, port in zip(ROLES, ports, strict=False)}
+    here = Site(path, plan, upstreams)
+    for name, text in emit(plan, kind, stage).files.items():
+        file = here.directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, text, mode=0o755 if name.endswith(".sh") else 0o644)
+    return here
+
+
+def _start(here: Site, kind: str) -> "subprocess.Popen[bytes]":
+    program = gateway_of(kind).PROGRAM
+    assert program is not None
+    where = str(Path(process.find(program)).parent)
+    environment = {**os.environ, "PATH": f"{where}:{os.environ['PATH']}", "KEY": "sk"}
+    as_root = program.as_root if os.geteuid() == 0 else ()
+    out = (here.directory / "out").open("wb")
+    with out:
+        return subprocess.Popen(["./start.sh", *as_root], cwd=here.directory, env=environment, stdout=out, stderr=out)
+
+
+def _plan_text(kind: str, ports: list[int], extra: str) -> str:
+    names = {"target": "glm-5", "current": "o3", "emergency": "local"}
+    providers = {
+        role: {"base_url": f"http://127.0.0.1:{port}/v1", "key": "env:KEY", "models": {"o3": names[role]}}
+        for role, port in zip(ROLES, ports, strict=False)
+    }
+    gateway = {"kind": kind, "listen": f"127.0.0.1:{ports[3]}", "admin": f"127.0.0.1:{ports[4]}"}
+    return f"providers: {json.dumps(providers)}\ngateway: {json.dumps(gateway)}\n{extra}"

@@ -1,0 +1,238 @@
+"""The watch on real gateways with a target that falls sick, and the alert at a real webhook."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.rollout.live import Site, site
+
+from llmmigrate.errors import GatewayError
+from llmmigrate.rollout import Counts
+from llmmigrate.rollout.changing import roll_back, take_stage
+from llmmigrate.rollout.drill.lab import free_ports
+from llmmigrate.rollout.drill.traffic import Traffic
+from llmmigrate.rollout.emission import gateway_of
+from llmmigrate.rollout.plan import Monitoring
+from llmmigrate.rollout.watch import Options, Watch
+from llmmigrate.rollout.webhook import alert
+from llmmigrate.rollout.wire import Listening, Reply, Request, ask
+
+QUICK = """\
+failover: {idle_timeout: 2s, eject_for: 2s}
+rollback: {latency_p95: 200ms, min_requests: 20}
+monitoring: {every: 6s}
+"""
+
+
+@pytest.mark.parametrize(("kind", "sickness"), [("envoy", "partly"), ("envoy", "refused"), ("nginx", "500")])
+def test_a_target_that_fails_out_of_sight_is_gone_back_from(
+    kind: str, sickness: str, tmp_path: Path, needs: Callable[[str], None]
+) -> None:
+    needs(kind)
+    asyncio.run(_sick_target(tmp_path, kind, sickness))
+
+
+async def _sick_target(directory: Path, kind: str, sickness: str) -> None:
+    async with site(directory, kind, stage="half", extra=QUICK) as here:
+        take_stage(here.plan, here.place, "half")
+        traffic = Traffic(here.load(), 20)
+        await asyncio.sleep(1)
+        await here.upstreams["target"].set(sickness)
+        said: list[str] = []
+        watch = _watch(here, Options(apply=True, limit=8), said.append)
+        assert await asyncio.to_thread(watch.run), said
+        before = here.hits("target")
+        await asyncio.sleep(1)
+        records = await traffic.stop()
+        assert here.hits("target") - before <= 1
+        assert [record.failure for record in records if not record.ok] == []
+        state = here.place.state()
+        assert state is not None
+        assert state.lock is not None
+        assert (state.stage, state.lock.by) == ("back", "watch")
+        assert "rolled back" in said[-1]
+
+
+def test_a_late_target_is_counted_exactly_by_envoy(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("envoy")
+    counts = asyncio.run(_late_target(tmp_path))
+    assert counts.attempts == counts.timed == 11
+    assert (counts.slow, counts.errors) == (10, 0)
+
+
+async def _late_target(directory: Path) -> Counts:
+    async with site(directory, "envoy", stage="full", extra=QUICK) as here:
+        here.upstreams["target"].delay = 0.3
+        traffic = Traffic(here.load(stream_pieces=3), 10)
+        await asyncio.sleep(0.95)
+        await traffic.stop()
+        await asyncio.sleep(5.5)  # Envoy adds its histograms up every 5 s
+        read = gateway_of("envoy").reader(here.plan, here.directory)
+        return await asyncio.to_thread(read)
+
+
+def _watch(here: Site, options: Options, say: Callable[[str], None]) -> Watch:
+    reader = gateway_of(here.plan.gateway.kind).reader(here.plan, here.directory)
+    return Watch(here.plan, here.place, reader, options, say)
+
+
+def scripted(*counts: Counts | None) -> Callable[[], Counts]:
+    """A reader of counts that are given; None is a gateway that does not answer. EOFError at their end."""
+    left = list(counts)
+
+    def read() -> Counts:
+        if not left:
+            raise EOFError
+        found = left.pop(0)
+        if found is None:
+            raise GatewayError("no answer")
+        return found
+
+    return read
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Site:
+    """An emitted plan with short windows; nothing runs, the counts are given."""
+    from tests.rollout.live import emitted
+
+    return emitted(tmp_path, "envoy", [1, 2, 3, 4, 5], stage="half", extra="monitoring: {every: 10ms}\n")
+
+
+def failing(upto: int) -> list[Counts]:
+    return [Counts(100 * n, 50 * n, 100 * n, 0, 0) for n in range(upto)]
+
+
+def test_a_restart_goes_on_where_it_was(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    for _ in range(2):
+        once = Watch(here.plan, here.place, scripted(*failing(2)), Options(apply=True, once=True), print)
+        assert not once.run()
+    last = Watch(here.plan, here.place, scripted(*failing(2)), Options(apply=True, once=True), print)
+    assert last.run()
+
+
+def test_it_never_goes_back_twice(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    roll_back(here.plan, here.place, "by hand")
+    watch = Watch(here.plan, here.place, scripted(*failing(5)), Options(apply=True), print)
+    with pytest.raises(EOFError):
+        watch.run()
+    state = here.place.state()
+    assert state is not None
+    assert state.lock is not None
+    assert state.lock.reason == "by hand"
+    assert [line["event"] for line in here.place.journaled(10)].count("done") == 2
+
+
+def test_a_gateway_that_does_not_answer_neither_counts_nor_resets(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    counts = failing(5)
+    reader = scripted(counts[0], counts[1], None, None, counts[2], counts[3])
+    watch = Watch(here.plan, here.place, reader, Options(apply=True), print)
+    assert watch.run()
+    assert watch.windows == {"breach": 3, "inconclusive": 2, "rolled_back": 1}
+
+
+def test_the_command_gets_the_reason_and_the_stage_stays(here: Site, tmp_path: Path) -> None:
+    take_stage(here.plan, here.place, "half")
+    told = tmp_path / "told"
+    options = Options(command=f'echo "$LLMMIGRATE_REASON" > {told}')
+    assert Watch(here.plan, here.place, scripted(*failing(5)), options, print).run()
+    assert told.read_text().strip() == "50 of 100 attempts failed, limit 5 %"
+    state = here.place.state()
+    assert state is not None
+    assert state.stage == "half"
+
+
+def test_it_shows_its_verdict_and_metrics(here: Site) -> None:
+    verdict, metrics, missing = asyncio.run(_shown(here))
+    found = json.loads(verdict)
+    assert (found["verdict"], found["streak"], found["window"]["errors"]) == ("breach", 1, 50)
+    assert 'llmmigrate_windows_total{verdict="breach"} 1' in metrics.decode()
+    assert b"/verdict" in missing
+
+
+async def _shown(here: Site) -> list[bytes]:
+    (port,) = await free_ports(1)
+    seen: list[bytes] = []
+
+    def ask_then_end() -> Counts:
+        counts = failing(3)[min(len(seen), 2)]
+        if watch.latest is not None:
+            seen.extend(asyncio.run(_pages(port)))
+            raise EOFError
+        seen.append(b"") if not seen else None
+        return counts
+
+    watch = Watch(here.plan, here.place, ask_then_end, Options(address=("127.0.0.1", port)), print)
+    with pytest.raises(EOFError):
+        await asyncio.to_thread(watch.run)
+    return seen[1:]
+
+
+async def _pages(port: int) -> list[bytes]:
+    return [await _get(port, path) for path in ("/verdict", "/metrics", "/")]
+
+
+async def _get(port: int, path: str) -> bytes:
+    pieces: list[bytes] = []
+    request = Request("GET", path, {"host": "watch", "connection": "close"}, b"")
+    await ask(port, request, timeout=5, on_piece=pieces.append)
+    return b"".join(pieces)
+
+
+def test_an_alert_is_signed_and_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "s3cret")
+    got, failed = asyncio.run(_alerted(statuses=[503, 204]))
+    assert failed is None
+    assert len(got) == 2
+    expected = hmac.new(b"s3cret", got[1].body, hashlib.sha256).hexdigest()
+    assert got[1].headers["x-llmmigrate-signature"] == f"sha256={expected}"
+    assert json.loads(got[1].body) == {"event": "rollback"}
+
+
+def test_an_alert_that_nobody_takes_is_said() -> None:
+    got, failed = asyncio.run(_alerted(statuses=[500, 500, 500]))
+    assert (len(got), failed) == (3, "HTTP 500")
+
+
+async def _alerted(statuses: list[int]) -> tuple[list[Request], str | None]:
+    got: list[Request] = []
+
+    async def answer(request: Request, reply: Reply) -> None:
+        got.append(request)
+        await reply.send(statuses[len(got) - 1], b"", {})
+
+    (port,) = await free_ports(1)
+    hook = Listening(answer)
+    await hook.start(port)
+    monitoring = Monitoring(webhook=f"http://127.0.0.1:{port}/hook", webhook_secret="SECRET")
+    failed = await asyncio.to_thread(alert, monitoring, {"event": "rollback"})
+    hook.stop()
+    return got, failed
+
+
+def test_a_variable_that_is_not_set_is_said() -> None:
+    assert alert(Monitoring(webhook="env:NO_SUCH_HOOK"), {}) == "NO_SUCH_HOOK is not set"
+    assert alert(Monitoring(), {}) is None
+
+
+def test_a_port_that_is_taken_is_said(here: Site) -> None:
+    async def run() -> Any:
+        (port,) = await free_ports(1)
+        taken = Listening(lambda *_: asyncio.sleep(0))
+        await taken.start(port)
+        watch = Watch(here.plan, here.place, scripted(), Options(address=("127.0.0.1", port)), print)
+        try:
+            await watch._run()
+        finally:
+            taken.stop()
+
+    with pytest.raises(GatewayError, match="cannot listen on"):
+        asyncio.run(run())
