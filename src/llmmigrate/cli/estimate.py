@@ -38,6 +38,10 @@ class EstimateOptions(ReportOptions):
     batch_share: Annotated[
         str | None, typer.Option(metavar="N%", help="Part of the calls that the target serves as batch; 0%.")
     ] = None
+    calibration: Annotated[
+        list[str],
+        typer.Option(metavar="RUN|FILE", help="Measured ratios of a shadow run; gives a 95 % interval. Repeatable."),
+    ] = field(default_factory=list)
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME|logged", help="Price both sides with the rates of this time; now.")
     ] = None
@@ -59,16 +63,18 @@ def estimate(options: EstimateOptions, console: Console) -> int:
       llmmigrate estimate usage.profile.json --to openai/o3 --as-of 2025-05-01 -o estimate.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate import __version__
+    from llmmigrate.costing.calibration import load_calibration
     from llmmigrate.costing.comparing import Request, estimate_traffic
     from llmmigrate.reports.estimate import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
     by = groups_of(options.by)
+    calibrations = tuple(load_calibration(name) for name in options.calibration)
     logged = options.as_of == "logged"
     as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
     reading = read_logs(options, console, by=by, demo=options.demo)
     request = Request(
-        to=tuple(options.to or _configured(options)),
+        to=tuple(options.to or _configured(options) or [found.target for found in calibrations if not options.map]),
         map={**_configured_map(options), **pairs(options.map, "--map")},
         by=tuple(by),
         share=share(options.share, "--share") or Decimal(1),
@@ -78,6 +84,7 @@ def estimate(options: EstimateOptions, console: Console) -> int:
         logged=logged,
         now=reading.now,
         growth=share(options.growth, "--growth"),
+        calibrations=calibrations,
     )
     result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
     write(report(result, next_step=_next_step(options, result)), to, console)

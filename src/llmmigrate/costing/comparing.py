@@ -10,6 +10,7 @@ import msgspec
 from llmmigrate.costing import results
 from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339, span
 from llmmigrate.costing.bill import ZERO
+from llmmigrate.costing.calibration import Calibration, Calibrations
 from llmmigrate.costing.candidates import Candidates
 from llmmigrate.costing.estimate import (
     Estimator,
@@ -52,12 +53,17 @@ class Request(msgspec.Struct, frozen=True):
     now: int = 0
     growth: Decimal | None = None
     currency: str = "USD"
+    calibrations: tuple[Calibration, ...] = ()
+    """Measured ratios; those of other models are refused."""
 
 
 def estimate_traffic(
     profile: Profile, catalog: Catalog, request: Request, *, command: str, version: str
 ) -> results.Estimate:
-    """The estimate. Raises UnknownNameError for a target that no price table knows."""
+    """The estimate.
+
+    Raises UnknownNameError for a target that no price table knows, UsageError for a calibration that does not fit.
+    """
     maker = _Maker(profile, catalog, request)
     outcomes = maker.outcomes()
     accounting = profile.accounting
@@ -88,18 +94,29 @@ class _Maker:
         self._catalog = catalog
         self._request = request
         self._conditions = Conditions(request.as_of, request.logged, request.cache, batch_share=request.batch_share)
-        self._estimator = Estimator(profile, catalog, self._conditions, request.currency)
+        self._calibrations = Calibrations(
+            [(self.entry(found.source), self.entry(found.target), found) for found in request.calibrations]
+        )
+        self._estimator = Estimator(profile, catalog, self._conditions, request.currency, self._calibrations)
         self._projected = self._project()
 
     def outcomes(self) -> list[Outcome]:
         """The priced scenarios, the cheapest first; without named targets the rows to stay come last."""
         if self._request.to or self._request.map:
-            return self._priced(self._named())
+            named = self._named()
+            self._check_calibrations(named)
+            return self._priced(named)
         candidates = Candidates(self._estimator, self._catalog, self._conditions, self._request.share)
         targets = [o for o in self._priced(candidates.targets()) if o.moves and not o.held_out_calls]
         stays = [o for o in self._priced(candidates.stays()) if o.moved_now != o.moved_then]
         siblings = [o for o in self._priced(candidates.siblings()) if o.moves and not o.held_out_calls]
         return [*targets, *ranked([*stays, *siblings[:1]])]
+
+    def _check_calibrations(self, scenarios: list[Scenario]) -> None:
+        names = self._estimator.names
+        targets = [found for scenario in scenarios for name in names if (found := scenario.target_of(name)) is not None]
+        sources = [found for name in names if (found := self._estimator.source(name)) is not None]
+        self._calibrations.check_used(sources, targets)
 
     def _priced(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
         return ranked(self._estimator.price(scenario) for scenario in scenarios)
@@ -240,7 +257,7 @@ class _Maker:
             cost=plain(outcome.cost),
             low=plain(outcome.low),
             high=plain(outcome.high),
-            range_kind="assumed",
+            range_kind="interval95" if _is_measured(outcome) else "assumed",
             saving=_text(saving),
             saving_low=_text(low),
             saving_high=_text(high),
@@ -258,9 +275,25 @@ class _Maker:
                 )
                 for a in assumptions(outcome)
             ],
+            calibrations=self._used(outcome),
             notes=list(outcome.notes),
             groups=self._groups(scenario) if self._request.by else [],
         )
+
+    def _used(self, outcome: Outcome) -> list[results.CalibrationUsed]:
+        """The calibrations that spoke for a row."""
+        found: dict[str, Calibration] = {}
+        for name in self._estimator.names:
+            target = outcome.scenario.target_of(name)
+            if target is not None:
+                found |= {c.path: c for c in self._calibrations.of(self._estimator.source(name), target)}
+        return [
+            results.CalibrationUsed(
+                path=c.path, source=c.source, target=c.target, draws=c.draws, approximate=c.approximate,
+                verdict=c.verdict,
+            )
+            for c in found.values()
+        ]  # fmt: skip
 
     def _saving(self, outcome: Outcome) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
         """The saving and its range: the dearest end of the target's range is the lowest saving."""
@@ -292,7 +325,8 @@ class _Maker:
         made = []
         for group, part in parts.items():
             part.sketches = self._profile.sketches
-            outcome = Estimator(part, self._catalog, self._conditions, self._request.currency).price(scenario)
+            estimator = Estimator(part, self._catalog, self._conditions, self._request.currency, self._calibrations)
+            outcome = estimator.price(scenario)
             made.append((outcome.current, group, outcome))
         made.sort(key=lambda entry: (-entry[0], str(entry[1])))
         names = self._request.by
@@ -322,6 +356,11 @@ class _Maker:
         today = datetime.fromtimestamp(self._request.now, tz=UTC).date()
         age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
         return results.TableUsed(provider=name, sha256=table.sha256, checked=table.checked, age_days=age)
+
+
+def _is_measured(outcome: Outcome) -> bool:
+    """Whether every ratio that a row rests on was measured."""
+    return bool(outcome.ratios) and all(ratios.is_measured for ratios in outcome.ratios)
 
 
 def _stranded(outcome: Outcome) -> results.UnpricedThere | None:

@@ -231,6 +231,17 @@ class AssumptionResult(Record, frozen=True, kw_only=True):
     why: str
 
 
+class CalibrationUsed(Record, frozen=True, kw_only=True):
+    """Measured ratios that took the place of assumed ones; `verdict` is that of the shadow run they come from."""
+
+    path: str
+    source: str
+    target: str
+    draws: int
+    approximate: bool
+    verdict: str | None
+
+
 class CannotHold(Record, frozen=True, kw_only=True):
     """Calls whose prompt alone exceeds the target's context window, and their share of today's cost."""
 
@@ -258,8 +269,8 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     """The whole traffic with a part of it moved: what moves is priced at the target, the rest stays as it is.
 
     `cost` covers every call with known usage. `saving` compares calls that are priced on both sides; it is null where
-    there are none. `grade` is the weakest of the target's rates: A the vendor says so, B two tables agree, C one table
-    or a claim.
+    there are none. `range_kind` is `interval95` where every ratio was measured, else `assumed`. `grade` is the weakest
+    of the target's rates: A the vendor says so, B two tables agree, C one table or a claim.
     """
 
     to: str
@@ -281,6 +292,7 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     unpriced_there: UnpricedThere | None
     grade: str | None
     assumptions: list[AssumptionResult]
+    calibrations: list[CalibrationUsed]
     notes: list[str]
     groups: list[TargetGroup]
 

@@ -14,11 +14,19 @@ from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph
 TARGETS_SHOWN: Final = 10
 NAMES: Final = {
     "token_ratio": "tokens at the target per token now",
+    "input_ratio": "input tokens at the target per input token now",
+    "output_ratio": "visible output tokens at the target per token now",
+    "reasoning_ratio": "reasoning tokens at the target per token now",
+    "cached_ratio": "cached input tokens at the target per token now",
+    "verbosity": "length of answers, times that of now",
+    "reasoning": "hidden reasoning, times that of now",
     "cache": "cache",
     "cache_share": "cached share of the input",
     "batch_share": "share by batch",
     "share": "share that moves",
 }
+
+RANGES: Final = {"assumed": "assumed range", "interval95": "95 % interval"}
 
 
 def report(estimate: Estimate, *, next_step: str | None = None, limit: int = TARGETS_SHOWN) -> Report:
@@ -63,7 +71,7 @@ def headline(estimate: Estimate, best: EstimateTarget | None) -> str:
     if month is not None and month.cost is not None:
         low, high = (numbers.money(Decimal(part)) for part in (month.low or "0", month.high or "0"))
         per_month = f"{numbers.money(Decimal(month.cost))} {best.currency} a month ({_share(best)})"
-        return f"{best.to} saves {per_month}; assumed range {low} … {high}."
+        return f"{best.to} saves {per_month}; {RANGES[best.range_kind]} {low} … {high}."
     span = f" in {numbers.days(estimate.span.days)}" if estimate.span.days else ""
     saved = f"{numbers.money(Decimal(best.saving))} {best.currency}{span} ({_share(best)})"
     return f"{best.to} saves {saved}; {_why(estimate)}."
@@ -103,7 +111,7 @@ def _table(estimate: Estimate, targets: list[EstimateTarget], limit: int) -> Tab
     columns = [
         Column("Target"),
         Column(currency, "right"),
-        Column("Assumed range", "right", drop=4),
+        Column(_range_title(targets), "right", drop=4),
         Column("Saving", "right", drop=6),
         Column("%", "right", drop=5),
         Column("Tolerance", "right", drop=3),
@@ -117,6 +125,12 @@ def _table(estimate: Estimate, targets: list[EstimateTarget], limit: int) -> Tab
     now = "unknown" if estimate.current.cost is None else numbers.money(Decimal(estimate.current.cost))
     footer = ["now", now, *[""] * 7]
     return Table(columns=columns, rows=rows, footer=[footer])
+
+
+def _range_title(targets: list[EstimateTarget]) -> str:
+    kinds = {target.range_kind for target in targets}
+    words = RANGES[kinds.pop()] if len(kinds) == 1 else "range"
+    return words[:1].upper() + words[1:]
 
 
 def _row(target: EstimateTarget) -> list[str]:
@@ -165,19 +179,34 @@ def _group_row(group: TargetGroup, names: list[str]) -> list[str]:
 def assumption_words(entry: AssumptionResult) -> str:
     """One assumption as a line."""
     name = NAMES.get(entry.name, entry.name.replace("_", " "))
-    span = f" (assumed range {entry.low} … {entry.high})" if entry.low is not None and entry.high is not None else ""
+    kind = RANGES["interval95" if entry.source == "measured" else "assumed"]
+    span = f" ({kind} {entry.low} … {entry.high})" if entry.low is not None and entry.high is not None else ""
     why = f": {entry.why}" if entry.why else ""
     return f"{name} {entry.value}{span}{why}"
 
 
 def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
+        yield from _calibration_doubts(target)
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
             yield Paragraph(f"{missing} ({why}); they stay where they are.", kind="note")
     if estimate.unpriced:
         yield unpriced_bullets(estimate.unpriced)
+
+
+def _calibration_doubts(target: EstimateTarget) -> Iterator[Block]:
+    """What a reader of an interval has to know of its calibration."""
+    for used in target.calibrations:
+        if used.verdict is not None and used.verdict != "PASS":
+            yield Paragraph(f"{target.to}: the calibration is of a run that ended {used.verdict}.", kind="note")
+        if used.approximate:
+            words = "single calls differ so much in their ratio that the 95 % interval is approximate"
+            yield Paragraph(f"{target.to}: {words}.", kind="note")
+    if target.calibrations and target.range_kind == "assumed":
+        words = "calibrated for a part of the models that move; the range is assumed for the others"
+        yield Paragraph(f"{target.to}: {words}.", kind="note")
 
 
 def _record(target: EstimateTarget) -> dict[str, Any]:
