@@ -32,6 +32,7 @@ from llmmigrate.quantities import Amount, Limit
         (quantities.limit, "<= +5%", Limit("<=", Decimal(5), "%", change=True)),
         (quantities.limit, ">= -5pt", Limit(">=", Decimal(-5), "pt", change=True)),
         (quantities.limit, "<= 1.2x", Limit("<=", Decimal("1.2"), "x", change=True)),
+        (quantities.limit, "< 200ms", Limit("<", Decimal(200), "ms", change=False)),
         (quantities.limit, "< 2%", Limit("<", Decimal(2), "%", change=False)),
         (quantities.limit, "<= 5 USD", Limit("<=", Decimal(5), "USD", change=False)),
     ],

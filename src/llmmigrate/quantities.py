@@ -13,7 +13,7 @@ _MONTHS: Final = {"mo": 1, "month": 1, "months": 1, "y": 12, "year": 12, "years"
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]?)", re.ASCII)
 _AMOUNT: Final = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?) ([A-Z]{3})", re.ASCII)
 _SPAN: Final = re.compile(r"([0-9]+) ?([a-z]+)", re.ASCII)
-_LIMIT: Final = re.compile(r"(<=|>=|<|>|==) ?([+-]?)([0-9]+(?:\.[0-9]+)?) ?(%|pt|x|[A-Z]{3})?", re.ASCII)
+_LIMIT: Final = re.compile(r"(<=|>=|<|>|==) ?([+-]?)([0-9]+(?:\.[0-9]+)?) ?(%|pt|x|ms|s|[A-Z]{3})?", re.ASCII)
 _COMMAS: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?|[0-9]+(\.[0-9]+)?", re.ASCII)
 
 Comparison = Literal["<=", ">=", "<", ">", "=="]
@@ -32,10 +32,10 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a measured value may be: `<= +5%`, `>= -5pt`, `<= 1.2x`, `0`.
+    """What a measured value may be: `<= +5%`, `>= -5pt`, `<= 1.2x`, `< 200ms`, `0`.
 
     `change`: the number is meant against a baseline (it has a sign or is a factor `x`), else it is the value itself.
-    `unit`: `%`, `pt` (percentage points), `x`, a currency, or empty.
+    `unit`: `%`, `pt` (percentage points), `x`, `ms`, `s`, a currency, or empty.
     """
 
     comparison: Comparison

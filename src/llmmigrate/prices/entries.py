@@ -8,7 +8,7 @@ import msgspec
 
 from llmmigrate.prices.clock import Calendar
 from llmmigrate.prices.periods import Billing, Period, compile_periods, epoch, overlay
-from llmmigrate.prices.tables import ApiSpec, CapabilityTier, ModelSpec
+from llmmigrate.prices.tables import Ability, ApiSpec, BehaviourSpec, CapabilityTier, ModelSpec
 
 Layer = Literal["own", "imported", "user"]
 
@@ -63,9 +63,15 @@ class Entry(msgspec.Struct, frozen=True, eq=False, dict=True):
         return found
 
     @property
-    def capabilities(self) -> tuple[str, ...]:
+    def capabilities(self) -> tuple[Ability, ...]:
         """What the model can do, such as `tools` and `vision`."""
         return tuple(self._fact("capabilities") or ())
+
+    @property
+    def behaviour(self) -> BehaviourSpec | None:
+        """What requests to this model may ask for, as far as it differs from its provider's."""
+        found: BehaviourSpec | None = self._fact("behaviour")
+        return found
 
     @cached_property
     def periods(self) -> tuple[Period, ...]:

@@ -48,6 +48,36 @@ Source = Annotated[
 Hours = Annotated[str, Meta(pattern=r"^\d\d:\d\d-\d\d:\d\d$", description="Local time, half-open; may cross midnight.")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 CapabilityTier = Literal["frontier", "mid", "small"]
+Ability = Literal[
+    "tools",
+    "forced_tools",  # a tool that has to be called
+    "parallel_tools",
+    "strict_tools",  # arguments held to their schema
+    "hosted_tools",  # searches and other tools that the vendor runs
+    "json_object",
+    "json_schema",  # answers held to a schema
+    "vision",
+    "audio",
+    "pdf",
+    "reasoning",
+    "prefill",  # going on with a given beginning of an answer
+    "n",
+    "logprobs",
+    "logit_bias",
+    "stop",
+    "stream_usage",
+    "temperature",
+    "top_p",
+    "top_k",
+    "penalties",
+    "seed",
+    "verbosity",
+]
+"""What a request can ask for and a model can give or not."""
+Sampling = Literal["temperature", "top_p", "top_k", "penalties", "seed"]
+Thinking = Literal["effort", "switch", "budget", "adaptive"]
+"""How reasoning is asked for: by a word, by on and off, by a budget of tokens, or by Anthropic's adaptive thinking."""
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Tokens = Annotated[int, Meta(ge=0)]
 
 
@@ -127,6 +157,21 @@ class PeriodSpec(Spec, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class BehaviourSpec(Spec, frozen=True, kw_only=True):
+    """What requests may ask for. What is named nowhere is unknown, which is neither yes nor no."""
+
+    has: list[Ability] = []
+    lacks: list[Ability] = []
+    """What is refused, or ignored where a program would rely on it."""
+    fixed: list[Sampling] = []
+    """What the model sets itself: it refuses or ignores any other value."""
+    renames: dict[str, str] = {}
+    """Parameter → how it is called here."""
+    thinking: Thinking | None = None
+    efforts: list[Effort] = []
+    source: Source
+
+
 class ModelSpec(Spec, frozen=True, kw_only=True):
     """One model that is billed."""
 
@@ -137,9 +182,11 @@ class ModelSpec(Spec, frozen=True, kw_only=True):
     context_window: Tokens | None = None
     max_output: Tokens | None = None
     capability_tier: CapabilityTier | None = None
-    capabilities: list[str] = []
+    capabilities: list[Ability] = []
     facts: str | None = None
     """Where context window, maximal output and capabilities come from."""
+    behaviour: BehaviourSpec | None = None
+    """What differs from the provider's."""
     retires: Instant | None = None
     """From then on no candidate for a migration; prices are closed by a period's `to` alone."""
     note: str | None = None
@@ -152,6 +199,8 @@ class ApiSpec(Spec, frozen=True):
     base_url: str
     dialect: Literal["openai-chat", "openai-responses", "anthropic-messages"]
     api_key_env: str
+    behaviour: BehaviourSpec | None = None
+    """What holds for all models here."""
 
 
 class CalendarSpec(Spec, frozen=True):

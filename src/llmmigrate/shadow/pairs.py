@@ -65,6 +65,8 @@ class Sampled:
     """The answer that the log holds, when it does."""
     input_tokens: int
     output_tokens: int
+    reasoning_tokens: int | None = None
+    """Part of the output, as logged; None where the log does not tell it apart."""
     session: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
 

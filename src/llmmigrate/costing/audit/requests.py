@@ -26,11 +26,12 @@ _CHAT_KEYS: Final = frozenset(
 """Keys that stand in OpenAI chat bodies only."""
 _ANTHROPIC_KEYS: Final = frozenset({"system", "stop_sequences", "anthropic_version", "output_format", "output_config"})
 """Keys that stand in Anthropic bodies only."""
-_ANTHROPIC_PARTS: Final = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document"})
-_AUDIO_PARTS: Final = frozenset({"input_audio", "audio"})
-_IMAGE_PARTS: Final = frozenset({"image_url", "input_image", "image"})
-_FILE_PARTS: Final = frozenset({"file", "input_file", "document"})
-_SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+# Tuples: what is looked for comes from a log and may be a list, which no set can look for.
+_ANTHROPIC_PARTS: Final = ("tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document")
+_AUDIO_PARTS: Final = ("input_audio", "audio")
+_IMAGE_PARTS: Final = ("image_url", "input_image", "image")
+_FILE_PARTS: Final = ("file", "input_file", "document")
+_SYSTEM_ROLES: Final = ("system", "developer")
 _ANTHROPIC_CHOICES: Final = {"any": "required"}
 
 
@@ -68,6 +69,8 @@ class Features:
     parallel_tools: bool | None = None
     tool_turns: int = 0
     """Tool calls and tool results in the history."""
+    prefill: bool = False
+    """The last turn is the assistant's: the model is to go on with it."""
     response_format: ResponseFormat | None = None
     images: int = 0
     audio: int = 0
@@ -80,6 +83,9 @@ class Features:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     logprobs: bool = False
+    top_logprobs: int | None = None
+    verbosity: str | None = None
+    """How long an answer is wished to be: low, medium, high."""
     reasoning_effort: str | None = None
     """As written: none, minimal, low, medium, high, …"""
     reasoning_budget: int | None = None
@@ -166,7 +172,7 @@ def whole(value: Any) -> int | None:
 
 def _of_chat(body: Mapping[str, Any]) -> Features:
     turns = objects(body.get("messages"))
-    tools = [_function(tool) for tool in objects(body.get("tools"))] + objects(body.get("functions"))
+    tools = [function_of(tool) for tool in objects(body.get("tools"))] + objects(body.get("functions"))
     options = body.get("stream_options")
     modalities = body.get("modalities")
     speaks = isinstance(modalities, list) and "audio" in modalities
@@ -187,6 +193,8 @@ def _of_chat(body: Mapping[str, Any]) -> Features:
         n=whole(body.get("n")),
         stop=_words(body.get("stop")),
         logprobs=body.get("logprobs") is True,
+        top_logprobs=whole(body.get("top_logprobs")),
+        verbosity=_word(body.get("verbosity")),
         reasoning_effort=_word(body.get("reasoning_effort")),
         reasoning_budget=budget,
         reasoning=switched,
@@ -200,6 +208,7 @@ def _of_responses(body: Mapping[str, Any]) -> Features:
     tools = [tool for tool in objects(body.get("tools")) if tool.get("type") in (None, "function")]
     reasoning = body.get("reasoning")
     included = body.get("include")
+    text = body.get("text")
     return Features(
         dialect="openai-responses",
         **_shared(body),
@@ -215,7 +224,9 @@ def _of_responses(body: Mapping[str, Any]) -> Features:
         tool_choice=_choice(body.get("tool_choice")),
         parallel_tools=_flag(body.get("parallel_tool_calls")),
         tool_turns=sum(item.get("type") in ("function_call", "function_call_output") for item in items),
-        response_format=_responses_format(body.get("text")),
+        response_format=_responses_format(text),
+        verbosity=_word(text.get("verbosity")) if isinstance(text, dict) else None,
+        top_logprobs=whole(body.get("top_logprobs")),
         logprobs=bool(whole(body.get("top_logprobs")))
         or (isinstance(included, list) and "message.output_text.logprobs" in included),
         reasoning_effort=_word(reasoning.get("effort")) if isinstance(reasoning, dict) else None,
@@ -291,6 +302,7 @@ def _system(texts: list[str | None], turns: list[dict[str, Any]]) -> dict[str, A
         "system": "\n\n".join(text for text in texts if text) or None,
         "late_system": any(roles[first:]),
         "turns": roles.count(False),
+        "prefill": bool(turns) and turns[-1].get("role") == "assistant" and not turns[-1].get("tool_calls"),
     }
 
 
@@ -299,7 +311,7 @@ def _schemas(tools: list[dict[str, Any]], key: str) -> dict[str, Mapping[str, An
     return {name: schema if isinstance(schema, dict) else {} for name, schema in named}
 
 
-def _function(tool: dict[str, Any]) -> dict[str, Any]:
+def function_of(tool: dict[str, Any]) -> dict[str, Any]:
     """A tool of OpenAI chat; some who copy it leave out the object around the function."""
     inner = tool.get("function")
     return inner if isinstance(inner, dict) else tool if tool.get("type") in (None, "function") else {}

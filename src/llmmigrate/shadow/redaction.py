@@ -1,0 +1,146 @@
+r"""Personal data and secrets in texts, replaced by what they are: `[email]`, `[key]`, `[card]`, `[phone]`, `[ip]`.
+
+A few patterns that are quick, and broad rather than exact: a number that only looks like a card is replaced as well.
+What they cannot know stays: names, addresses, birthdays, customer numbers, phone numbers without a country code in
+other than North American form, secrets without a known shape, anything that is encoded or spelled out. Whoever needs
+more keeps no text (`--store hashes`). Texts are redacted for storing and showing; measures see them as they came.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+Replace = Callable[[re.Match[str]], str]
+
+_PRIVATE_KEY: Final = re.compile(
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
+)
+_SHAPED_KEY: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"sk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, DeepSeek, OpenRouter
+    r"|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"  # Stripe
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}"  # AWS
+    r"|AIza[A-Za-z0-9_-]{35}"  # Google
+    r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{20,}"
+    r"|xox[a-z]-[A-Za-z0-9-]{10,}"  # Slack
+    r"|(?:hf|gsk|npm|pypi)[_-][A-Za-z0-9_-]{24,}"
+    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # JSON Web Token
+    r")"
+)
+_BEARER: Final = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_NAMED_SECRET: Final = re.compile(
+    r"((?:api[_ -]?key|secret(?:[_ -]?(?:key|access[_ -]?key))?|access[_ -]?token|auth[_ -]?token|client[_ -]?secret"
+    r"|passw(?:or)?d|pwd)[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[^\s\"',;&<>]{4,}",
+    re.IGNORECASE,
+)
+_EMAIL: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_CARD: Final = re.compile(r"\d(?<![\w.]\d)(?:[ -]?\d){12,18}(?!\w)")
+_PHONE: Final = re.compile(
+    r"[+(\d](?<![\w+].)(?:"
+    r"(?<=\+)\d(?:[ ().\-/]{0,2}\d){6,14}"  # with a country code
+    r"|(?<=0)0[1-9](?:[ ().\-/]{0,2}\d){8,13}"
+    r"|(?<=1)[ .-](?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}"  # North American
+    r"|(?<=\()\d{3}\) ?\d{3}[ .-]\d{4}"
+    r"|(?<=\d)\d{2}[ .-]\d{3}[ .-]\d{4}"
+    r")(?!\w)"
+)
+_IPV4: Final = re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)")
+_IPV6: Final = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15}(?![\w:])")
+_DATA: Final = re.compile(r"data:([\w.+/-]{0,60})((?:;[\w=.-]{0,40}){0,3});base64,[A-Za-z0-9+/=_-]{64,}")
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{512,}={0,2}")
+"""A picture or a file, which may show anybody; no key or word is that long."""
+
+
+def redacted(value: Any) -> Any:
+    """A JSON value with all its texts redacted, keys included; whole numbers that are a card's number, too.
+
+    Its shape stays, but for keys that become equal: these keep apart by a number behind (`[email]`, `[email] 2`).
+    """
+    match value:
+        case str():
+            return redacted_text(value)
+        case dict():
+            return _redacted_object(value)
+        case list() | tuple():
+            return [redacted(item) for item in value]
+        case int() if not isinstance(value, bool) and _is_card(str(value)):
+            return "[card]"
+    return value
+
+
+def redacted_text(text: str) -> str:
+    """A text with what looks like personal data or a secret replaced. Redacting it again changes nothing."""
+    lower = text.lower()
+    for rule in _RULES:
+        if any(hint in lower for hint in rule.hints):
+            text = rule.pattern.sub(rule.replace, text)
+    return text
+
+
+def _redacted_object(value: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        name = shown = redacted_text(key)
+        count = 1
+        while name in found:
+            count += 1
+            name = f"{shown} {count}"
+        found[name] = redacted(item)
+    return found
+
+
+def _mark(what: str) -> Replace:
+    return lambda match: f"[{what}]"
+
+
+def _card(match: re.Match[str]) -> str:
+    return "[card]" if _is_card(match.group()) else match.group()
+
+
+def _is_card(text: str) -> bool:
+    """Whether this is a number of 13 to 19 digits with the check digit of payment cards (Luhn, ISO/IEC 7812-1)."""
+    digits = [int(sign) for sign in text if sign.isdecimal()]
+    if not 13 <= len(digits) <= 19 or not any(digits):
+        return False
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _address(match: re.Match[str]) -> str:
+    """An address of four numbers or of hexadecimal groups; a time or a `::` between words is none."""
+    text = match.group().rstrip(".")
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return match.group()
+    is_word = text.count(":") < 3 and not any(sign.isdecimal() for sign in text)  # as in `a::b` of many languages
+    return match.group() if is_word else "[ip]" + match.group()[len(text) :]
+
+
+class _Rule(NamedTuple):
+    """A pattern and what takes its place; `hints` are texts in small letters, one of which every match contains."""
+
+    pattern: re.Pattern[str]
+    replace: Replace
+    hints: tuple[str, ...] = ("",)
+
+
+_RULES: Final = (
+    _Rule(_DATA, lambda match: f"[data {match[1]}]", ("base64,",)),
+    _Rule(_PRIVATE_KEY, _mark("key"), ("private key-----",)),
+    _Rule(
+        _SHAPED_KEY,
+        _mark("key"),
+        ("sk-", "k_", "akia", "asia", "aiza", "gh", "glpat", "xox", "hf", "gsk", "npm", "pypi", "eyj"),
+    ),
+    _Rule(_BEARER, lambda match: f"{match[1]}{match[2]}[key]", ("bearer", "basic")),
+    _Rule(_NAMED_SECRET, lambda match: f"{match[1]}[key]", ("key", "secret", "token", "passw", "pwd")),
+    _Rule(_ENCODED, _mark("data")),
+    _Rule(_EMAIL, _mark("email"), ("@",)),
+    _Rule(_IPV6, _address, (":",)),
+    _Rule(_IPV4, _address, (".",)),
+    _Rule(_CARD, _card),
+    _Rule(_PHONE, _mark("phone")),
+)
+"""In this order: a key may hold what looks like a number, and a card looks like a phone."""

@@ -1,0 +1,455 @@
+"""PASS, FAIL or INCONCLUSIVE: pairs go in one by one in the order of u, and the run may stop at any of them.
+
+PASS needs the evidence of every gate (an intersection-union test, Berger 1982: no correction), FAIL that of any, at
+α over the number of gates. Neither is given while failures come in clusters, since both speak of independent pairs.
+No data is never PASS. See docs/shadow-statistics.md.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final, Literal
+
+from llmmigrate.costing.results import Money, Record
+from llmmigrate.endpoints.failures import OUTAGE
+from llmmigrate.money import plain
+from llmmigrate.shadow import words
+from llmmigrate.shadow.gates import Gate, left_out
+from llmmigrate.shadow.noise import CONFIDENCE, PAIRS, Noise
+from llmmigrate.shadow.pairs import Arm, Pair
+from llmmigrate.shadow.scoring import Score
+from llmmigrate.shadow.trial import Kind, Trial
+from llmmigrate.statistics.intervals import Moments
+from llmmigrate.statistics.runs import Runs
+
+ALPHA: Final = 0.05
+"""The risk of a wrong PASS, and that of a wrong FAIL."""
+RUNS_LEVEL: Final = 0.005
+"""Of the runs test, for each side."""
+
+Baseline = Literal["fresh", "logged"]
+Side = Literal["current", "target"]
+Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+Stop = Literal["decided", "finished", "budget", "interrupted"]
+"""Why no more pairs came."""
+Reason = Literal[
+    "gates_hold",
+    "gate_broken",
+    "infrastructure",
+    "clustered",
+    "drift",
+    "cannot_decide",
+    "no_control",
+    "no_data",
+    "not_comparable",
+    "budget",
+    "interrupted",
+    "undecided",
+]
+
+_LARGEST: Final = 690.0
+_OUTCOMES: Final[Mapping[str, Outcome]] = {"gates_hold": "PASS", "gate_broken": "FAIL"}
+_MONEY_DIGITS: Final = Decimal("0.000001")
+_JAMS: Final = frozenset({*OUTAGE, "rate_limit", "breaker"})
+"""Failures that come from the endpoint's state and not from the request: those that may come in clusters."""
+
+
+class GateResult(Record, frozen=True, kw_only=True):
+    """One gate: the test's answer, and the estimates beside it. Shares and scores are parts of 1, times are in ms."""
+
+    key: str
+    limit: str
+    kind: Kind
+    """Of what `estimate`, `low`, `high` and `limit_value` are: target minus current, the target's share or score, the
+    target's time over the current side's, or the target's time."""
+    limit_value: float
+    quantile: float | None
+    result: Literal["PASS", "FAIL", "INCONCLUSIVE", "not comparable"]
+    pairs: int
+    """That entered the test."""
+    pilot_pairs: int
+    """First pairs that only fixed the current side's quantile."""
+    evidence_pass: float
+    """The most that there has been; `needed_pass` is enough."""
+    evidence_fail: float
+    needed_pass: float
+    needed_fail: float
+    estimate: float | None
+    low: float | None
+    high: float | None
+    current: float | None
+    target: float | None
+    p_value: float | None
+    expected_pairs: int | None
+    """More pairs that may decide it; null where none may at what was seen, 0 where it is decided."""
+    words: str
+
+
+class NoiseResult(Record, frozen=True, kw_only=True):
+    """What the current side agrees with itself in one measure, and the controls. Mean scores; null is not measured."""
+
+    gate: str
+    repeat: float | None
+    target: float | None
+    logged: float | None
+    unrelated: float | None
+    repeated_pairs: int
+    logged_pairs: int
+    """Pairs on which the logged answer stood for a second one."""
+    bases: dict[str, int]
+    """Which measure decided, and on how many pairs."""
+    can_decide: bool | None
+    drifted: bool
+    words: str
+
+
+class Exclusion(Record, frozen=True, kw_only=True):
+    """Pairs that no gate counts, and why."""
+
+    side: Side
+    reason: str
+    pairs: int
+
+
+class FailureCount(Record, frozen=True, kw_only=True):
+    """Failures of one kind on one side: of first attempts, which the gate counts, and after all attempts."""
+
+    side: Side
+    failure: str
+    first_attempts: int
+    after_retries: int
+
+
+class Clustering(Record, frozen=True, kw_only=True):
+    """The runs test of one side's first attempts."""
+
+    side: Side
+    failures: int
+    others: int
+    runs: int
+    p_value: float
+    clustered: bool
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """The answer, its evidence, and what it rests on."""
+
+    verdict: Outcome
+    reason: Reason
+    words: str
+    alpha: float
+    confidence: float
+    """Of the intervals, two-sided."""
+    baseline: Baseline
+    pairs: int
+    gates: list[GateResult]
+    noise: list[NoiseResult]
+    excluded: list[Exclusion]
+    failures: list[FailureCount]
+    clustering: list[Clustering]
+    expected_pairs: int | None
+    """More pairs that may decide everything; null where that is not to be expected."""
+    expected_cost: Money | None
+    """USD for these pairs; null where it is not known."""
+
+
+class Judge:
+    """Takes pairs in the order of u and says when there is an answer."""
+
+    def __init__(
+        self,
+        gates: Sequence[Gate],
+        *,
+        alpha: float = ALPHA,
+        baseline: Baseline = "fresh",
+        population: int | None = None,
+        repeats: int = PAIRS,
+        seed: int = 0,
+    ) -> None:
+        """`population`: how many requests could be drawn, given where more than half of them are. `repeats`: in how
+        many pairs, best the first ones, the current side is to be asked twice. `seed`: of the bootstrap.
+        """
+        comparable = [gate for gate in gates if baseline == "fresh" or not gate.comparative]
+        self._gates = tuple(gates)
+        self._trials = {
+            gate.key: Trial(gate, alpha=alpha, gates=len(comparable), population=population, repeats=repeats)
+            for gate in comparable
+        }
+        self._refused = any(gate.asked for gate in gates if gate.key not in self._trials)
+        self._alpha, self._baseline, self._seed = alpha, baseline, seed
+        self._last = -1.0
+        self._pairs = 0
+        self._tally = _Tally()
+        self._decision: Literal["PASS", "FAIL"] | None = None
+
+    @property
+    def decision(self) -> Literal["PASS", "FAIL"] | None:
+        """The answer, as soon as there is one; more pairs are then not needed."""
+        return self._decision
+
+    @property
+    def broken(self) -> Side | None:
+        """The side that is out of order, if one is: no pair can give an answer any more."""
+        return self._tally.broken
+
+    def add(self, pair: Pair, scores: Mapping[str, Score]) -> None:
+        """Take the next pair.
+
+        Raises ValueError for a pair out of the order of u, which would bias the test, or after the answer was given.
+        """
+        if pair.asked.order < self._last:
+            raise ValueError("pairs must come in the order of u")
+        if self._decision is not None:
+            raise ValueError("the verdict has been given")
+        self._last = pair.asked.order
+        self._pairs += 1
+        self._tally.add(pair)
+        if left_out(pair) is None:
+            for trial in self._trials.values():
+                trial.add(pair, scores)
+        self._decision = self._decide()
+
+    def _decide(self) -> Literal["PASS", "FAIL"] | None:
+        evidence = self._evidence()
+        if evidence is None or self.broken is not None or self._tally.clustered():
+            return None
+        return evidence
+
+    def _evidence(self) -> Literal["PASS", "FAIL"] | None:
+        """What the gates say together, clusters aside."""
+        trials = self._trials.values()
+        if any(trial.fails and self._may_fail(trial) for trial in trials):
+            return "FAIL"
+        if trials and not self._refused and all(trial.passes and not trial.fails for trial in trials):
+            return "PASS"
+        return None
+
+    def _may_fail(self, trial: Trial) -> bool:
+        """Whether failures are known to be no outage: enough else has come that a cluster of them would be seen."""
+        return trial.gate.subject != "errors" or self._tally.could_tell("target")
+
+    def result(self, stopped: Stop = "finished") -> Verdict:
+        """The verdict on the pairs so far; `stopped` says why no more came."""
+        reason = self._reason(stopped)
+        expected = self._expected()
+        trials = self._trials.values()
+        return Verdict(
+            verdict=_OUTCOMES.get(reason, "INCONCLUSIVE"),
+            reason=reason,
+            words=words.of_verdict(reason, list(trials), self.broken, expected),
+            alpha=self._alpha,
+            confidence=CONFIDENCE,
+            baseline=self._baseline,
+            pairs=self._pairs,
+            gates=[self._gate_result(gate) for gate in self._gates],
+            noise=[_noise_result(trial, trial.noise) for trial in trials if trial.noise is not None],
+            excluded=self._tally.exclusions(),
+            failures=self._tally.failures(),
+            clustering=self._tally.clusterings(),
+            expected_pairs=expected,
+            expected_cost=self._tally.cost_of(expected),
+        )
+
+    def _reason(self, stopped: Stop) -> Reason:
+        if self._decision is not None:
+            return "gates_hold" if self._decision == "PASS" else "gate_broken"
+        if self.broken is not None:
+            return "infrastructure"
+        if self._evidence() is not None:
+            return "clustered"
+        if not self._trials or any(trial.pairs == 0 for trial in self._trials.values()):
+            return "no_data" if self._trials else "not_comparable"
+        block = next((trial.block for trial in self._trials.values() if trial.block is not None), None)
+        if block is not None:
+            return block
+        if self._refused and all(trial.passes for trial in self._trials.values()):
+            return "not_comparable"
+        return stopped if stopped in ("budget", "interrupted") else "undecided"
+
+    def _expected(self) -> int | None:
+        """Pairs until all gates that may hold do, or until the first that may break does."""
+        if self._decision is not None:
+            return 0
+        if self.broken is not None or self._refused or any(trial.block for trial in self._trials.values()):
+            return None
+        needed = [trial.expected() for trial in self._trials.values()]
+        known = [count for count in needed if count is not None]
+        return max(known) if known and len(known) == len(needed) else None
+
+    def _gate_result(self, gate: Gate) -> GateResult:
+        trial = self._trials.get(gate.key)
+        if trial is None:
+            return _not_comparable(gate)
+        estimate = trial.estimate(self._seed)
+        low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (None, None)
+        return GateResult(
+            key=gate.key,
+            limit=str(gate.limit),
+            kind=estimate.kind,
+            limit_value=estimate.limit,
+            quantile=gate.quantile,
+            result="FAIL" if trial.fails else "PASS" if trial.passes else "INCONCLUSIVE",
+            pairs=trial.pairs,
+            pilot_pairs=gate.pilot,
+            evidence_pass=_wealth(trial.passing.most),
+            evidence_fail=_wealth(trial.failing.most),
+            needed_pass=_wealth(trial.needed_pass),
+            needed_fail=_wealth(trial.needed_fail),
+            estimate=estimate.interval.estimate if estimate.interval else None,
+            low=low,
+            high=high,
+            current=estimate.current,
+            target=estimate.target,
+            p_value=estimate.p_value,
+            expected_pairs=trial.expected(),
+            words=words.of_gate(trial),
+        )
+
+
+class _Tally:
+    """What is counted of all pairs: failures, exclusions, clusters, money."""
+
+    def __init__(self) -> None:
+        self.broken: Side | None = None
+        self._excluded: Counter[tuple[Side, str]] = Counter()
+        self._first: Counter[tuple[Side, str]] = Counter()
+        self._last: Counter[tuple[Side, str]] = Counter()
+        self._runs: dict[Side, Runs] = {"current": Runs(), "target": Runs()}
+        self._spending = _Spending()
+
+    def add(self, pair: Pair) -> None:
+        """Count a pair."""
+        self._spending.add(pair)
+        out = left_out(pair)
+        if out is not None:
+            self._excluded[out] += 1
+            return
+        self._add_arm("current", pair.current)
+        self._add_arm("target", pair.target)
+
+    def _add_arm(self, side: Side, arm: Arm) -> None:
+        self._runs[side].add(arm.first_failure in _JAMS)
+        if arm.first_failure is not None:
+            self._first[side, arm.first_failure] += 1
+        if arm.failure is not None:
+            self._last[side, arm.failure] += 1
+        if arm.failure == "breaker":
+            self.broken = self.broken or side
+
+    def clustered(self) -> bool:
+        """Whether failures of either side come in clusters."""
+        return any(runs.p_value() < RUNS_LEVEL for runs in self._runs.values())
+
+    def could_tell(self, side: Side) -> bool:
+        """Whether a cluster of jams would be seen as one, or most failures are no jams."""
+        jams = self._runs[side].yes
+        failures = sum(count for (of, _), count in self._first.items() if of == side)
+        return 2 * jams <= failures or self._runs[side].can_tell(RUNS_LEVEL)
+
+    def exclusions(self) -> list[Exclusion]:
+        """Most frequent first."""
+        return [Exclusion(side=side, reason=why, pairs=count) for (side, why), count in self._excluded.most_common()]
+
+    def failures(self) -> list[FailureCount]:
+        """Most frequent first."""
+        kinds = sorted({*self._first, *self._last}, key=lambda kind: (-self._first[kind], kind))
+        return [
+            FailureCount(
+                side=side, failure=why, first_attempts=self._first[side, why], after_retries=self._last[side, why]
+            )
+            for side, why in kinds
+        ]
+
+    def clusterings(self) -> list[Clustering]:
+        """The runs test of both sides."""
+        return [
+            Clustering(
+                side=side,
+                failures=runs.yes,
+                others=runs.no,
+                runs=runs.runs,
+                p_value=runs.p_value(),
+                clustered=runs.p_value() < RUNS_LEVEL,
+            )
+            for side, runs in self._runs.items()
+        ]
+
+    def cost_of(self, pairs: int | None) -> str | None:
+        """What so many more pairs may cost; None where it is not known."""
+        return None if pairs is None else self._spending.of(pairs)
+
+
+class _Spending:
+    """What pairs cost on average."""
+
+    def __init__(self) -> None:
+        self._pairs = 0
+        self._known = True
+        self._total = Decimal(0)
+
+    def add(self, pair: Pair) -> None:
+        """Count a pair; an answer without a known cost leaves the mean unknown."""
+        self._pairs += 1
+        for arm in (pair.current, pair.target, pair.repeat):
+            if arm is not None and arm.cost is not None:
+                self._total += arm.cost
+            elif arm is not None and arm.answer is not None:
+                self._known = False
+
+    def of(self, pairs: int) -> str | None:
+        """The expected cost of so many pairs."""
+        if not self._pairs or not self._known:
+            return None
+        return plain((self._total * pairs / self._pairs).quantize(_MONEY_DIGITS))
+
+
+def _not_comparable(gate: Gate) -> GateResult:
+    estimate = Trial(gate, alpha=ALPHA).estimate(0)
+    return GateResult(
+        key=gate.key,
+        limit=str(gate.limit),
+        kind=estimate.kind,
+        limit_value=estimate.limit,
+        quantile=gate.quantile,
+        result="not comparable",
+        pairs=0,
+        pilot_pairs=0,
+        evidence_pass=1.0,
+        evidence_fail=1.0,
+        needed_pass=1.0,
+        needed_fail=1.0,
+        estimate=None,
+        low=None,
+        high=None,
+        current=None,
+        target=None,
+        p_value=None,
+        expected_pairs=None,
+        words="not comparable: the current side was not asked, and logged answers say nothing about it now",
+    )
+
+
+def _noise_result(trial: Trial, noise: Noise) -> NoiseResult:
+    return NoiseResult(
+        gate=trial.gate.key,
+        repeat=_mean(noise.repeat),
+        target=_mean(noise.target),
+        logged=_mean(noise.logged),
+        unrelated=_mean(noise.control),
+        repeated_pairs=noise.repeat.count,
+        logged_pairs=noise.with_logged,
+        bases=dict(sorted(noise.bases.items())),
+        can_decide=noise.can_decide(),
+        drifted=noise.drifted(trial.needed_pass),
+        words=words.of_noise(trial, noise),
+    )
+
+
+def _mean(moments: Moments) -> float | None:
+    return moments.mean if moments.count else None
+
+
+def _wealth(logarithm: float) -> float:
+    """Evidence as a factor with six digits; what no float holds is given as the largest figure."""
+    return float(f"{math.exp(min(logarithm, _LARGEST)):.6g}")

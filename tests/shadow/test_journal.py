@@ -1,0 +1,65 @@
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from llmmigrate.errors import InputError
+from llmmigrate.shadow.journal import Journal
+
+
+def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+
+    async def first() -> None:
+        with Journal(path) as journal:
+            journal.note({"type": "begin"})
+            await asyncio.gather(*(journal.intend({"type": "intent", "key": str(n)}) for n in range(20)))
+            for number in range(15):
+                journal.note({"type": "result", "key": str(number), "cost": Decimal("0.10")})
+
+    asyncio.run(first())
+    with Journal(path) as journal:
+        past = journal.past()
+        assert [record["type"] for record in past.records] == ["begin"]
+        assert set(past.results) == {str(n) for n in range(15)}
+        assert set(past.ambiguous) == {str(n) for n in range(15, 20)}
+        assert journal.record_at(past.results["7"]) == {"type": "result", "key": "7", "cost": "0.10"}
+
+
+def test_an_intent_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+
+    async def run() -> None:
+        with Journal(path) as journal:
+            await journal.intend({"type": "intent", "key": "a"})
+            assert path.read_text() == '{"type":"intent","key":"a"}\n'
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("tail", [b'{"type":"resul', b"\xff\x00", b"x" * 200_000])
+def test_a_torn_last_line_is_dropped_and_said(tmp_path: Path, tail: bytes) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"type":"intent","key":"a"}\n' + tail)
+    with Journal(path) as journal:
+        past = journal.past()
+        journal.note({"type": "result", "key": "a"})
+    assert past.torn
+    assert set(past.ambiguous) == {"a"}
+    assert path.read_bytes() == b'{"type":"intent","key":"a"}\n{"type":"result","key":"a"}\n'
+
+
+def test_a_line_that_is_damaged_in_the_middle_is_an_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"type":"begin"}\nnonsense\n{"type":"end"}\n')
+    with Journal(path) as journal, pytest.raises(InputError) as caught:
+        journal.past()
+    assert caught.value.where is not None
+    assert caught.value.where.line == 2
+
+
+def test_a_second_holder_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path), pytest.raises(InputError, match="in use"):
+        Journal(path)
