@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.conftest import Outcome
 
-from llmmigrate.costing.calibration import load_calibration
+from llmmigrate.cli.measured import load_calibration
 from llmmigrate.errors import InputError, UsageError
 
 Run = Callable[..., Outcome]
@@ -18,17 +18,23 @@ NOW = "2026-11-22"
 
 
 def ratio(value: float, low: float, high: float, **more: Any) -> dict[str, Any]:
-    return {"value": value, "low": low, "high": high, "sigma": 0.3, "n": 300, "approximate": False, **more}
+    return {"ratio": value, "low": low, "high": high, "sigma": 0.3, "draws": 300, "approximate": False, **more}
+
+
+RATIOS = {
+    "input": ratio(1.1, 1.05, 1.15),
+    "output": ratio(1.5, 1.2, 1.8),
+    "visible_output": ratio(0.8, 0.7, 0.9),
+    "reasoning": ratio(3.0, 2.0, 4.0),
+    "cached_share": ratio(0.1, 0.0, 0.2),
+}
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """From o3 to GLM-5: more input, shorter answers, three times the reasoning."""
+    """From o3 to GLM-5: more input, shorter answers, three times the reasoning, few cache hits."""
     plain = {
-        "schema": "llmmigrate.calibration/1", "from": "openai/o3", "to": "zai/glm-5",
-        "ratios": {
-            "input": ratio(1.1, 1.05, 1.15), "visible_output": ratio(0.8, 0.7, 0.9), "reasoning": ratio(3.0, 2.0, 4.0),
-            "cached_input": None,
-        },
+        "schema": "llmmigrate.calibration/1", "current": "openai/o3", "target": "zai/glm-5", "seed": 1, "sample": "",
+        "confidence": 0.95, "draws": 300, "calls": 200, "unanswered": 0, "estimated": 0, "ratios": RATIOS, "strata": [],
     }  # fmt: skip
     return {**plain, **changes}
 
@@ -72,18 +78,37 @@ def target(llmmigrate: Run, log: str) -> Callable[..., dict[str, Any]]:
     return ask
 
 
-def by_hand(input_ratio: str, output_ratio: str, reasoning_ratio: str) -> Decimal:
+def by_hand(input_ratio: str, output_ratio: str, cached: str = "0.2") -> Decimal:
     """GLM-5 costs 1.00 for fresh input, 0.20 for cached reads and 3.20 for output, per million tokens."""
-    fresh, cached = Decimal(input_ratio) * Decimal("0.8"), Decimal(input_ratio) * Decimal("0.2")
-    output = Decimal(output_ratio) * Decimal("0.1") + Decimal(reasoning_ratio) * Decimal("0.05")
-    return fresh * 1 + cached * Decimal("0.2") + output * Decimal("3.2")
+    prompt = Decimal(input_ratio) * (1 - Decimal(cached) + Decimal(cached) * Decimal("0.2"))
+    return prompt + Decimal(output_ratio) * Decimal("0.15") * Decimal("3.2")
 
 
-def test_each_kind_of_token_has_its_own_ratio(target: Callable[..., Any], calibration: Write) -> None:
+def costs(row: dict[str, Any]) -> list[Decimal]:
+    return [Decimal(row[name]) for name in ("cost", "low", "high")]
+
+
+def test_input_and_output_have_ratios_of_their_own(target: Callable[..., Any], calibration: Write) -> None:
     found = target("--to", "zai/glm-5", "--calibration", calibration(document()))
-    costs = [Decimal(found[name]) for name in ("cost", "low", "high")]
-    assert costs == [by_hand("1.1", "0.8", "3"), by_hand("1.05", "0.7", "2"), by_hand("1.15", "0.9", "4")]
+    assert costs(found) == [by_hand("1.1", "1.5"), by_hand("1.05", "1.2"), by_hand("1.15", "1.8")]
     assert "interval95" == found["range_kind"]
+
+
+def test_a_target_that_bills_reasoning_apart_needs_the_ratio_of_reasoning(
+    llmmigrate: Run, log: str, calibration: Write
+) -> None:
+    """qwen-plus costs 0.40 for input, 4.00 for hidden output, 1.20 to 4.00 for visible output: the middle is shown."""
+    target = "dashscope-intl/qwen-plus"
+    split = calibration(document(target=target), name="split")
+    whole = {kind: RATIOS[kind] for kind in ("input", "output")}
+    joint = calibration(document(target=target, ratios=whole), name="joint")
+    found = {}
+    for name, run in (("split", split), ("joint", joint)):
+        options = ["--to", target, "--calibration", run, "--as-of", NOW, "--format", "json"]
+        (found[name],) = json.loads(llmmigrate("estimate", log, *options).out)["targets"]
+    hand = Decimal("1.1") * Decimal("0.4") + Decimal("0.08") * Decimal("2.6") + Decimal("0.15") * Decimal("4")
+    assert (hand, "interval95") == (Decimal(found["split"]["cost"]), found["split"]["range_kind"])
+    assert "assumed" == found["joint"]["range_kind"]
 
 
 def test_a_calibration_names_its_own_target(target: Callable[..., Any], calibration: Write) -> None:
@@ -95,34 +120,24 @@ def test_without_one_the_range_is_assumed(target: Callable[..., Any]) -> None:
     assert ("assumed", []) == (found["range_kind"], found["calibrations"])
 
 
-def test_a_measured_cache_moves_tokens_between_fresh_and_cached(target: Callable[..., Any], calibration: Write) -> None:
-    one = ratio(1, 1, 1)
-    ratios = {"input": one, "visible_output": one, "reasoning": one, "cached_input": ratio(0.5, 0.25, 1)}
-    found = target("--to", "zai/glm-5", "--calibration", calibration(document(ratios=ratios)))
-    plain = by_hand("1", "1", "1")
-    moved = Decimal("0.2") * Decimal("0.8")  # what 200,000 tokens cost more when they are fresh
-    assert [Decimal(found[name]) for name in ("cost", "low", "high")] == [
-        plain + moved * Decimal("0.5"), plain, plain + moved * Decimal("0.75"),
+def test_a_measured_cache_is_used_on_request_only(target: Callable[..., Any], calibration: Write) -> None:
+    run = calibration(document())
+    as_logged, measured = (target("--calibration", run, "--cache", cache) for cache in ("same", "measured"))
+    assert by_hand("1.1", "1.5") == Decimal(as_logged["cost"])
+    assert costs(measured) == [
+        by_hand("1.1", "1.5", "0.1"), by_hand("1.05", "1.2", "0.2"), by_hand("1.15", "1.8", "0"),
     ]  # fmt: skip
 
 
-def test_a_cache_that_is_given_wins_over_a_measured_one(target: Callable[..., Any], calibration: Write) -> None:
-    one = ratio(1, 1, 1)
-    ratios = {"input": one, "visible_output": one, "reasoning": one, "cached_input": ratio(0.5, 0.25, 1)}
-    run = calibration(document(ratios=ratios))
-    found = target("--to", "zai/glm-5", "--calibration", run, "--cache", "none")
-    assert {Decimal(found[name]) for name in ("cost", "low", "high")} == {
-        Decimal("1") + Decimal("0.15") * Decimal("3.2")
-    }
+def test_a_cache_that_is_given_is_used(target: Callable[..., Any], calibration: Write) -> None:
+    found = target("--to", "zai/glm-5", "--calibration", calibration(document()), "--cache", "none")
+    assert by_hand("1.1", "1.5", "0") == Decimal(found["cost"])
 
 
 def test_every_measured_ratio_is_listed_with_its_interval(target: Callable[..., Any], calibration: Write) -> None:
     found = target("--to", "zai/glm-5", "--calibration", calibration(document()))
     listed = {entry["name"]: (entry["value"], entry["low"], entry["high"]) for entry in found["assumptions"]}
-    assert {
-        "input_ratio": ("1.1", "1.05", "1.15"), "output_ratio": ("0.8", "0.7", "0.9"),
-        "reasoning_ratio": ("3.0", "2", "4"),
-    }.items() <= listed.items()  # fmt: skip
+    assert {"input_ratio": ("1.1", "1.05", "1.15"), "output_ratio": ("1.5", "1.2", "1.8")}.items() <= listed.items()
     assert not {"token_ratio", "verbosity", "reasoning"} & listed.keys()
 
 
@@ -141,7 +156,7 @@ def test_an_undecided_run_is_used_and_said(llmmigrate: Run, log: str, calibratio
 
 
 def test_an_approximate_interval_is_called_so(llmmigrate: Run, log: str, calibration: Write) -> None:
-    rough = {**document()["ratios"], "visible_output": ratio(0.8, 0.5, 1.2, sigma=0.9, approximate=True)}
+    rough = {**RATIOS, "output": ratio(1.5, 0.9, 2.1, sigma=0.9, approximate=True)}
     outcome = llmmigrate("estimate", log, "--calibration", calibration(document(ratios=rough)), "--as-of", NOW)
     assert "the 95 % interval is approximate" in outcome.out
 
@@ -149,8 +164,8 @@ def test_an_approximate_interval_is_called_so(llmmigrate: Run, log: str, calibra
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"from": "openai/gpt-4o"}, "the log has no call of openai/gpt-4o"),
-        ({"to": "zai/glm-4.6"}, "no target is zai/glm-4.6"),
+        ({"current": "openai/gpt-4o"}, "the log has no call of openai/gpt-4o"),
+        ({"target": "zai/glm-4.6"}, "no target is zai/glm-4.6"),
     ],
 )
 def test_a_calibration_of_other_models_is_refused(
@@ -162,12 +177,12 @@ def test_a_calibration_of_other_models_is_refused(
 
 
 def test_calibrations_that_contradict_each_other_are_refused(llmmigrate: Run, log: str, calibration: Write) -> None:
-    other = {**document()["ratios"], "input": ratio(1.4, 1.3, 1.5)}
+    other = {**RATIOS, "input": ratio(1.4, 1.3, 1.5)}
     runs = [calibration(document(), name="one"), calibration(document(ratios=other), name="two")]
     outcome = llmmigrate("estimate", log, "--calibration", runs[0], "--calibration", runs[1])
     assert 2 == outcome.code
     assert "contradict each other" in outcome.err
-    assert "input ratio 1.05 … 1.15 against 1.3 … 1.5" in outcome.err
+    assert "input 1.05 … 1.15 against 1.3 … 1.5" in outcome.err
 
 
 def test_a_run_is_found_by_its_name(tmp_path: Path) -> None:
@@ -183,7 +198,7 @@ def test_a_run_is_found_by_its_name(tmp_path: Path) -> None:
         ("", InputError),
         ("[]", InputError),
         (json.dumps({**document(), "schema": "llmmigrate.estimate/1"}), InputError),
-        (json.dumps(document(ratios={"input": ratio(1, 1.1, 1.2), "visible_output": ratio(1, 1, 1)})), InputError),
+        (json.dumps(document(ratios={**RATIOS, "input": ratio(1, 1.1, 1.2)})), InputError),
         (json.dumps(document(ratios={"input": ratio(1, 1, 1)})), InputError),
     ],
 )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmmigrate.cli.console import Console
+from llmmigrate.cli.measured import load_calibration
 from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
 from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import command_line, groups_of, moment, next_command, read_logs, share, strict_code
+from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.costing.results import Estimate
@@ -33,7 +35,8 @@ class EstimateOptions(ReportOptions):
     ] = field(default_factory=list)
     share: Annotated[str | None, typer.Option(metavar="N%", help="Move this part of the traffic; 100%.")] = None
     cache: Annotated[
-        str | None, typer.Option(metavar="same|none|N%", help="Cached part of the input at the target; as logged.")
+        str | None,
+        typer.Option(metavar="same|none|measured|N%", help="Cached part of the input at the target; as logged."),
     ] = None
     batch_share: Annotated[
         str | None, typer.Option(metavar="N%", help="Part of the calls that the target serves as batch; 0%.")
@@ -63,11 +66,12 @@ def estimate(options: EstimateOptions, console: Console) -> int:
       llmmigrate estimate usage.profile.json --to openai/o3 --as-of 2025-05-01 -o estimate.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate import __version__
-    from llmmigrate.costing.calibration import load_calibration
     from llmmigrate.costing.comparing import Request, estimate_traffic
     from llmmigrate.reports.estimate import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
+    if options.cache == "measured" and not options.calibration:
+        raise UsageError("--cache measured needs a measurement", fix="add --calibration RUN")
     by = groups_of(options.by)
     calibrations = tuple(load_calibration(name) for name in options.calibration)
     logged = options.as_of == "logged"
@@ -85,6 +89,7 @@ def estimate(options: EstimateOptions, console: Console) -> int:
         now=reading.now,
         growth=share(options.growth, "--growth"),
         calibrations=calibrations,
+        measured_cache=options.cache == "measured",
     )
     result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
     write(report(result, next_step=_next_step(options, result)), to, console)
@@ -104,8 +109,8 @@ def _configured_map(options: EstimateOptions) -> dict[str, str]:
 
 
 def _cache(text: str | None) -> Decimal | None:
-    """None keeps the cache hits of the log; `none` is 0."""
-    if text is None or text == "same":
+    """None keeps the cache hits of the log, or takes the measured ones; `none` is 0."""
+    if text is None or text in ("same", "measured"):
         return None
     return Decimal(0) if text == "none" else share(text, "--cache")
 

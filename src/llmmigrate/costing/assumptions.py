@@ -47,7 +47,7 @@ class Factors(NamedTuple):
     """Visible output, text and audio."""
     reasoning: Decimal = ONE
     cached: Decimal | None = None
-    """Cached reads; None changes them like all input."""
+    """Share of the target's input that it reads from its cache; None keeps the share that the log has."""
 
     @property
     def is_one(self) -> bool:
@@ -129,9 +129,10 @@ def ratio_assumptions(used: list[Ratios], *, reasoned: bool, reasons: bool) -> l
     if measured:
         found.append(widest("input_ratio", [ratios.input for ratios in measured]))
         found.append(widest("output_ratio", [ratios.output for ratios in measured]))
-        found.append(widest("reasoning_ratio", [ratios.reasoning for ratios in measured]))
+        if any(ratios.reasoning != ratios.output for ratios in measured):
+            found.append(widest("reasoning_ratio", [ratios.reasoning for ratios in measured]))
         cached = [ratios.cached for ratios in measured if ratios.cached is not None]
-        found += [widest("cached_ratio", cached)] if cached else []
+        found += [widest("cached_share", cached)] if cached else []
     if plain:
         found += [Assumption("verbosity", ONE, "default", why="answers as long as now; not measured, not in the range")]
         found += _reasoning(reasoned=reasoned, reasons=reasons)

@@ -55,6 +55,8 @@ class Request(msgspec.Struct, frozen=True):
     currency: str = "USD"
     calibrations: tuple[Calibration, ...] = ()
     """Measured ratios; those of other models are refused."""
+    measured_cache: bool = False
+    """Use the cached share that a calibration saw."""
 
 
 def estimate_traffic(
@@ -95,7 +97,8 @@ class _Maker:
         self._request = request
         self._conditions = Conditions(request.as_of, request.logged, request.cache, batch_share=request.batch_share)
         self._calibrations = Calibrations(
-            [(self.entry(found.source), self.entry(found.target), found) for found in request.calibrations]
+            [(self.entry(found.source), self.entry(found.target), found) for found in request.calibrations],
+            cache=request.measured_cache,
         )
         self._estimator = Estimator(profile, catalog, self._conditions, request.currency, self._calibrations)
         self._projected = self._project()

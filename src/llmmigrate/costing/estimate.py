@@ -365,10 +365,10 @@ def assumptions(outcome: Outcome) -> list[Assumption]:
     """Everything a scenario assumes, in a fixed order."""
     conditions = outcome.scenario.conditions
     found = ratio_assumptions(list(outcome.ratios), reasoned=outcome.reasoned, reasons=outcome.reasons)
-    if conditions.cache is None:
-        found.append(Assumption("cache", "same", "default", why="cache hits as logged"))
-    else:
+    if conditions.cache is not None:
         found.append(Assumption("cache", conditions.cache, "given", why="share of the input read from the cache"))
+    elif all(ratios.cached is None for ratios in outcome.ratios):
+        found.append(Assumption("cache", "same", "default", why="cache hits as logged"))
     if conditions.batch_share:
         found.append(Assumption("batch_share", conditions.batch_share, "given", why="share sent by batch"))
     if outcome.scenario.share != 1:

@@ -187,7 +187,7 @@ def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
 
 
 def _scaled(tokens: Sequence[int], factors: Factors) -> list[int | Decimal]:
-    """The target's tokens for the source's; a cached part of its own is taken from the fresh input, or given to it."""
+    """The target's tokens for the source's."""
     scaled: list[int | Decimal] = list(tokens)
     if factors.is_one:
         return scaled
@@ -197,9 +197,7 @@ def _scaled(tokens: Sequence[int], factors: Factors) -> list[int | Decimal]:
         scaled[place] *= factors.output
     scaled[REASONING] *= factors.reasoning
     if factors.cached is not None:
-        both = scaled[INPUT] + scaled[CACHE_READ]
-        scaled[CACHE_READ] = min(tokens[CACHE_READ] * factors.cached, both)
-        scaled[INPUT] = both - scaled[CACHE_READ]
+        _recache(scaled, factors.cached)
     return scaled
 
 

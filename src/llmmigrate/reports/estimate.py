@@ -15,9 +15,9 @@ TARGETS_SHOWN: Final = 10
 NAMES: Final = {
     "token_ratio": "tokens at the target per token now",
     "input_ratio": "input tokens at the target per input token now",
-    "output_ratio": "visible output tokens at the target per token now",
+    "output_ratio": "output tokens at the target per output token now",
     "reasoning_ratio": "reasoning tokens at the target per token now",
-    "cached_ratio": "cached input tokens at the target per token now",
+    "cached_share": "share of the input read from the target's cache",
     "verbosity": "length of answers, times that of now",
     "reasoning": "hidden reasoning, times that of now",
     "cache": "cache",
