@@ -20,6 +20,7 @@ from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
 from llmmigrate.costing.results import Analysis, Estimate
+from llmmigrate.costing.roi_results import Roi
 from llmmigrate.costing.warnings import WORDS
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
@@ -28,6 +29,7 @@ DOCS = ROOT / "docs"
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.analysis/1": Analysis,
     "llmmigrate.estimate/1": Estimate,
+    "llmmigrate.roi/1": Roi,
     PROFILE_SCHEMA: ProfileFile,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "ingest": "Turn any log into a small profile, or into one plain record a call.",
     "analyze": "What do I spend, where, how fast, with which errors.",
     "estimate": "What would the same traffic cost elsewhere.",
+    "report": "What a move is worth, and what is not known yet.",
     "prices": "The price tables: list, show, validate.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""

@@ -10,8 +10,16 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.measured import load_calibration
 from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
 from llmmigrate.cli.output import destinations, write
-from llmmigrate.cli.reading import command_line, groups_of, moment, next_command, read_logs, share, strict_code
-from llmmigrate.errors import UsageError
+from llmmigrate.cli.reading import (
+    cache_of,
+    command_line,
+    groups_of,
+    moment,
+    next_command,
+    read_logs,
+    share,
+    strict_code,
+)
 
 if TYPE_CHECKING:
     from llmmigrate.costing.results import Estimate
@@ -70,10 +78,9 @@ def estimate(options: EstimateOptions, console: Console) -> int:
     from llmmigrate.reports.estimate import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
-    if options.cache == "measured" and not options.calibration:
-        raise UsageError("--cache measured needs a measurement", fix="add --calibration RUN")
     by = groups_of(options.by)
     calibrations = tuple(load_calibration(name) for name in options.calibration)
+    cache, measured = cache_of(options.cache, calibrated=bool(calibrations))
     logged = options.as_of == "logged"
     as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
     reading = read_logs(options, console, by=by, demo=options.demo)
@@ -82,14 +89,14 @@ def estimate(options: EstimateOptions, console: Console) -> int:
         map={**_configured_map(options), **pairs(options.map, "--map")},
         by=tuple(by),
         share=share(options.share, "--share") or Decimal(1),
-        cache=_cache(options.cache),
+        cache=cache,
         batch_share=share(options.batch_share, "--batch-share") or Decimal(0),
         as_of=as_of or reading.now,
         logged=logged,
         now=reading.now,
         growth=share(options.growth, "--growth"),
         calibrations=calibrations,
-        measured_cache=options.cache == "measured",
+        measured_cache=measured,
     )
     result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
     write(report(result, next_step=_next_step(options, result)), to, console)
@@ -106,13 +113,6 @@ def _configured(options: EstimateOptions) -> list[str]:
 
 def _configured_map(options: EstimateOptions) -> dict[str, str]:
     return {} if options.to else settings(options).config.map
-
-
-def _cache(text: str | None) -> Decimal | None:
-    """None keeps the cache hits of the log, or takes the measured ones; `none` is 0."""
-    if text is None or text in ("same", "measured"):
-        return None
-    return Decimal(0) if text == "none" else share(text, "--cache")
 
 
 def _next_step(options: EstimateOptions, result: "Estimate") -> str | None:

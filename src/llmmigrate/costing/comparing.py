@@ -255,6 +255,7 @@ class _Maker:
             to=scenario.label,
             kind=scenario.kind,
             moves=list(outcome.moves),
+            sources=list(outcome.sources),
             currency=self._request.currency,
             calls=outcome.calls,
             cost=plain(outcome.cost),
@@ -267,6 +268,7 @@ class _Maker:
             saving_share=share,
             month_saving=self._month_saving(outcome),
             tolerance=None if outcome.tolerance is None else float(round(outcome.tolerance, 4)),
+            moved=_moved(outcome),
             cannot_hold=results.CannotHold(
                 calls=outcome.held_out_calls, spend_share=None if held is None else float(round(held, 6))
             ),
@@ -337,6 +339,7 @@ class _Maker:
             results.TargetGroup(
                 key=dict(zip(names, group, strict=True)), calls=outcome.calls,
                 current=plain(now) if outcome.compared_calls else None, cost=plain(outcome.cost),
+                low=plain(outcome.low), high=plain(outcome.high),
             )
             for now, group, outcome in made
         ]  # fmt: skip
@@ -359,6 +362,12 @@ class _Maker:
         today = datetime.fromtimestamp(self._request.now, tz=UTC).date()
         age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
         return results.TableUsed(provider=name, sha256=table.sha256, checked=table.checked, age_days=age)
+
+
+def _moved(outcome: Outcome) -> results.Moved | None:
+    if not outcome.moved_now and not outcome.moved_then:
+        return None
+    return results.Moved(current=plain(outcome.moved_now), cost=plain(outcome.moved_then))
 
 
 def _is_measured(outcome: Outcome) -> bool:

@@ -67,6 +67,8 @@ class Outcome(msgspec.Struct):
     stranded: dict[str, int] = msgspec.field(default_factory=dict)
     """Calls that the target has no rate for, by reason."""
     moves: dict[str, None] = msgspec.field(default_factory=dict)
+    sources: dict[str, None] = msgspec.field(default_factory=dict)
+    """The models that move, as the price tables name them."""
     ratios: dict[Ratios, None] = msgspec.field(default_factory=dict)
     reasoned: bool = False
     """Whether the calls that move have hidden reasoning."""
@@ -282,7 +284,8 @@ class Estimator:
             _keep(outcome, sums.calls, now, Decimal(1))
             return
         name = (part.provider, part.model)
-        ratios = self._calibrations.ratios(self.source(name), pricer.target)
+        source = self.source(name)
+        ratios = self._calibrations.ratios(source, pricer.target)
         then = pricer.price(part, sums, ratios, self._sizes.get(name, NO_SIZES))
         if then.unpriced is not None:
             reason = then.unpriced.reason
@@ -290,6 +293,7 @@ class Estimator:
             _keep(outcome, sums.calls, now, Decimal(1))
             return
         outcome.moves[part.model or "(no model)"] = None
+        outcome.sources.update({} if source is None else {label_of(source): None})
         outcome.ratios[ratios] = None
         outcome.reasoned |= sums.tokens[REASONING] > 0
         outcome.reasons |= "reasoning" in pricer.target.capabilities

@@ -257,25 +257,39 @@ class UnpricedThere(Record, frozen=True, kw_only=True):
 
 
 class TargetGroup(Record, frozen=True, kw_only=True):
-    """One group of the moved traffic: today's cost and the target's, both for calls that are priced on both sides."""
+    """One group of the traffic: today's cost and the target's with its range.
+
+    `current` is of the calls that are priced on both sides, and null where there are none.
+    """
 
     key: dict[str, str | None]
     calls: int
     current: Money | None
+    cost: Money
+    low: Money
+    high: Money
+
+
+class Moved(Record, frozen=True, kw_only=True):
+    """What of the traffic moves and is priced on both sides: today's cost and the target's."""
+
+    current: Money
     cost: Money
 
 
 class EstimateTarget(Record, frozen=True, kw_only=True):
     """The whole traffic with a part of it moved: what moves is priced at the target, the rest stays as it is.
 
-    `cost` covers every call with known usage. `saving` compares calls that are priced on both sides; it is null where
-    there are none. `range_kind` is `interval95` where every ratio was measured, else `assumed`. `grade` is the weakest
-    of the target's rates: A the vendor says so, B two tables agree, C one table or a claim.
+    `sources` are the models that move, as the price tables name them. `cost` covers every call with known usage.
+    `saving` compares calls that are priced on both sides; it is null where there are none. `range_kind` is `interval95`
+    where every ratio was measured, else `assumed`. `grade` is the weakest of the target's rates: A the vendor says so,
+    B two tables agree, C one table or a claim.
     """
 
     to: str
     kind: str
     moves: list[str]
+    sources: list[str]
     currency: str
     calls: int
     cost: Money
@@ -288,6 +302,7 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     saving_share: Share | None
     month_saving: Outlook | None
     tolerance: float | None
+    moved: Moved | None
     cannot_hold: CannotHold
     unpriced_there: UnpricedThere | None
     grade: str | None
