@@ -20,6 +20,9 @@ from llmmigrate.prices.tables import TableSpec
 VENDORS = ("openai", "anthropic", "google", "deepseek", "zai", "moonshotai", "dashscope-intl")
 """A bare model name is looked for in this order, then in the other vendors' tables by name."""
 
+NO_TABLES = frozenset({"self-hosted.yaml"})
+"""Files beside the tables that price no tokens: `prices.self_hosted` reads this one."""
+
 
 def load_catalog(
     *,
@@ -54,7 +57,7 @@ def bundled_directory() -> Path:
 
 def table_paths(directory: Path, *, imported: bool = True) -> list[Path]:
     """The price files of a directory, in a stable order."""
-    own = sorted(directory.glob("*.yaml"))
+    own = sorted(path for path in directory.glob("*.yaml") if path.name not in NO_TABLES)
     return own + (sorted((directory / "imported").glob("*.yaml")) if imported else [])
 
 
