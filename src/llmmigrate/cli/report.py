@@ -95,6 +95,9 @@ def report(options: RoiOptions, console: Console) -> int:
     found = settings(options)
     terms = given_terms(_terms(options), found.config.report)
     work = _from_estimate(options, found) or _from_logs(options, console, found, terms)
+    if work.parts.target.machines is not None and terms.growth:
+        why = "growing traffic needs more machines over time, which is not counted yet"
+        raise UsageError("--growth cannot be used with a machine", why=why, fix="leave out --growth")
     used = in_currency(terms, work.catalog, work.parts.target.currency, work.as_of)
     basis = Basis(work.parts, *used, _evidence(options, work.parts), logs=shlex.join(options.logs) or "LOGS")
     result = decide(basis, command=command_line(), version=__version__)

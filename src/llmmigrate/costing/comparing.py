@@ -24,6 +24,8 @@ from llmmigrate.costing.estimate import (
     ranked,
 )
 from llmmigrate.costing.projection import DayCost, Projection, project
+from llmmigrate.costing.rows import calibrations_used, is_measured, moved, rank, stranded
+from llmmigrate.costing.selfhosted import Today, is_machine, machine_rows
 from llmmigrate.costing.warnings import explain_reading
 from llmmigrate.costing.whatif import Conditions
 from llmmigrate.errors import UnknownNameError
@@ -81,7 +83,7 @@ def estimate_traffic(
         unpriced=maker.unpriced(),
         span=span(profile),
         current=maker.current(),
-        targets=[maker.target(outcome) for outcome in outcomes],
+        targets=sorted([*map(maker.target, outcomes), *maker.machines()], key=rank),
         projection=maker.projection(),
         prices=maker.prices(outcomes),
         warnings=explain_reading(profile),
@@ -115,6 +117,23 @@ class _Maker:
         siblings = [o for o in self._priced(candidates.siblings()) if o.moves and not o.held_out_calls]
         return [*targets, *ranked([*stays, *siblings[:1]])]
 
+    def machines(self) -> list[results.EstimateTarget]:
+        """The rows of the named targets that are machines."""
+        names = [name for name in self._request.to if is_machine(name)]
+        if not names:
+            return []
+        current = self.current()
+        sources = [label_of(entry) for name in self._estimator.sources() if (entry := self._estimator.source(name))]
+        today = Today(
+            None if current.cost is None else Decimal(current.cost), current.calls, sources, current.models,
+            self._span_days(), self._request.share,
+        )  # fmt: skip
+        return machine_rows(names, self._profile, today, self._request.currency)
+
+    def _span_days(self) -> Decimal:
+        first, last = self._profile.first_ns, self._profile.last_ns
+        return Decimal(0) if first is None or last is None else Decimal(last - first) / (86_400 * NANOSECONDS)
+
     def _check_calibrations(self, scenarios: list[Scenario]) -> None:
         names = self._estimator.names
         targets = [found for scenario in scenarios for name in names if (found := scenario.target_of(name)) is not None]
@@ -126,7 +145,8 @@ class _Maker:
 
     def _named(self) -> list[Scenario]:
         request = self._request
-        found = [moved_to(self.entry(name), name, self._conditions, request.share) for name in request.to]
+        names = [name for name in request.to if not is_machine(name)]
+        found = [moved_to(self.entry(name), name, self._conditions, request.share) for name in names]
         if request.map:
             targets = {name: None if to == KEEP else self.entry(to) for name, to in request.map.items()}
             found.append(mapped(targets, self._conditions, request.share))
@@ -261,18 +281,18 @@ class _Maker:
             cost=plain(outcome.cost),
             low=plain(outcome.low),
             high=plain(outcome.high),
-            range_kind="interval95" if _is_measured(outcome) else "assumed",
+            range_kind="interval95" if is_measured(outcome) else "assumed",
             saving=_text(saving),
             saving_low=_text(low),
             saving_high=_text(high),
             saving_share=share,
             month_saving=self._month_saving(outcome),
             tolerance=None if outcome.tolerance is None else float(round(outcome.tolerance, 4)),
-            moved=_moved(outcome),
+            moved=moved(outcome),
             cannot_hold=results.CannotHold(
                 calls=outcome.held_out_calls, spend_share=None if held is None else float(round(held, 6))
             ),
-            unpriced_there=_stranded(outcome),
+            unpriced_there=stranded(outcome),
             grade=outcome.grade,
             assumptions=[
                 results.AssumptionResult(
@@ -280,25 +300,11 @@ class _Maker:
                 )
                 for a in assumptions(outcome)
             ],
-            calibrations=self._used(outcome),
+            calibrations=calibrations_used(outcome, self._estimator, self._calibrations),
             notes=list(outcome.notes),
+            machines=None,
             groups=self._groups(scenario) if self._request.by else [],
         )
-
-    def _used(self, outcome: Outcome) -> list[results.CalibrationUsed]:
-        """The calibrations that spoke for a row."""
-        found: dict[str, Calibration] = {}
-        for name in self._estimator.names:
-            target = outcome.scenario.target_of(name)
-            if target is not None:
-                found |= {c.path: c for c in self._calibrations.of(self._estimator.source(name), target)}
-        return [
-            results.CalibrationUsed(
-                path=c.path, source=c.source, target=c.target, draws=c.draws, approximate=c.approximate,
-                verdict=c.verdict,
-            )
-            for c in found.values()
-        ]  # fmt: skip
 
     def _saving(self, outcome: Outcome) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
         """The saving and its range: the dearest end of the target's range is the lowest saving."""
@@ -362,23 +368,6 @@ class _Maker:
         today = datetime.fromtimestamp(self._request.now, tz=UTC).date()
         age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
         return results.TableUsed(provider=name, sha256=table.sha256, checked=table.checked, age_days=age)
-
-
-def _moved(outcome: Outcome) -> results.Moved | None:
-    if not outcome.moved_now and not outcome.moved_then:
-        return None
-    return results.Moved(current=plain(outcome.moved_now), cost=plain(outcome.moved_then))
-
-
-def _is_measured(outcome: Outcome) -> bool:
-    """Whether every ratio that a row rests on was measured."""
-    return bool(outcome.ratios) and all(ratios.is_measured for ratios in outcome.ratios)
-
-
-def _stranded(outcome: Outcome) -> results.UnpricedThere | None:
-    if not outcome.stranded:
-        return None
-    return results.UnpricedThere(calls=sum(outcome.stranded.values()), reasons=dict(sorted(outcome.stranded.items())))
 
 
 def _value(value: Decimal | str) -> str:

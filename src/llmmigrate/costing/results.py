@@ -242,10 +242,52 @@ class CalibrationUsed(Record, frozen=True, kw_only=True):
     verdict: str | None
 
 
-class CannotHold(Record, frozen=True, kw_only=True):
-    """Calls whose prompt alone exceeds the target's context window, and their share of today's cost."""
+class Utilisation(Record, frozen=True, kw_only=True):
+    """What a million tokens of the log's mix cost on a machine that is busy for this part of the time."""
 
-    calls: int
+    utilisation: Share
+    per_million: Money
+
+
+class MachinePlan(Record, frozen=True, kw_only=True):
+    """Machines of one's own, as many as the log's busiest quarter of an hour needs, paid for all hours.
+
+    `machines_low` and `machines_high` are for the ends of the token ratio. Rates and peaks are tokens a second: of one
+    machine, and of the moved traffic.
+    """
+
+    model: str
+    hardware: str
+    gpus: int
+    machines: int
+    machines_low: int
+    machines_high: int
+    gpu_hour: Money
+    gpu_hour_kind: str
+    gpu_hour_source: str
+    hour_cost: Money
+    month_cost: Money
+    output_per_second: float
+    input_per_second: float | None
+    throughput_source: str
+    peak_output_per_second: float
+    peak_input_per_second: float
+    peak_at: str
+    peak_utilisation: Share
+    mean_utilisation: Share
+    now_per_million: Money | None
+    break_even_utilisation: float | None
+    """Above it a machine is cheaper than today's prices; above 1 it never is."""
+    table: list[Utilisation]
+
+
+class CannotHold(Record, frozen=True, kw_only=True):
+    """Calls whose prompt alone exceeds the target's context window, and their share of today's cost.
+
+    `calls` is null for machines of one's own, whose window is chosen when they are set up.
+    """
+
+    calls: int | None
     spend_share: Share | None
 
 
@@ -309,6 +351,7 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     assumptions: list[AssumptionResult]
     calibrations: list[CalibrationUsed]
     notes: list[str]
+    machines: MachinePlan | None
     groups: list[TargetGroup]
 
 

@@ -1,7 +1,7 @@
 """From an estimate to a decision: what the move is worth, what would change that, and what is not known yet."""
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Final
 
 import msgspec
@@ -63,12 +63,19 @@ def decide(basis: Basis, *, command: str, version: str) -> roi_results.Roi:
 
 
 def _decide(basis: Basis, command: str, version: str) -> roi_results.Roi:
-    estimate, target, terms = basis.estimate, basis.target, basis.terms
+    estimate, target = basis.estimate, basis.target
+    terms = with_machines(basis.terms, target)
+    basis = msgspec.structs.replace(basis, terms=terms)
     gross = monthly_saving(estimate, target)
     found = (
         None if gross is None else _Worths(worth(gross.value, terms), worth(gross.low, terms), worth(gross.high, terms))
     )
-    risks = register(basis.evidence, Situation(sources=target.sources, price_rise=price_rise(basis, gross)))
+    risks = register(
+        basis.evidence,
+        Situation(
+            sources=target.sources, price_rise=price_rise(basis, gross), own_machines=target.machines is not None
+        ),
+    )
     calls = _calls_per_month(estimate)
     return roi_results.Roi(
         schema=roi_results.SCHEMA,
@@ -88,7 +95,7 @@ def _decide(basis: Basis, command: str, version: str) -> roi_results.Roi:
         npv=_figure(found, "npv"),
         net=_figure(found, "net"),
         five_year_net=_figure(found, "five_years"),
-        break_even=_break_even(found, calls),
+        break_even=_break_even(found, calls, target.machines),
         why_not=_why_not(estimate, target) if gross is None else None,
         risk=level(risks),
         risks=risks,
@@ -128,11 +135,30 @@ def monthly_saving(estimate: results.Estimate, target: results.EstimateTarget) -
     if month.cost is None or target.saving is None or not estimate.current.cost or not Decimal(estimate.current.cost):
         return None
     now = Decimal(estimate.current.cost)
+    if target.machines is not None:
+        return _avoided(month, Decimal(target.moved.current) / now if target.moved else Decimal(0), target.machines)
     shares = [Decimal(part) / now for part in (target.saving_low, target.saving_high) if part is not None]
     months = [Decimal(part) for part in (month.low or month.cost, month.high or month.cost)]
     ends = [share * part for share in shares for part in months]
     value = Decimal(month.cost) * Decimal(target.saving) / now
     return Range(*(part.quantize(_MICRO) for part in (value, min(ends), max(ends))))
+
+
+def _avoided(month: results.Outlook, moved: Decimal, plan: results.MachinePlan) -> Range:
+    """What is no longer paid by the token where machines are paid by the hour; the ends have fewer or more machines."""
+    value, low, high = (
+        Decimal(part or "0") * moved for part in (month.cost, month.low or month.cost, month.high or month.cost)
+    )
+    each = Decimal(plan.month_cost) / plan.machines
+    ends = low - each * (plan.machines_high - plan.machines), high + each * (plan.machines - plan.machines_low)
+    return Range(*(part.quantize(_MICRO) for part in (value, *ends)))
+
+
+def with_machines(terms: Terms, target: results.EstimateTarget) -> Terms:
+    """The terms with the rent of machines among the monthly costs."""
+    if target.machines is None:
+        return terms
+    return msgspec.structs.replace(terms, running=terms.running + Decimal(target.machines.month_cost))
 
 
 def _why_not(estimate: results.Estimate, target: results.EstimateTarget) -> str:
@@ -146,6 +172,10 @@ def _then(estimate: results.Estimate, target: results.EstimateTarget) -> results
     month, now = estimate.current.month, estimate.current.cost
     if month.cost is None or target.saving is None or not now or not Decimal(now):
         return results.Outlook(cost=None, low=None, high=None)
+    if target.machines is not None:
+        stays = Decimal(month.cost) * (1 - Decimal(target.moved.current if target.moved else "0") / Decimal(now))
+        value = stays + Decimal(target.machines.month_cost)
+        return results.Outlook(cost=_text(value), low=None, high=None)
     parts = [1 - Decimal(part or target.saving) / Decimal(now) for part in (target.saving_high, target.saving_low)]
     low = Decimal(month.low or month.cost) * parts[0]
     high = Decimal(month.high or month.cost) * parts[1]
@@ -177,6 +207,8 @@ def _month_share(estimate: results.Estimate, found: _Worths | None) -> float | N
 def _range_words(estimate: results.Estimate, target: results.EstimateTarget) -> str:
     """What the range of a month is made of."""
     tokens = _RANGES[target.range_kind]
+    if target.machines is not None:
+        tokens = f"{tokens}, as far as it changes the number of machines"
     if estimate.current.month.low is None:
         return f"{tokens}; the traffic is taken as it is in the log, without a range"
     return f"{tokens} and the 95 % prediction interval of the traffic, both at their ends"
@@ -187,8 +219,17 @@ def price_rise(basis: Basis, gross: Range | None) -> Decimal | None:
     moved, now = basis.target.moved, basis.estimate.current
     if gross is None or moved is None or now.month.cost is None or not Decimal(moved.cost):
         return None
-    then = Decimal(moved.cost) * Decimal(now.month.cost) / Decimal(now.cost or "1")
+    then = _there(basis.target, Decimal(now.month.cost) / Decimal(now.cost or "1"))
+    if not then:
+        return None
     return ((gross.value - basis.terms.running) / then).quantize(_MICRO)
+
+
+def _there(target: results.EstimateTarget, a_month: Decimal) -> Decimal:
+    """What the moved traffic costs a month at the target."""
+    if target.machines is not None:
+        return Decimal(target.machines.month_cost)
+    return Decimal(target.moved.cost if target.moved else "0") * a_month
 
 
 def sensitivity(basis: Basis, gross: Range) -> list[roi_results.Change]:
@@ -197,17 +238,18 @@ def sensitivity(basis: Basis, gross: Range) -> list[roi_results.Change]:
     a_month = Decimal(now.month.cost or "0") / Decimal(now.cost or "1")
     found = [
         ("traffic", "-20 %", gross.value * Decimal("0.8")),
-        ("traffic", "+20 %", gross.value * Decimal("1.2")),
+        ("traffic", "+20 %", gross.value * Decimal("1.2") - _more_machines(target.machines, Decimal("1.2"))),
     ]
     if target.moved is not None:
-        there, here = (Decimal(part) * a_month / 5 for part in (target.moved.cost, target.moved.current))
+        there, here = _there(target, a_month) / 5, Decimal(target.moved.current) * a_month / 5
         found += [
             ("prices of the target", "+20 %", gross.value - there),
             ("prices of the target", "-20 %", gross.value + there),
             ("prices of today's models", "-20 %", gross.value - here),
         ]
     kind = "interval" if target.range_kind == "interval95" else "assumed range"
-    for words, saving in ((f"most of the {kind}", target.saving_low), (f"least of the {kind}", target.saving_high)):
+    ends = () if target.machines else (target.saving_low, target.saving_high)
+    for words, saving in zip((f"most of the {kind}", f"least of the {kind}"), ends, strict=False):
         found += [] if saving is None else [("tokens of the target", words, Decimal(saving) * a_month)]
     if basis.parts.cold is not None and basis.parts.cold.saving is not None:
         found.append(("cache", "no hits", Decimal(basis.parts.cold.saving) * a_month))
@@ -215,6 +257,14 @@ def sensitivity(basis: Basis, gross: Range) -> list[roi_results.Change]:
     if moves > Decimal("0.06"):
         found.append(("calls that must stay", "6 % more", gross.value * (moves - Decimal("0.06")) / moves))
     return [_change(name, change, saving, basis.terms) for name, change, saving in found]
+
+
+def _more_machines(plan: results.MachinePlan | None, factor: Decimal) -> Decimal:
+    """What the machines cost a month that so many times the traffic needs beside those there are."""
+    if plan is None:
+        return Decimal(0)
+    needed = (plan.machines * Decimal(str(plan.peak_utilisation)) * factor).to_integral_value(ROUND_CEILING)
+    return max(needed - plan.machines, Decimal(0)) * Decimal(plan.month_cost) / plan.machines
 
 
 def _change(name: str, change: str, gross: Decimal, terms: Terms) -> roi_results.Change:
@@ -241,8 +291,11 @@ def _payback(found: _Worths | None) -> roi_results.Months:
     )
 
 
-def _break_even(found: _Worths | None, calls: int | None) -> roi_results.BreakEven:
+def _break_even(found: _Worths | None, calls: int | None, plan: results.MachinePlan | None) -> roi_results.BreakEven:
+    """Null, too, where the machines could not serve so much traffic."""
     share = None if found is None else found.value.break_even
+    if share is not None and plan is not None and share * Decimal(str(plan.peak_utilisation)) > 1:
+        share = None
     needed = None if share is None or calls is None else int((share * calls).to_integral_value())
     return roi_results.BreakEven(traffic_share=_number(share), calls_per_month=needed)
 

@@ -43,7 +43,7 @@ def parts_of(profile: Profile, catalog: Catalog, request: Request, *, command: s
         target = msgspec.structs.replace(target, groups=by_model.groups)
     days = _row(ask(msgspec.structs.replace(request, by=("day",)))).groups
     cold = None
-    if request.cache is None:
+    if request.cache is None and target.machines is None:
         cold = _row(ask(msgspec.structs.replace(request, cache=Decimal(0), measured_cache=False)))
     return Parts(estimate=found, target=target, models=target.groups, days=days, cold=cold)
 

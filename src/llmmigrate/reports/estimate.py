@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
+from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, MachinePlan, TargetGroup
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.analysis import lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
@@ -18,6 +18,10 @@ NAMES: Final = {
     "output_ratio": "output tokens at the target per output token now",
     "reasoning_ratio": "reasoning tokens at the target per token now",
     "cached_share": "share of the input read from the target's cache",
+    "gpu_hour": "a GPU for an hour, USD",
+    "output_per_second": "output tokens a second of one machine",
+    "machines": "machines",
+    "hours": "hours that are paid",
     "verbosity": "length of answers, times that of now",
     "reasoning": "hidden reasoning, times that of now",
     "cache": "cache",
@@ -48,6 +52,9 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
     for target in moves[:limit]:
         if target.groups:
             yield _breakdown(target)
+    for target in moves:
+        if target.machines is not None:
+            yield from machine_blocks(target, target.machines)
     if best is not None:
         yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
     yield from _doubts(estimate, moves[:limit])
@@ -92,6 +99,8 @@ def times(factor: float | None) -> str:
 
 def tolerance_words(best: EstimateTarget) -> str:
     """Line 2: how wrong the token count may be."""
+    if best.machines is not None:
+        return "Its cost stays the same, whatever the tokens, until the traffic needs more machines."
     if best.tolerance is None:
         return "How many more tokens the target may need cannot be said without today's cost."
     if best.tolerance < 1:
@@ -151,6 +160,8 @@ def _row(target: EstimateTarget) -> list[str]:
 
 def _held(target: EstimateTarget) -> str:
     held = target.cannot_hold
+    if held.calls is None:
+        return numbers.MISSING
     return "0" if not held.calls else f"{numbers.count(held.calls)} ({numbers.share(held.spend_share)})"
 
 
@@ -174,6 +185,36 @@ def _group_row(group: TargetGroup, names: list[str]) -> list[str]:
     now = "unknown" if group.current is None else numbers.money(Decimal(group.current))
     keys = [group.key[name] or "(none)" for name in names]
     return [*keys, numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
+
+
+def machine_blocks(target: EstimateTarget, plan: MachinePlan) -> Iterator[Block]:
+    """What machines cost at how much work, against today."""
+    machines = f"{plan.machines:,} × {plan.gpus:,} {plan.hardware}"
+    hour = f"{numbers.money(Decimal(plan.hour_cost))} {target.currency} an hour"
+    yield Paragraph(
+        f"{target.to}: {machines} for {hour}, {numbers.money(Decimal(plan.month_cost))} a month."
+        f" The busiest quarter of an hour ({plan.peak_at}) asks for {plan.peak_output_per_second:,.1f} output tokens a"
+        f" second, {numbers.share(plan.peak_utilisation)} of what they make; the mean is"
+        f" {numbers.share(plan.mean_utilisation)}."
+    )  # fmt: skip
+    columns = [Column("Busy", "right"), Column(f"{target.currency} per 1M tokens", "right")]
+    rows = [[numbers.share(row.utilisation), numbers.money(Decimal(row.per_million))] for row in plan.table]
+    now = "unknown" if plan.now_per_million is None else numbers.money(Decimal(plan.now_per_million))
+    yield Table(columns=columns, rows=rows, footer=[["now", now]], title=target.to)
+    yield Paragraph(_break_even_words(plan))
+    if plan.input_per_second is None:
+        yield Paragraph(
+            "How fast these machines read input is not published: they are sized by the output alone.", kind="warning"
+        )
+
+
+def _break_even_words(plan: MachinePlan) -> str:
+    needed = plan.break_even_utilisation
+    if needed is None:
+        return "What tokens cost today is unknown: there is nothing to hold the machines against."
+    if needed > 1:
+        return f"Even fully busy they cost {times(needed)} as much a token as today."
+    return f"They are cheaper than today when busy for more than {numbers.share(needed)} of the time."
 
 
 def assumption_words(entry: AssumptionResult) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from llmmigrate.costing.roi_results import Change, Figure, Roi
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.analysis import lines_words, unpriced_bullets
-from llmmigrate.reports.estimate import assumption_words, tolerance_words
+from llmmigrate.reports.estimate import assumption_words, machine_blocks, tolerance_words
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 
 STATUSES: Final = {
@@ -44,6 +44,8 @@ def _page(roi: Roi) -> Iterator[Block]:
         yield _cash_table(roi)
     if roi.models:
         yield _model_table(roi)
+    if roi.estimate.machines is not None:
+        yield from machine_blocks(roi.estimate, roi.estimate.machines)
     if roi.quality is not None:
         yield _gate_table(roi)
     yield _risk_table(roi)
@@ -228,7 +230,12 @@ def _risk_table(roi: Roi) -> Table:
 
 
 def _claim_table(roi: Roi) -> Table:
-    columns = [Column("Claim of a playbook"), Column("Claimed", "right"), Column("This log", "right"), Column("Holds")]
+    columns = [
+        Column("Claim of a playbook"),
+        Column("Claimed", "right", drop=0),
+        Column("This log", "right"),
+        Column("Holds", drop=1),
+    ]
     rows = [[claim.claim, claim.claimed, claim.found or "not told", _holds(claim.holds)] for claim in roi.claims]
     return Table(columns=columns, rows=rows)
 
