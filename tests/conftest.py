@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
+NO_BROWSER = "Chromium is not installed"
 
 _skipped: list[str] = []
 
@@ -82,8 +83,12 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run."""
-    expected = () if _DATA.is_dir() else (NO_DATA,)
+    """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run.
+
+    LLMMIGRATE_BROWSER says that there has to be a browser.
+    """
+    known = {NO_DATA: not _DATA.is_dir(), NO_BROWSER: not os.environ.get("LLMMIGRATE_BROWSER")}
+    expected = tuple(reason for reason, is_known in known.items() if is_known)
     unexpected = [line for line in _skipped if not line.endswith(expected)]
     if unexpected and os.environ.get("LLMMIGRATE_STRICT_SKIPS"):
         print("\nunexpected skips:", *unexpected, sep="\n  ")

@@ -19,18 +19,33 @@ import msgspec
 from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
+from llmmigrate import registry
+from llmmigrate.costing.audit.reasoning import BUDGETS
+from llmmigrate.costing.audit.results import SCHEMA as AUDIT_SCHEMA
+from llmmigrate.costing.audit.results import Audit
+from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.roi_results import Roi
 from llmmigrate.costing.warnings import WORDS
+from llmmigrate.shadow.bench_results import Bench
+from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
+from llmmigrate.shadow.results import ComparisonResult
+from llmmigrate.shadow.scoring import ROOM as MEASURES
+from llmmigrate.shadow.scoring import measure
+from llmmigrate.shadow.side_by_side import ComparedModels
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
 DOCS = ROOT / "docs"
 SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.analysis/1": Analysis,
+    "llmmigrate.bench/1": Bench,
     "llmmigrate.estimate/1": Estimate,
     "llmmigrate.roi/1": Roi,
+    "llmmigrate.prices-compare/1": ComparedModels,
+    AUDIT_SCHEMA: Audit,
     PROFILE_SCHEMA: ProfileFile,
+    VERDICT_SCHEMA: ComparisonResult,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -86,11 +101,42 @@ def warnings_table() -> str:
     return "\n".join(["| code | says | what to do |", "|---|---|---|", *rows])
 
 
+def audit_rules() -> str:
+    """Every rule of the audit with what it looks at, and what becomes of what a target lacks."""
+    hints = {hint.rule for hint in HINTS} | {"strict_tools", "metadata", "caching", "reasoning"}
+    demands = {demand.rule for demand in DEMANDS} | {"context", "body", "stored_history"}
+    kinds = {**dict.fromkeys(hints, "left out"), **dict.fromkeys(demands, "refused")}
+    rows = [f"| `{rule}` | {words} | {kinds.get(rule, 'see below')} |" for rule, words in RULES.items()]
+    return "\n".join(["| rule | looks at | where the target lacks it |", "|---|---|---|", *rows])
+
+
+def thinking_budgets() -> str:
+    """The budget of tokens that stands for each effort."""
+    efforts = " | ".join(BUDGETS)
+    budgets = " | ".join(f"{budget:,}" for budget in BUDGETS.values())
+    return f"| effort | {efforts} |\n|{'---|' * (len(BUDGETS) + 1)}\n| tokens | {budgets} |"
+
+
+def measures_table() -> str:
+    """Every built-in measure of the comparison."""
+    found = [measure(name, vectors=_no_vector) for name in registry.names(MEASURES)]
+    found.sort(key=lambda item: (["figure", "validity", "agreement"].index(item.kind), item.name))
+    rows = [f"| `{item.name}` | {item.kind} | {item.unit or '0 to 1'} | {item.about} |" for item in found]
+    return "\n".join(["| measure | kind | unit | says |", "|---|---|---|---|", *rows])
+
+
+def _no_vector(text: str) -> None:
+    """Nothing is measured for a table."""
+
+
 def _generic(words: str) -> str:
     return words.replace("{n}", "N").replace("{places}", "…")
 
 
-MAKERS: Mapping[str, Callable[[], str]] = {"warnings": warnings_table}
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "audit-rules": audit_rules, "measures": measures_table, "thinking-budgets": thinking_budgets,
+    "warnings": warnings_table,
+}  # fmt: skip
 
 
 def documents() -> list[Path]:

@@ -6,6 +6,7 @@
     ├── InputError                logs that cannot be read (`code` names why: no_records, not_text, …)
     │   └── AmbiguousFormatError  a record fits two log formats
     ├── PriceTableError           a price table that breaks its schema or its rules
+    ├── EndpointError             an endpoint that refuses everything: the key, the model, the quota
     └── UnknownNameError          a provider, model, format, report … that does not exist
 
 An error says what is wrong, where, why, and what to do. It is rendered in one place, `cli/app.py`.
@@ -68,6 +69,10 @@ class AmbiguousFormatError(InputError):
 
 class PriceTableError(LlmmigrateError):
     """A price table that breaks its schema or its rules."""
+
+
+class EndpointError(LlmmigrateError):
+    """An endpoint that refuses everything that is sent to it."""
 
 
 class UnknownNameError(LlmmigrateError):

@@ -10,9 +10,11 @@ from typing import Final, Literal, cast
 
 _SIZES: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 _MONTHS: Final = {"mo": 1, "month": 1, "months": 1, "y": 12, "year": 12, "years": 12}
+_SECONDS: Final = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]?)", re.ASCII)
 _AMOUNT: Final = re.compile(r"([0-9][0-9,]*(?:\.[0-9]+)?) ([A-Z]{3})", re.ASCII)
 _SPAN: Final = re.compile(r"([0-9]+) ?([a-z]+)", re.ASCII)
+_TIME: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]+)", re.ASCII)
 _LIMIT: Final = re.compile(r"(<=|>=|<|>|==) ?([+-]?)([0-9]+(?:\.[0-9]+)?) ?(%|pt|x|ms|s|[A-Z]{3})?", re.ASCII)
 _COMMAS: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?|[0-9]+(\.[0-9]+)?", re.ASCII)
 
@@ -91,6 +93,14 @@ def months(text: str | int | float) -> int:
     if match is None or match[2] not in _MONTHS:
         raise ValueError(f"'{text}' is no time span: write it like 24 months")
     return int(match[1]) * _MONTHS[match[2]]
+
+
+def seconds(text: str) -> float:
+    """A short time in seconds: `30s`, `1.5 min`, `2h`."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None or match[2] not in _SECONDS:
+        raise ValueError(f"'{text}' is no time: write it like 30s or 2min")
+    return float(Decimal(match[1]) * _SECONDS[match[2]])
 
 
 def number(text: str | int | float) -> Decimal:

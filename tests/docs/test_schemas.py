@@ -82,6 +82,7 @@ def test_a_saved_profile_is_what_its_schema_says(log: str) -> None:
         ("prices list deepseek", "prices"),
         ("prices show deepseek/deepseek-v4-pro --explain", "price"),
         ("prices show openai/o3 --at 2020-01-01", "price"),
+        ("prices compare openai/o3 zai/glm-5 local/glm-5 --bench bench.json", "prices-compare"),
         ("prices validate", "prices-validation"),
         ("prices validate contract.yaml", "prices-validation"),
     ],
@@ -89,6 +90,17 @@ def test_a_saved_profile_is_what_its_schema_says(log: str) -> None:
 def test_what_prices_prints_is_what_its_schema_says(line: str, name: str) -> None:
     with workplace():
         assert faults(name, json.loads(show(f"llmmigrate {line} --format json").out)) == []
+
+
+@pytest.mark.parametrize("log", [*SAMPLES, *DIRTY])
+def test_an_audit_is_what_its_schema_says(log: str) -> None:
+    with workplace():
+        screen = show(f"llmmigrate audit {log} --to zai/glm-5 --to anthropic/claude-opus-5 --format json")
+    assert screen.code == 2 or faults("audit", json.loads(screen.out)) == []
+
+
+def test_a_saved_benchmark_is_what_its_schema_says() -> None:
+    assert faults("bench", json.loads((INPUTS / "bench.json").read_bytes())) == []
 
 
 def test_a_cost_as_a_number_breaks_the_schema() -> None:

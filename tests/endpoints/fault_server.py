@@ -449,6 +449,7 @@ class FaultServer:
 
     `script`: what the requests meet, in order. `then`: what all later ones meet. `shares`: behaviours that later ones
     meet by chance. `scale`: how much faster than real its waits are. `models`: what it lists; without any, 404.
+    `listing`: what the list meets in place of an answer. `say`: the words of the answer to a body, else `words`.
     `rpm`: requests in any window of 60 (scaled) seconds that it lets through; more meet 429 with `retry-after-ms`.
     """
 
@@ -462,11 +463,15 @@ class FaultServer:
         models: tuple[str, ...] = ("glm-5", "glm-5-air"),
         rpm: int | None = None,
         words: tuple[str, ...] = WORDS,
+        say: Callable[[dict[str, Any]], tuple[str, ...]] | None = None,
         port: int = 0,
+        listing: str | None = None,
     ) -> None:
         self.script, self.then, self.shares = script, then, shares or {}
         self.scale, self.models, self.rpm, self.words, self.port = scale, models, rpm, words, port
+        self.listing, self.say = listing, say
         self.requests: list[Asked] = []
+        self.connections = 0
         self.stopping = threading.Event()
         self._chance = random.Random(seed)
         self._passed: list[float] = []
@@ -495,7 +500,8 @@ class FaultServer:
         """Notes a request and decides what it meets."""
         with self._lock:
             now = time.monotonic() * self.scale
-            asked = Asked(len(self.requests), now, path, headers, body, self.words)
+            words = self.words if self.say is None else self.say(body)
+            asked = Asked(len(self.requests), now, path, headers, body, words)
             self.requests.append(asked)
             wait = self._wait(now)
             name, _, argument = self._chosen(asked.number).partition(":")
@@ -503,10 +509,14 @@ class FaultServer:
             return rate_limit(asked, f"retry-after-ms={wait * 1000:.0f}")
         return BEHAVIOURS[name](asked, argument)
 
-    def listed(self) -> bytes:
+    def listed(self, path: str) -> Iterator[Step]:
+        """The models, or what a request for them meets."""
+        if self.listing is not None:
+            name, _, argument = self.listing.partition(":")
+            return BEHAVIOURS[name](Asked(0, 0.0, path, {}, {}), argument)
         if not self.models:
-            return _json(404, {"error": {"message": "no such path"}})
-        return _json(200, {"object": "list", "data": [{"id": model, "object": "model"} for model in self.models]})
+            return iter([_json(404, {"error": {"message": "no such path"}})])
+        return iter([_json(200, {"data": [{"id": model, "object": "model"} for model in self.models]})])
 
     def _chosen(self, number: int) -> str:
         if number < len(self.script):
@@ -544,13 +554,20 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+        def setup(self) -> None:
+            super().setup()
+            server.connections += 1
+
         def do_GET(self) -> None:
-            self.wfile.write(server.listed())
+            self._play(server.listed(self.path))
 
         def do_POST(self) -> None:
             text = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            for step in server.steps(self.path, headers, json.loads(text)):
+            self._play(server.steps(self.path, headers, json.loads(text)))
+
+        def _play(self, steps: Iterator[Step]) -> None:
+            for step in steps:
                 if step == CUT:
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)

@@ -14,17 +14,21 @@ def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
     async def first() -> None:
         with Journal(path) as journal:
             journal.note({"type": "begin"})
-            await asyncio.gather(*(journal.intend({"type": "intent", "key": str(n)}) for n in range(20)))
+            await asyncio.gather(
+                *(journal.intend({"type": "intent", "key": str(n), "worst": "0.5", "tokens": 9}) for n in range(20))
+            )
             for number in range(15):
-                journal.note({"type": "result", "key": str(number), "cost": Decimal("0.10")})
+                journal.note({"type": "result", "key": str(number), "charged": Decimal("0.10"), "tokens": 3})
 
     asyncio.run(first())
     with Journal(path) as journal:
         past = journal.past()
-        assert [record["type"] for record in past.records] == ["begin"]
+        assert list(journal.records("begin")) == [{"type": "begin"}]
         assert set(past.results) == {str(n) for n in range(15)}
         assert set(past.ambiguous) == {str(n) for n in range(15, 20)}
-        assert journal.record_at(past.results["7"]) == {"type": "result", "key": "7", "cost": "0.10"}
+        assert journal.record_at(past.results["7"])["charged"] == "0.10"
+        assert past.charged == 15 * Decimal("0.10") + 5 * Decimal("0.5")
+        assert past.tokens == 15 * 3 + 5 * 9
 
 
 def test_an_intent_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
@@ -41,13 +45,14 @@ def test_an_intent_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tail", [b'{"type":"resul', b"\xff\x00", b"x" * 200_000])
 def test_a_torn_last_line_is_dropped_and_said(tmp_path: Path, tail: bytes) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(b'{"type":"intent","key":"a"}\n' + tail)
+    intent = b'{"type":"intent","key":"a","worst":"1","tokens":1}\n'
+    path.write_bytes(intent + tail)
     with Journal(path) as journal:
         past = journal.past()
         journal.note({"type": "result", "key": "a"})
     assert past.torn
     assert set(past.ambiguous) == {"a"}
-    assert path.read_bytes() == b'{"type":"intent","key":"a"}\n{"type":"result","key":"a"}\n'
+    assert path.read_bytes() == intent + b'{"type":"result","key":"a"}\n'
 
 
 def test_a_line_that_is_damaged_in_the_middle_is_an_error_with_its_place(tmp_path: Path) -> None:

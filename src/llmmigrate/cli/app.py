@@ -29,7 +29,11 @@ COMMANDS: Final = {
     "analyze": "What do I spend, where, how fast, with which errors.",
     "estimate": "What would the same traffic cost elsewhere.",
     "report": "What a move is worth, and what is not known yet.",
-    "prices": "The price tables: list, show, validate.",
+    "audit": "Which calls a target cannot serve, and where they stand.",
+    "shadow": "Is the target good enough: replays logged requests on both sides and judges.",
+    "bench": "How fast do endpoints answer, side by side.",
+    "batch": "Run a file of requests through one endpoint, within limits and a cap.",
+    "prices": "The price tables: list, show, compare, validate.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 

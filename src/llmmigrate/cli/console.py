@@ -76,9 +76,57 @@ class Console:
         finally:
             bar.stop()
 
+    @contextlib.contextmanager
+    def counting(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
+        """Show on a terminal's stderr how many of `total` are done; yields `advance(done, words)`."""
+        if self.quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            yield _ignore_count
+            return
+        bar = _LateCount(label, total, colored=self.colored(sys.stderr))
+        try:
+            yield bar.advance
+        finally:
+            bar.stop()
+
 
 def _ignore(_: int) -> None:
     """Progress that nobody sees."""
+
+
+def _ignore_count(done: int, words: str) -> None:
+    """Progress that nobody sees."""
+
+
+class _LateCount:
+    """A bar of things done, with words behind it, that appears after `PROGRESS_AFTER_SECONDS`."""
+
+    def __init__(self, label: str, total: int, *, colored: bool) -> None:
+        self._label, self._total, self._colored = _visible(label), total, colored
+        self._due = time.monotonic() + PROGRESS_AFTER_SECONDS
+        self._bar: Any = None
+        self._task: Any = None
+
+    def advance(self, done: int, words: str) -> None:
+        if self._bar is None and time.monotonic() >= self._due:
+            self._start()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, words=_visible(words))
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _start(self) -> None:
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = RichConsole(stderr=True, no_color=not self._colored)
+        words = TextColumn("{task.fields[words]}", markup=False)
+        named = TextColumn("{task.description}", markup=False)
+        columns = (named, BarColumn(), MofNCompleteColumn(), words, TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, transient=True)
+        self._task = self._bar.add_task(self._label, total=self._total, words="")
+        self._bar.start()
 
 
 class _LateBar:

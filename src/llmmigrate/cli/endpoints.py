@@ -23,7 +23,13 @@ class Served(NamedTuple):
 
 
 def served(
-    name: str | None, side: "Side | None", settings: "Settings", catalog: "Catalog", *, option: str, with_key: bool = True
+    name: str | None,
+    side: "Side | None",
+    settings: "Settings",
+    catalog: "Catalog",
+    *,
+    option: str,
+    with_key: bool = True,
 ) -> Served:
     """The endpoint of `provider/model`, or of a side of the settings where `name` is None.
 

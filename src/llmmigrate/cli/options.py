@@ -86,7 +86,9 @@ class LogOptions(ConfigOptions):
 class OutputOptions(ConfigOptions):
     """Where a result goes and how."""
 
-    format: Annotated[str | None, typer.Option(metavar="NAME", help="table (default), json, markdown or csv.")] = None
+    format: Annotated[
+        str | None, typer.Option(metavar="NAME", help="table (default), json, markdown, csv or html.")
+    ] = None
     output: Annotated[
         list[str],
         typer.Option("--output", "-o", metavar="FILE", help="Write here, format by suffix; repeatable; - is stdout."),

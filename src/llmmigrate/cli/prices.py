@@ -1,4 +1,4 @@
-"""`llmmigrate prices list|show|validate`."""
+"""`llmmigrate prices list|show|compare|validate`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,10 @@ from llmmigrate.errors import UnknownNameError, unknown_name
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from llmmigrate.config import Settings
+    from llmmigrate.prices import Catalog, Entry
 
 app = new_app()
 
@@ -28,6 +31,7 @@ def _prices() -> None:
       llmmigrate prices list
       llmmigrate prices list anthropic
       llmmigrate prices show openai/o3 --at 2025-05-01 --explain
+      llmmigrate prices compare openai/o3 zai/glm-5 --bench bench.json
       llmmigrate prices validate contract.yaml
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
 
@@ -48,6 +52,19 @@ class ShowOptions(OutputOptions):
     model: Annotated[str, typer.Argument(metavar="P/M", show_default=False, help="The model, as provider/model.")]
     at: Annotated[str | None, typer.Option(metavar="TIME", help="The rates of this time; now.")] = None
     explain: Annotated[bool, typer.Option("--explain", help="Say why: source, grade, hash, all periods.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(OutputOptions):
+    """The command line of `prices compare`."""
+
+    models: Annotated[
+        list[str], typer.Argument(metavar="P/M...", show_default=False, help="The models, each as provider/model.")
+    ]
+    bench: Annotated[
+        list[str], typer.Option(metavar="FILE", help="Show the speed that `bench` measured, too; repeatable.")
+    ] = field(default_factory=list)
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="The rates of this time; now.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,20 +113,38 @@ def show(options: ShowOptions, console: Console) -> int:
       llmmigrate prices show deepseek/deepseek-v4-pro --at 2026-11-18T02:00Z --format json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.cli.output import destinations, write
-    from llmmigrate.prices import Entry
     from llmmigrate.prices.sheets import price_sheet
     from llmmigrate.reports.prices import show_report
 
     to = destinations(options.format, options.output)
     catalog = catalog_of(settings(options))
-    found = catalog.find(None, options.model)
-    if not isinstance(found, Entry):
-        fix = f"did you mean '{found.nearest[0]}'?" if found.nearest else "llmmigrate prices list shows all providers"
-        raise UnknownNameError(f"unknown model '{options.model}'", why=found.detail, fix=fix)
-    at = instant(options.at, "--at", UTC)
-    sheet = price_sheet(catalog, found, int(at.timestamp()) if at else now_ns() // NANOSECONDS)
+    sheet = price_sheet(catalog, _entry(catalog, options.model), _at(options.at))
     write(show_report(sheet, explain=options.explain), to, console)
     return 0 if sheet.period else 1
+
+
+@command(app)
+def compare(options: CompareOptions, console: Console) -> int:
+    """Models side by side: price, context window, capabilities, and the speed that was measured.
+
+    \b
+    Examples:
+      llmmigrate prices compare openai/o3 zai/glm-5
+      llmmigrate prices compare openai/o3 zai/glm-5 --bench bench.json
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.cli.output import destinations, write
+    from llmmigrate.reports.side_by_side import report
+    from llmmigrate.shadow.bench_results import load
+    from llmmigrate.shadow.side_by_side import compare as compared
+
+    to = destinations(options.format, options.output, inputs=options.bench)
+    catalog = catalog_of(settings(options))
+    benches = [(path, load(path)) for path in options.bench]
+    measured = {endpoint.name for _, bench in benches for endpoint in bench.endpoints}
+    entries = {name: _entry_or_none(catalog, name, measured) for name in dict.fromkeys(options.models)}
+    step = None if benches else f"llmmigrate bench {' '.join(entries)} -o bench.json"
+    write(report(compared(catalog, entries, benches, _at(options.at)), next_step=step), to, console)
+    return 0
 
 
 @command(app)
@@ -132,6 +167,30 @@ def validate(options: ValidateOptions, console: Console) -> int:
     found = validation(len(paths), validated(paths, today=today))
     write(validation_report(found), to, console)
     return 1 if found.errors else 0
+
+
+def _entry_or_none(catalog: "Catalog", name: str, measured: "Collection[str]") -> "Entry | None":
+    """The entry of a model; None where no table has it, but a benchmark measured it."""
+    from llmmigrate.prices import Unpriced
+
+    unlisted = isinstance(catalog.find(None, name), Unpriced)
+    return None if unlisted and name in measured else _entry(catalog, name)
+
+
+def _entry(catalog: "Catalog", name: str) -> "Entry":
+    """The entry of a model. UnknownNameError where no table has it."""
+    from llmmigrate.prices import Entry
+
+    found = catalog.find(None, name)
+    if isinstance(found, Entry):
+        return found
+    fix = f"did you mean '{found.nearest[0]}'?" if found.nearest else "llmmigrate prices list shows all providers"
+    raise UnknownNameError(f"unknown model '{name}'", why=found.detail, fix=fix)
+
+
+def _at(text: str | None) -> int:
+    at = instant(text, "--at", UTC)
+    return int(at.timestamp()) if at else now_ns() // NANOSECONDS
 
 
 def _all_tables(found: "Settings") -> list[Path]:

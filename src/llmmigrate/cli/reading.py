@@ -85,14 +85,18 @@ def read_logs(
     on_call: "CallSink | None" = None,
     on_reject: "RejectSink | None" = None,
     cost_check: "Callable[[Catalog, int], CostCheck] | None" = None,
+    catalog: "Catalog | None" = None,
 ) -> Reading:
-    """Read the logs that a command line names, cut for all price tables and for the groups in `by`."""
+    """Read the logs that a command line names, cut for all price tables and for the groups in `by`.
+
+    `catalog`: the price tables, where the command has loaded them already.
+    """
     import msgspec
 
     from llmmigrate.logs.reader import read
 
     settings = settings_in_force(options)
-    catalog = catalog_of(settings)
+    catalog = catalog or catalog_of(settings)
     now = now_ns()
     read_options = _read_options(options, catalog, by, keep_text=keep_text, now_ns=now)
     if cost_check is not None:

@@ -3,17 +3,15 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import httpx
 import msgspec
 
 from llmmigrate.endpoints import failures, waits
 from llmmigrate.endpoints.dialects import Dialect, Glimpse
 from llmmigrate.endpoints.events import EventReader
 from llmmigrate.endpoints.exchange import Attempt, Failure, Timeouts
-
-if TYPE_CHECKING:
-    import httpx
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
 """Bytes after which an answer is taken for one that does not end."""
@@ -157,8 +155,8 @@ class _Whole:
 
 
 async def attempt(
-    http: "httpx.AsyncClient",
-    request: "httpx.Request",
+    http: httpx.AsyncClient,
+    request: httpx.Request,
     *,
     dialect: Dialect,
     stream: bool,
@@ -182,12 +180,8 @@ async def attempt(
     return Tried(made, reading.body, tuple(reading.events))
 
 
-async def _outcome(
-    http: "httpx.AsyncClient", request: "httpx.Request", reading: _Reading
-) -> tuple[Failure | None, str]:
+async def _outcome(http: httpx.AsyncClient, request: httpx.Request, reading: _Reading) -> tuple[Failure | None, str]:
     """Why there is no answer, and what is said about it; None for success."""
-    import httpx
-
     try:
         await _exchange(http, request, reading)
         return reading.verdict()
@@ -205,7 +199,7 @@ async def _outcome(
     return failure, said
 
 
-async def _exchange(http: "httpx.AsyncClient", request: "httpx.Request", reading: _Reading) -> None:
+async def _exchange(http: httpx.AsyncClient, request: httpx.Request, reading: _Reading) -> None:
     async with asyncio.timeout_at(reading.deadline(reading.began)) as timer:
         response = await http.send(request, stream=True)
         try:
@@ -220,7 +214,7 @@ async def _exchange(http: "httpx.AsyncClient", request: "httpx.Request", reading
             await response.aclose()
 
 
-async def _read(response: "httpx.Response", reading: _Reading, timer: asyncio.Timeout) -> None:
+async def _read(response: httpx.Response, reading: _Reading, timer: asyncio.Timeout) -> None:
     """Reads to the end of the answer, also past its last word: a connection that is read to its end is used again."""
     parts: _Events | _Whole | None = None
     size = 0
@@ -239,7 +233,7 @@ async def _read(response: "httpx.Response", reading: _Reading, timer: asyncio.Ti
     parts.close(_now())
 
 
-async def _read_error(response: "httpx.Response", reading: _Reading) -> None:
+async def _read_error(response: httpx.Response, reading: _Reading) -> None:
     location = response.headers.get("location")
     if location:
         reading.error_body = f"it has moved to {location}: set base_url".encode()
@@ -268,26 +262,22 @@ def _timed_out(reading: _Reading) -> tuple[Failure, str]:
 
 
 def _broken(reading: _Reading, error: Exception) -> tuple[Failure, str]:
-    import httpx
-
     if isinstance(error, httpx.ConnectTimeout):
         return "timeout_connect", f"no connection within {reading.timeouts.connect:g} s"
     if isinstance(error, httpx.LocalProtocolError):
         return "ours", str(error)
     found = failures.of_error(error)
     if found == "ours":
-        return found, str(error) or type(error).__name__
+        return found, failures.reason(error)
     if isinstance(error, httpx.DecodingError) or _is_garbage(reading, error):
         return "malformed", str(error)
     if reading.status is not None:
         return "truncated_stream", f"the connection broke in the middle of the answer: {error}"
-    return found, str(error) or type(error).__name__
+    return found, failures.reason(error)
 
 
 def _is_garbage(reading: _Reading, error: Exception) -> bool:
     """Whether what came in place of an answer was no HTTP."""
-    import httpx
-
     return isinstance(error, httpx.RemoteProtocolError) and reading.status is None and "disconnected" not in str(error)
 
 

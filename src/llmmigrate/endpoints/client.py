@@ -7,18 +7,17 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
+import httpx
 import msgspec
 
 from llmmigrate import __version__, errors
 from llmmigrate.endpoints import dialects, failures
 from llmmigrate.endpoints.attempt import Tried, attempt
+from llmmigrate.endpoints.connections import Connections
 from llmmigrate.endpoints.exchange import Attempt, Endpoint, Exchange, Failure
 from llmmigrate.endpoints.limits import Breaker, Limiter
-
-if TYPE_CHECKING:
-    import httpx
 
 OnSend = Callable[[Failure | None], Awaitable[None]]
 """Awaited right before the bytes of each attempt leave, with why the one before failed (None for the first).
@@ -26,8 +25,6 @@ OnSend = Callable[[Failure | None], Awaitable[None]]
 What it raises stops the request and passes through.
 """
 
-_KEEPALIVE: Final = 4.0
-"""Seconds: shorter than the 5 s after which uvicorn and Node close an idle connection, perhaps under a request."""
 _LISTED: Final = 1024 * 1024
 _JAMS: Final = (429, 503, 529)
 """Statuses that say: too much at once."""
@@ -56,7 +53,7 @@ class Client:
 
     def __init__(self, endpoint: Endpoint, *, retries: Retries | None = None, seed: int = 0) -> None:
         """`seed` draws the jitter. Raises ConfigError for an address or a key that cannot be used."""
-        _check(endpoint)
+        _check_key(endpoint)
         self.endpoint = endpoint
         self._dialect = dialects.named(endpoint.dialect)
         self._retries = retries or Retries()
@@ -64,7 +61,7 @@ class Client:
         self._limiter = Limiter(concurrency=endpoint.concurrency, rpm=endpoint.rpm, tpm=endpoint.tpm)
         self._breaker = Breaker()
         self._numbers = itertools.count()
-        self._http = _connections(endpoint)
+        self._connections = Connections(endpoint)
         self._headers = {
             "accept-encoding": "identity",  # what is not compressed cannot swell
             "content-type": "application/json",
@@ -83,7 +80,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._http.aclose()
+        await self._connections.aclose()
 
     def is_down(self) -> bool:
         """Whether the endpoint has failed so often in a row that nothing more is sent to it."""
@@ -129,7 +126,7 @@ class Client:
             self._offered = asyncio.ensure_future(self._list_models())
         return await asyncio.shield(self._offered)
 
-    def _request(self, body: dict[str, Any], stream: bool) -> "httpx.Request":
+    def _request(self, body: dict[str, Any], stream: bool) -> httpx.Request:
         import httpx
 
         prepared = self._dialect.prepare(body, self.endpoint.model, stream)
@@ -141,15 +138,16 @@ class Client:
             extensions={"timeout": {"connect": self.endpoint.timeouts.connect}},
         )
 
-    async def _attempt(self, request: "httpx.Request", stream: bool) -> Tried:
-        return await attempt(
-            self._http,
-            request,
-            dialect=self._dialect,
-            stream=stream,
-            timeouts=self.endpoint.timeouts,
-            key=self.endpoint.key,
-        )
+    async def _attempt(self, request: httpx.Request, stream: bool) -> Tried:
+        with self._connections.one() as http:
+            return await attempt(
+                http,
+                request,
+                dialect=self._dialect,
+                stream=stream,
+                timeouts=self.endpoint.timeouts,
+                key=self.endpoint.key,
+            )
 
     def _note(self, number: int, made: Attempt, began: float) -> None:
         """Lets the limits and the breaker learn from an attempt."""
@@ -174,7 +172,7 @@ class Client:
 
     async def _exchange(self, attempts: list[Attempt], tried: Tried | None, lag_ms: float) -> Exchange:
         if tried is None:
-            down = f"{self.endpoint.name} failed {Breaker.FAILURES} times in a row; nothing more was sent"
+            down = f"{self.endpoint.name} failed {Breaker.FAILURES} times in a row or more; nothing further was sent"
             return Exchange(attempts=(), failure="breaker", detail=down, lag_ms=lag_ms)
         last = tried.attempt
         return Exchange(
@@ -192,7 +190,7 @@ class Client:
         if not offered:
             return detail
         near = errors.nearest(self.endpoint.model, offered) or offered[:5]
-        return f"{detail or 'not found'}; the endpoint offers {', '.join(near)}" + (
+        return f"{(detail or 'not found').rstrip('.')}; the endpoint offers {', '.join(near)}" + (
             f" and {len(offered) - len(near)} more" if len(offered) > len(near) else ""
         )
 
@@ -203,7 +201,8 @@ class Client:
         request = httpx.Request("GET", address, headers=self._headers)
         try:
             async with asyncio.timeout(self.endpoint.timeouts.connect):
-                text = await _read_some(self._http, request, _LISTED)
+                with self._connections.one() as http:
+                    text = await _read_some(http, request, _LISTED)
             found = msgspec.json.decode(text).get("data")
             names = {str(item["id"]) for item in found if isinstance(item["id"], str)}
         except (httpx.HTTPError, OSError, ValueError, AttributeError, TypeError, KeyError):
@@ -211,7 +210,7 @@ class Client:
         return tuple(sorted(filter(None, (failures.shown(name, self.endpoint.key) for name in names))))
 
 
-async def _read_some(http: "httpx.AsyncClient", request: "httpx.Request", most: int) -> bytes:
+async def _read_some(http: httpx.AsyncClient, request: httpx.Request, most: int) -> bytes:
     response = await http.send(request, stream=True)
     try:
         text = b""
@@ -224,36 +223,7 @@ async def _read_some(http: "httpx.AsyncClient", request: "httpx.Request", most: 
         await response.aclose()
 
 
-def _connections(endpoint: Endpoint) -> "httpx.AsyncClient":
-    import httpx
-
-    host = httpx.URL(endpoint.base_url).host
-    return httpx.AsyncClient(
-        timeout=None,
-        limits=httpx.Limits(max_keepalive_connections=endpoint.concurrency, keepalive_expiry=_KEEPALIVE),
-        follow_redirects=False,
-        trust_env=not (host in ("localhost", "::1") or host.startswith("127.")),
-    )
-
-
-def _check(endpoint: Endpoint) -> None:
-    """ConfigError when the address or the key of an endpoint cannot be used."""
-    import httpx
-
-    try:
-        url = httpx.URL(endpoint.base_url)
-    except (httpx.InvalidURL, ValueError):
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise errors.ConfigError(
-            f"the address of '{endpoint.provider}' is no web address: {endpoint.base_url}",
-            fix=f"write providers.{endpoint.provider}.base_url like https://api.example.com/v1",
-        )
-    if url.userinfo:
-        raise errors.ConfigError(
-            f"the address of '{endpoint.provider}' holds a user name or a password",
-            fix=f"name the variable that holds the key in providers.{endpoint.provider}.api_key_env",
-        )
+def _check_key(endpoint: Endpoint) -> None:
     if endpoint.key is not None and not (endpoint.key.isascii() and endpoint.key.isprintable()):
         raise errors.ConfigError(
             f"the key of '{endpoint.provider}' holds characters that no header can carry",

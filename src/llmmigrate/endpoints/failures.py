@@ -101,6 +101,12 @@ def of_error(error: BaseException) -> Failure:
     return "connection"
 
 
+def reason(error: BaseException) -> str:
+    """The words of the first cause that the system named, else of the exception itself."""
+    named = (cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror)
+    return next(named, None) or str(error) or type(error).__name__
+
+
 def message(body: Any) -> str:
     """The words of an error object in any of the shapes that servers use; its text where it has no known shape."""
     if isinstance(body, dict):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from llmmigrate.reports.html.blocks import Page
 from llmmigrate.reports.tables import Block
 
 Scalar = str | int | float | bool | None
@@ -16,15 +17,16 @@ Scalar = str | int | float | bool | None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One result in the three forms that all formats draw from.
+    """One result in the forms that all formats draw from.
 
     `document` is the JSON contract, `page` what people read (answer first), `records` the rows of its main table with
-    raw values, one column a key, for CSV.
+    raw values, one column a key, for CSV. `web`: the page for a browser, where it shows more than `page`.
     """
 
     document: Mapping[str, Any]
     page: Sequence[Block]
     records: Sequence[Mapping[str, Any]] = ()
+    web: Page | None = None
 
 
 class ReportFormat(Protocol):

@@ -208,7 +208,7 @@ def bad_sides(gate: Gate, pair: Pair, scores: Mapping[str, Score]) -> tuple[floa
     if gate.subject == "errors":
         sides: tuple[float | None, float | None] = (_failed(pair.current), _failed(pair.target))
     elif gate.subject == "validity":
-        sides = _broken(scores.get(gate.key))
+        sides = _broken(gate, pair, scores.get(gate.key))
     else:
         sides = (_time(pair.current, gate.subject), _time(pair.target, gate.subject))
     current, target = sides
@@ -221,19 +221,25 @@ def _failed(arm: Arm) -> float:
     return float(arm.first_failure is not None)
 
 
-def _broken(score: Score | None) -> tuple[float | None, float | None]:
-    if not isinstance(score, Sides):
+def _broken(gate: Gate, pair: Pair, score: Score | None) -> tuple[float | None, float | None]:
+    """What each side broke. An answer that the measure has nothing to say about breaks nothing, so that a target that
+    makes a bad tool call where the current side makes none is seen.
+    """
+    if not isinstance(score, Sides) or (score.current is None and score.target is None):
         return None, None
-    kept = (score.current, score.target)
-    current, target = (None if value is None else 1 - float(value) for value in kept)
+    current, target = (None if value is None else 1 - float(value) for value in (score.current, score.target))
+    if gate.comparative and score.why is None:
+        current = 0.0 if current is None and pair.current.answer is not None else current
+        target = 0.0 if target is None and pair.target.answer is not None else target
     return current, target
 
 
 def _time(arm: Arm, subject: Subject) -> float | None:
     """Milliseconds; endless where the side was given up on, None where it failed in another way."""
-    if arm.failure is not None:
-        return math.inf if arm.failure.startswith("timeout") else None
-    return arm.latency_ms if subject == "latency" else arm.ttft_ms
+    time = arm.latency_ms if subject == "latency" else arm.ttft_ms
+    if arm.failure is None or (subject == "ttft" and time is not None):
+        return time
+    return math.inf if arm.failure.startswith("timeout") else None
 
 
 def difference(gate: Gate, current: float | None, target: float, reference: float | None) -> float:

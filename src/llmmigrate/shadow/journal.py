@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from llmmigrate.errors import InputError, Location
+from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -23,12 +25,16 @@ _decode: Final = msgspec.json.Decoder().decode
 class Past(NamedTuple):
     """What a journal of an earlier start holds."""
 
-    records: list[dict[str, Any]]
-    """All whole records but intents and results."""
     results: dict[str, int]
     """Key → where the result's line begins."""
     ambiguous: dict[str, dict[str, Any]]
     """Intents without a result: sent or not, nobody knows."""
+    charged: Decimal
+    """USD that all of it counts against the cap; an intent without a result its worst case."""
+    tokens: int
+    """The same in tokens."""
+    ended: str | None
+    """The reason with which the last start ended; None where it did not come to an end."""
     torn: bool
     """The last line was cut off by a crash, and was dropped."""
 
@@ -94,18 +100,28 @@ class Journal:
 
     def past(self) -> Past:
         """What is in the file."""
-        records: list[dict[str, Any]] = []
         results: dict[str, int] = {}
         intents: dict[str, dict[str, Any]] = {}
+        charged, tokens, ended = Decimal(0), 0, None
         for place, record in self._read():
             kind = record.get("type")
             if kind == "intent":
                 intents[record["key"]] = record
             elif kind == "result":
                 results[record["key"]] = place
-            else:
-                records.append(record)
-        return Past(records, results, {key: intents[key] for key in intents if key not in results}, self.torn)
+                charged, tokens = EXACT.add(charged, Decimal(record["charged"])), tokens + record["tokens"]
+            if kind == "end":
+                ended = record["reason"]
+            elif kind == "intent":
+                ended = None
+        ambiguous = {key: intent for key, intent in intents.items() if key not in results}
+        for intent in ambiguous.values():
+            charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
+        return Past(results, ambiguous, charged, tokens, ended, self.torn)
+
+    def records(self, kind: str) -> Iterator[dict[str, Any]]:
+        """All records of a kind, in order; one at a time, as there may be many."""
+        return (record for _, record in self._read() if record.get("type") == kind)
 
     def record_at(self, place: int) -> dict[str, Any]:
         """The record whose line begins at `place`."""

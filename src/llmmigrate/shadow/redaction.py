@@ -73,7 +73,7 @@ def redacted_text(text: str) -> str:
     """A text with what looks like personal data or a secret replaced. Redacting it again changes nothing."""
     lower = text.lower()
     for rule in _RULES:
-        if any(hint in lower for hint in rule.hints):
+        if any(hint in lower for hint in rule.hints) and (rule.look is None or rule.look.search(lower)):
             text = rule.pattern.sub(rule.replace, text)
     return text
 
@@ -119,27 +119,37 @@ def _address(match: re.Match[str]) -> str:
 
 
 class _Rule(NamedTuple):
-    """A pattern and what takes its place; `hints` are texts in small letters, one of which every match contains."""
+    """A pattern and what takes its place.
+
+    Most texts hold nothing to redact, so cheap questions to the text in small letters come first: does it contain one
+    of the `hints`, and is there a match of `look`? Whatever the pattern matches answers both with yes.
+    """
 
     pattern: re.Pattern[str]
     replace: Replace
     hints: tuple[str, ...] = ("",)
+    look: re.Pattern[str] | None = None
 
 
+_KEY_HINTS: Final = (
+    "sk-", "k_live_", "k_test_", "akia", "asia", "aiza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
+    "glpat-", "xox", "hf_", "hf-", "gsk_", "gsk-", "npm_", "npm-", "pypi_", "pypi-", "eyj",
+)  # fmt: skip
 _RULES: Final = (
     _Rule(_DATA, lambda match: f"[data {match[1]}]", ("base64,",)),
     _Rule(_PRIVATE_KEY, _mark("key"), ("private key-----",)),
-    _Rule(
-        _SHAPED_KEY,
-        _mark("key"),
-        ("sk-", "k_", "akia", "asia", "aiza", "gh", "glpat", "xox", "hf", "gsk", "npm", "pypi", "eyj"),
-    ),
+    _Rule(_SHAPED_KEY, _mark("key"), _KEY_HINTS),
     _Rule(_BEARER, lambda match: f"{match[1]}{match[2]}[key]", ("bearer", "basic")),
-    _Rule(_NAMED_SECRET, lambda match: f"{match[1]}[key]", ("key", "secret", "token", "passw", "pwd")),
+    _Rule(
+        _NAMED_SECRET,
+        lambda match: f"{match[1]}[key]",
+        ("key", "secret", "token", "passw", "pwd"),
+        re.compile(r"(?:key|secret|token|passwo?r?d|pwd)[\"']?\s{0,3}[:=]"),
+    ),
     _Rule(_ENCODED, _mark("data")),
     _Rule(_EMAIL, _mark("email"), ("@",)),
-    _Rule(_IPV6, _address, (":",)),
-    _Rule(_IPV4, _address, (".",)),
+    _Rule(_IPV6, _address, (":",), re.compile(":[0-9a-f]{0,4}:")),
+    _Rule(_IPV4, _address, (".",), re.compile(r"\.\d{1,3}\.\d")),
     _Rule(_CARD, _card),
     _Rule(_PHONE, _mark("phone")),
 )

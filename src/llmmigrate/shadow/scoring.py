@@ -95,10 +95,10 @@ class Scorer:
 
     def scores(self, pair: Pair) -> Mapping[str, Score]:
         """The scores of the next pair, by the measures' names. In order of evidence, so that a run can be repeated."""
-        found = scores(pair, self._measures, self._earlier)
+        asked = _asked(pair)
+        found = _scores(pair, asked, self._measures, self._earlier)
         answer = pair.current.answer
         if answer is not None:
-            asked = _asked(pair)
             for item in self._measures:
                 if item.kind == "agreement":
                     self._earlier[item.name, _basis(item, asked, answer, answer)] = (pair.asked.request, answer)
@@ -107,7 +107,10 @@ class Scorer:
 
 def scores(pair: Pair, measures: Iterable[Measure], earlier: Earlier = _NONE_YET) -> Mapping[str, Score]:
     """The scores of one pair, by the measures' names; `earlier` gives the answers that serve as control."""
-    asked = _asked(pair)
+    return _scores(pair, _asked(pair), measures, earlier)
+
+
+def _scores(pair: Pair, asked: Asked, measures: Iterable[Measure], earlier: Earlier) -> Mapping[str, Score]:
     return {item.name: _SCORES[item.kind](item, asked, pair, earlier) for item in measures}
 
 

@@ -15,6 +15,7 @@ from llmmigrate.shadow.scoring import Alike, Score
 from llmmigrate.statistics.evidence import Evidence
 from llmmigrate.statistics.intervals import Interval, Moments, mcnemar_exact, newcombe_paired, wilson
 from llmmigrate.statistics.quantiles import quantile, quantile_interval, quantile_ratio
+from llmmigrate.statistics.series import mean
 
 Kind = Literal["difference", "share", "ratio", "ms"]
 """Of what an estimate is: a difference of two shares or scores, a share or score, a ratio of times, or a time."""
@@ -36,16 +37,33 @@ class Estimate(NamedTuple):
     """Of the exact McNemar test, for pairs that are yes or no."""
 
 
+class Heading(NamedTuple):
+    """The answer that a gate is on its way to, and how many more pairs it may take."""
+
+    answer: Literal["PASS", "FAIL"]
+    pairs: int
+
+
 class Trial:
     """The test of one gate."""
 
     def __init__(
-        self, gate: Gate, *, alpha: float, gates: int = 1, population: int | None = None, repeats: int = PAIRS
+        self,
+        gate: Gate,
+        *,
+        alpha: float,
+        gates: int = 1,
+        population: int | None = None,
+        repeats: int = PAIRS,
+        by_session: bool = False,
     ) -> None:
         """`gates`: how many are tested together. `population`: how many pairs there could be, where that matters.
-        `repeats`: in how many pairs the current side is to be asked twice.
+        `repeats`: in how many pairs the current side is to be asked twice. `by_session`: all pairs of a session give
+        one figure, their mean.
         """
         self.gate = gate
+        self._session: list[tuple[float, float | None]] | None = [] if by_session else None
+        self._sessions = Moments()
         self.needed_pass = math.log(1 / alpha)
         self.needed_fail = math.log(gates / alpha)
         agreement = gate.subject == "agreement"
@@ -99,16 +117,41 @@ class Trial:
             return "no_control"
         return None if found else "cannot_decide"
 
-    def expected(self) -> int | None:
-        """How many more pairs may decide this gate, at what was seen so far; None where none may."""
-        needed = (self.passing.expected(self.needed_pass), self.failing.expected(self.needed_fail))
-        return min((math.ceil(count * self._seen / self.pairs) for count in needed if count is not None), default=None)
+    def heading(self) -> Heading | None:
+        """Which answer comes first at what was seen so far, and after how many more pairs; None where none may."""
+        evidence: tuple[tuple[Literal["PASS", "FAIL"], int | None], ...] = (
+            ("PASS", self.passing.expected(self.needed_pass)),
+            ("FAIL", self.failing.expected(self.needed_fail)),
+        )
+        known = [(count, answer) for answer, count in evidence if count is not None]
+        if not known:
+            return None
+        count, answer = min(known)
+        return Heading(answer, math.ceil(count * self._seen / self.passing.count))
+
+    def end_session(self) -> None:
+        """Take the pairs since the last call as one figure; does nothing where each pair is one."""
+        if self._session:
+            passing = mean([one for one, _ in self._session])
+            failing = [one for _, one in self._session if one is not None]
+            self._test(passing, mean(failing) if failing else None)
+            self._sessions.add(passing)
+            self._session.clear()
 
     def estimate(self, seed: int) -> Estimate:
         """What the pairs say beside the test; `seed` is that of the bootstrap."""
         if self.noise is not None:
-            return _agreement(self.gate, self.noise)
-        return self._sides.times(self.gate, seed) if self.gate.most is not None else self._sides.shares(self.gate)
+            found = _agreement(self.gate, self.noise)
+        else:
+            found = self._sides.times(self.gate, seed) if self.gate.most is not None else self._sides.shares(self.gate)
+        return found if self._session is None else self._estimate_by_session(found)
+
+    def _estimate_by_session(self, found: Estimate) -> Estimate:
+        """The interval of the sessions' means; none for times, whose pairs are not independent within a session."""
+        worse = self._sessions.interval(CONFIDENCE) if self.gate.most is None else None
+        if worse is not None and self.gate.subject != "errors":
+            worse = _turned(worse) if self.gate.comparative else _good(worse)
+        return found._replace(interval=worse, p_value=None)
 
     def _in_pilot(self, current: float | None) -> bool:
         """Keep a pair of the pilot; the last one fixes the current side's quantile."""
@@ -121,6 +164,12 @@ class Trial:
 
     def _take(self, passing: float, failing: float | None) -> None:
         self.pairs += 1
+        if self._session is None:
+            self._test(passing, failing)
+        else:
+            self._session.append((passing, failing))
+
+    def _test(self, passing: float, failing: float | None) -> None:
         self.passing.add(passing)
         if failing is not None:
             self.failing.add(-failing)
@@ -175,7 +224,7 @@ class _Sides:
             found = self._target.interval(CONFIDENCE)
         else:
             found = wilson(round(hits), count, CONFIDENCE)
-        return Interval(1 - found.estimate, 1 - found.high, 1 - found.low) if found is not None and good else found
+        return _good(found) if found is not None and good else found
 
     def times(self, gate: Gate, seed: int) -> Estimate:
         """A quantile of the target, against the current side's or alone."""
@@ -203,6 +252,10 @@ def _share(moments: Moments, good: bool) -> float | None:
     if not moments.count:
         return None
     return 1 - moments.mean if good else moments.mean
+
+
+def _good(bad: Interval) -> Interval:
+    return Interval(1 - bad.estimate, 1 - bad.high, 1 - bad.low)
 
 
 def _turned(interval: Interval | None) -> Interval | None:

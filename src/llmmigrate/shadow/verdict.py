@@ -29,6 +29,7 @@ RUNS_LEVEL: Final = 0.005
 """Of the runs test, for each side."""
 
 Baseline = Literal["fresh", "logged"]
+Unit = Literal["request", "session"]
 Side = Literal["current", "target"]
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 Stop = Literal["decided", "finished", "budget", "interrupted"]
@@ -142,6 +143,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     confidence: float
     """Of the intervals, two-sided."""
     baseline: Baseline
+    unit: Unit
     pairs: int
     gates: list[GateResult]
     noise: list[NoiseResult]
@@ -165,22 +167,33 @@ class Judge:
         baseline: Baseline = "fresh",
         population: int | None = None,
         repeats: int = PAIRS,
+        unit: Unit = "request",
         seed: int = 0,
     ) -> None:
         """`population`: how many requests could be drawn, given where more than half of them are. `repeats`: in how
-        many pairs, best the first ones, the current side is to be asked twice. `seed`: of the bootstrap.
+        many pairs, best the first ones, the current side is to be asked twice. `unit`: what the tests take as one
+        independent figure; the pairs of a session share their u. `seed`: of the bootstrap.
         """
+        by_session = unit == "session"
         comparable = [gate for gate in gates if baseline == "fresh" or not gate.comparative]
         self._gates = tuple(gates)
         self._trials = {
-            gate.key: Trial(gate, alpha=alpha, gates=len(comparable), population=population, repeats=repeats)
+            gate.key: Trial(
+                gate,
+                alpha=alpha,
+                gates=len(comparable),
+                population=None if by_session else population,
+                repeats=repeats,
+                by_session=by_session,
+            )
             for gate in comparable
         }
         self._refused = any(gate.asked for gate in gates if gate.key not in self._trials)
         self._alpha, self._baseline, self._seed = alpha, baseline, seed
         self._last = -1.0
         self._pairs = 0
-        self._tally = _Tally()
+        self._by_session = by_session
+        self._tally = _Tally(by_session=by_session)
         self._decision: Literal["PASS", "FAIL"] | None = None
 
     @property
@@ -202,6 +215,8 @@ class Judge:
             raise ValueError("pairs must come in the order of u")
         if self._decision is not None:
             raise ValueError("the verdict has been given")
+        if self._by_session and pair.asked.order > self._last:
+            self._end_session()
         self._last = pair.asked.order
         self._pairs += 1
         self._tally.add(pair)
@@ -209,6 +224,12 @@ class Judge:
             for trial in self._trials.values():
                 trial.add(pair, scores)
         self._decision = self._decide()
+
+    def _end_session(self) -> None:
+        """The last session is complete: what the gates make of it. One that a run breaks off in is not counted."""
+        self._tally.end_session()
+        for trial in self._trials.values():
+            trial.end_session()
 
     def _decide(self) -> Literal["PASS", "FAIL"] | None:
         evidence = self._evidence()
@@ -241,6 +262,7 @@ class Judge:
             alpha=self._alpha,
             confidence=CONFIDENCE,
             baseline=self._baseline,
+            unit="session" if self._by_session else "request",
             pairs=self._pairs,
             gates=[self._gate_result(gate) for gate in self._gates],
             noise=[_noise_result(trial, trial.noise) for trial in trials if trial.noise is not None],
@@ -256,32 +278,37 @@ class Judge:
             return "gates_hold" if self._decision == "PASS" else "gate_broken"
         if self.broken is not None:
             return "infrastructure"
-        if self._evidence() is not None:
+        if self._evidence() is not None or any(trial.fails for trial in self._trials.values()):
             return "clustered"
+        block = next((trial.block for trial in self._trials.values() if trial.block is not None), None)
+        if stopped in ("budget", "interrupted") and block in (None, "no_control") and self._trials:
+            return stopped  # what is missing, more pairs would have brought
         if not self._trials or any(trial.pairs == 0 for trial in self._trials.values()):
             return "no_data" if self._trials else "not_comparable"
-        block = next((trial.block for trial in self._trials.values() if trial.block is not None), None)
         if block is not None:
             return block
         if self._refused and all(trial.passes for trial in self._trials.values()):
             return "not_comparable"
-        return stopped if stopped in ("budget", "interrupted") else "undecided"
+        return "undecided"
 
     def _expected(self) -> int | None:
-        """Pairs until all gates that may hold do, or until the first that may break does."""
+        """Pairs until the first gate that seems to break does, else until all hold."""
         if self._decision is not None:
             return 0
         if self.broken is not None or self._refused or any(trial.block for trial in self._trials.values()):
             return None
-        needed = [trial.expected() for trial in self._trials.values()]
-        known = [count for count in needed if count is not None]
-        return max(known) if known and len(known) == len(needed) else None
+        headings = [trial.heading() for trial in self._trials.values()]
+        breaking = [heading.pairs for heading in headings if heading is not None and heading.answer == "FAIL"]
+        if breaking:
+            return min(breaking)
+        holding = [heading.pairs for heading in headings if heading is not None]
+        return max(holding) if holding and len(holding) == len(headings) else None
 
     def _gate_result(self, gate: Gate) -> GateResult:
         trial = self._trials.get(gate.key)
         if trial is None:
             return _not_comparable(gate)
-        estimate = trial.estimate(self._seed)
+        estimate, heading = trial.estimate(self._seed), trial.heading()
         low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (None, None)
         return GateResult(
             key=gate.key,
@@ -302,7 +329,7 @@ class Judge:
             current=estimate.current,
             target=estimate.target,
             p_value=estimate.p_value,
-            expected_pairs=trial.expected(),
+            expected_pairs=heading.pairs if heading is not None else None,
             words=words.of_gate(trial),
         )
 
@@ -310,7 +337,10 @@ class Judge:
 class _Tally:
     """What is counted of all pairs: failures, exclusions, clusters, money."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_session: bool) -> None:
+        self._by_session = by_session
+        self._jammed: dict[Side, bool] = {}
+        """Of the sides in the session that goes on: whether one of its pairs was jammed."""
         self.broken: Side | None = None
         self._excluded: Counter[tuple[Side, str]] = Counter()
         self._first: Counter[tuple[Side, str]] = Counter()
@@ -329,13 +359,23 @@ class _Tally:
         self._add_arm("target", pair.target)
 
     def _add_arm(self, side: Side, arm: Arm) -> None:
-        self._runs[side].add(arm.first_failure in _JAMS)
+        jammed = arm.first_failure in _JAMS
+        if self._by_session:
+            self._jammed[side] = self._jammed.get(side, False) or jammed
+        else:
+            self._runs[side].add(jammed)
         if arm.first_failure is not None:
             self._first[side, arm.first_failure] += 1
         if arm.failure is not None:
             self._last[side, arm.failure] += 1
         if arm.failure == "breaker":
             self.broken = self.broken or side
+
+    def end_session(self) -> None:
+        """Count the session that went on for the runs test."""
+        for side, jammed in self._jammed.items():
+            self._runs[side].add(jammed)
+        self._jammed.clear()
 
     def clustered(self) -> bool:
         """Whether failures of either side come in clusters."""

@@ -26,7 +26,7 @@ def of_verdict(reason: str, trials: Sequence[Trial], broken: str | None, expecte
     """The verdict in a sentence or two."""
     match reason:
         case "gates_hold":
-            said = f"All {_count(len(trials), 'gate')} {'holds' if len(trials) == 1 else 'hold'}."
+            said = "The gate holds." if len(trials) == 1 else f"All {len(trials)} gates hold."
         case "gate_broken":
             said = f"Not kept: {', '.join(str(trial.gate) for trial in trials if trial.fails)}."
         case "infrastructure":
@@ -62,16 +62,18 @@ def of_gate(trial: Trial) -> str:
         return "kept"
     if not trial.pairs:
         pilots = trial.gate.pilot
+        if trial.noise is not None and trial.gate.comparative and not trial.noise.repeat.count:
+            return "nothing measured: the current side was not asked twice"
         return (
             f"nothing measured beyond the first {pilots} pairs, which fix the limit" if pilots else "nothing measured"
         )
     block = trial.block
     if block is not None:
         return _BLOCKS[block]
-    expected = trial.expected()
-    if expected is None:
+    heading = trial.heading()
+    if heading is None:
         return "not decided; nothing so far speaks for either answer"
-    return f"not decided; about {_count(expected, 'more pair')} may, at what was seen so far"
+    return f"not decided; about {_count(heading.pairs, 'more pair')} may, at what was seen so far"
 
 
 def of_noise(trial: Trial, noise: Noise) -> str:

@@ -150,6 +150,15 @@ def test_an_effort_that_the_target_lacks_becomes_its_nearest(catalog: Catalog) -
     assert words(never)["reasoning"].endswith("effort none becomes low, the nearest that the target takes")
 
 
+def test_an_effort_of_no_known_name_goes_into_no_other_dialect(claude: Target) -> None:
+    body = {**ASKED, "reasoning_effort": "frantic"}
+    kept = translate(body, "openai-chat", anything("openai-chat"))
+    assert kept.body is not None
+    assert kept.body["reasoning_effort"] == "frantic"
+    assert [finding.rule for finding in kept.doubts] == ["reasoning"]
+    assert translate(body, "openai-chat", claude).body is None
+
+
 def test_a_budget_stays_below_the_longest_answer(catalog: Catalog) -> None:
     sonnet = find_target(catalog, "anthropic", "claude-sonnet-4-5")
     body = {**ASKED, "reasoning_effort": "high", "max_tokens": 3000, "temperature": 0.3}
@@ -205,6 +214,8 @@ def test_a_history_reads_in_the_words_of_responses() -> None:
     assert kinds == ["system", "user", "assistant", *calls, "user"]
     assert body["tool_choice"] == {"type": "function", "name": "weather"}
     assert (body["max_output_tokens"], body["parallel_tool_calls"]) == (100, False)
+    assert body["tools"] == [{"type": "function", "name": "weather", "description": "d", "parameters": SCHEMA,
+                              "strict": False}]  # where nothing is said, Responses would be strict  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -215,11 +226,39 @@ def test_a_history_reads_in_the_words_of_responses() -> None:
         {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,§"}}]},
         {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{not json"}}]},
         {"role": "user", "content": "Hi", "unheard_of": 1},
+        {"role": "system", "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]},
     ],
 )
 def test_history_that_cannot_be_said_is_refused(message: Body) -> None:
     body = {**ASKED, "messages": [*ASKED["messages"], message]}
     assert translate(body, "openai-chat", anything("anthropic-messages")).body is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"modalities": ["text", "audio"], "audio": {"voice": "a", "format": "wav"}},
+        {"web_search_options": {}, "tools": [{"type": "custom", "custom": {"name": "f"}}]},
+        {"response_format": {"type": "structural_tag"}},
+        {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": {"type": "allowed_tools"}},
+        {"logit_bias": {"1": 1}},
+        {"top_k": 3, "n": 2},
+        {"unheard_of": None, "guided_json": {}},
+    ],
+)
+@pytest.mark.parametrize("other", ["openai-responses", "anthropic-messages"])
+def test_what_another_dialect_cannot_say_is_refused(more: Body, other: Dialect) -> None:
+    assert translate({**ASKED, **more}, "openai-chat", anything(other)).body is None
+
+
+def test_what_only_anthropic_says_is_refused_elsewhere(glm: Target) -> None:
+    source = {"type": "base64", "media_type": "application/pdf", "data": "JVBE"}
+    cited = {"type": "document", "source": source, "citations": {"enabled": True}}
+    body = {"model": "c", "max_tokens": 5, "messages": [{"role": "user", "content": [cited]}]}
+    assert translate(body, "anthropic-messages", anything("openai-chat")).body is None
+    tool = {"name": "f", "input_schema": SCHEMA, "defer_loading": True}
+    found = translate({**body, "messages": ASKED["messages"], "tools": [tool]}, "anthropic-messages", glm)
+    assert words(found)["tools"] == "'defer_loading' of tools left out"
 
 
 def test_an_unknown_parameter_is_never_dropped_silently() -> None:
@@ -324,7 +363,7 @@ def test_real_requests_are_read_and_written_whole(data: Path, glm: Target, claud
             continue
         seen[source] += 1
         for target in (glm, claude, anything("openai-responses")):
-            written, findings = examine(body, source, target)
+            written, findings = examine(body, features_of(body, source), target)
             assert {finding.rule for finding in findings} <= RULES.keys()
             assert all(finding.words or finding.verdict == "ok" for finding in findings)
             if all(finding.verdict != "refused" for finding in findings):

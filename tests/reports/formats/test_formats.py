@@ -1,4 +1,4 @@
-"""The four formats: one report, and names in it that want to break out."""
+"""The formats: one report, and names in it that want to break out."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ REPORT = Report(
 
 
 def test_the_formats_are_found_by_name() -> None:
-    assert registry.names("reports.formats") == ["csv", "json", "markdown", "table"]
+    assert registry.names("reports.formats") == ["csv", "html", "json", "markdown", "table"]
 
 
 @pytest.mark.parametrize("name", registry.names("reports.formats"))

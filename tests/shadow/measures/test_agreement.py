@@ -206,4 +206,4 @@ def test_every_measure_keeps_the_contract() -> None:
         assert callable(getattr(module, functions[module.KIND]))
         assert module.ABOUT.endswith(".")
         assert (module.KIND == "figure") is hasattr(module, "UNIT")
-    assert len(found) == 19
+    assert len(found) == 20

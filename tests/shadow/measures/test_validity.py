@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests.shadow.asking import TOOLS, WEATHER, asked, says, schema_format
 
-from llmmigrate.shadow.measures import json_validity, schema_validity, tool_validity
+from llmmigrate.shadow.measures import json_validity, schema_validity, tool_validity, validity
+from llmmigrate.shadow.pairs import Answer
 
 JSON = {"type": "json_object"}
 
@@ -60,6 +61,11 @@ def test_a_tool_call_instead_of_the_demanded_json() -> None:
 )
 def test_demanded_schema(text: str, expected: float) -> None:
     assert schema_validity.valid(asked(response_format=schema_format(WEATHER)), says(text)) == expected
+
+
+def test_formats_are_not_checked_in_any_draft() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "string", "format": "date"}
+    assert schema_validity.valid(asked(response_format=schema_format(schema)), says('"soon"')) == 1
 
 
 @pytest.mark.parametrize(
@@ -120,3 +126,23 @@ def test_a_call_where_no_tool_is_offered_cannot_be_carried_out() -> None:
 )
 def test_a_demanded_call(choice: Any, answer: Any, expected: float | None) -> None:
     assert tool_validity.valid(asked(tools=TOOLS, tool_choice=choice), answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (says('{"city": "Bonn"}'), 1),
+        (says('{"town": "Bonn"}'), 0),
+        (says("Bonn"), 0),
+        (says("", ("weather", '{"city": "Bonn"}')), 1),
+        (says("", ("weather", "{}")), 0),
+        (says(" "), 0),
+    ],
+)
+def test_a_usable_answer_keeps_all_that_is_demanded(answer: Answer, expected: float) -> None:
+    both = asked(response_format=schema_format(WEATHER), tools=TOOLS)
+    assert validity.valid(both, answer) == expected
+
+
+def test_free_text_is_usable_when_it_says_something() -> None:
+    assert (validity.valid(asked(), says("Hello")), validity.valid(asked(), says(""))) == (1, 0)

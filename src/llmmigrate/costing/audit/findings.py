@@ -47,6 +47,14 @@ class Ledger:
         return tuple(self._findings)
 
 
-def gravest(findings: "tuple[Finding, ...]") -> Verdict:
+def gravest_by_rule(findings: tuple[Finding, ...]) -> dict[str, Verdict]:
+    """The gravest verdict of each rule."""
+    found: dict[str, Verdict] = {}
+    for finding in findings:
+        found[finding.rule] = max(found.get(finding.rule, "ok"), finding.verdict, key=VERDICTS.index)
+    return found
+
+
+def gravest(findings: tuple[Finding, ...]) -> Verdict:
     """The verdict on a whole request: the gravest of its parts', `ok` without any."""
     return max((finding.verdict for finding in findings), key=VERDICTS.index, default="ok")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from llmmigrate.costing.audit.conversation import shown
 from llmmigrate.costing.audit.findings import Ledger
 from llmmigrate.costing.audit.requests import Body, Features
 from llmmigrate.costing.audit.targets import Target
@@ -13,6 +14,7 @@ BUDGETS: Final[Mapping[str, int]] = {
     "minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 32_768, "max": 65_536,
 }  # fmt: skip
 """Our own table: no vendor says which budget an effort is. docs/audit.md shows it."""
+_KEYS: Final = ("reasoning_effort", "reasoning", "thinking")
 LEAST_BUDGET: Final = 1024
 """Anthropic's smallest budget."""
 
@@ -21,6 +23,8 @@ def write_reasoning(body: Body, asked: Features, target: Target, ledger: Ledger)
     """Put the wish for thinking into a body of the target's dialect; notes what that changes."""
     wish = wished(asked)
     if wish is None:
+        if asked.reasoning_effort is not None:
+            _say_unheard(body, asked.reasoning_effort, ledger)
         return
     before = _taken_out(body)
     if target.can("reasoning") is False:
@@ -56,9 +60,17 @@ def nearest(wish: str, known: Sequence[str]) -> str:
     return EFFORTS[min(places, key=lambda other: (abs(other - place), -other))]
 
 
+def _say_unheard(body: Body, effort: str, ledger: Ledger) -> None:
+    """An effort of no known name stays where it stands, and goes into no other dialect."""
+    if any(key in body for key in (*_KEYS, "output_config")):
+        ledger.note("reasoning", "unknown", f"the effort '{shown(effort)}' is sent as it is, not known to be taken")
+    else:
+        ledger.note("reasoning", "refused", f"the effort '{shown(effort)}' has no counterpart")
+
+
 def _taken_out(body: Body) -> dict[str, Any]:
     """Take every wish for thinking out of a body, in whatever form; what was there."""
-    found: dict[str, Any] = {key: body.pop(key) for key in ("reasoning_effort", "reasoning", "thinking") if key in body}
+    found: dict[str, Any] = {key: body.pop(key) for key in _KEYS if key in body}
     config = body.get("output_config")
     if isinstance(config, dict) and "effort" in config:
         found["output_config"] = config

@@ -94,6 +94,7 @@ class Features:
     """Thinking is switched on or off; None where the request does not say."""
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
     max_output_tokens: int | None = None
     metadata: bool = False
     stored_history: bool = False
@@ -220,7 +221,7 @@ def _of_responses(body: Mapping[str, Any]) -> Features:
         ),
         tools=_schemas(tools, "parameters"),
         strict_tools=any(tool.get("strict") is True for tool in tools),
-        hosted_tools=_hosted(body, own=("function", "custom")),
+        hosted_tools=_hosted(body, own=("function",)),
         tool_choice=_choice(body.get("tool_choice")),
         parallel_tools=_flag(body.get("parallel_tool_calls")),
         tool_turns=sum(item.get("type") in ("function_call", "function_call_output") for item in items),
@@ -273,6 +274,7 @@ def _shared(body: Mapping[str, Any]) -> dict[str, Any]:
         "seed": whole(body.get("seed")),
         "temperature": _number(body.get("temperature")),
         "top_p": _number(body.get("top_p")),
+        "top_k": whole(body.get("top_k")),
         "metadata": bool(body.get("metadata")),
         "parameters": frozenset(key for key, value in body.items() if value is not None),
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from llmmigrate.costing.audit.findings import Ledger
+from llmmigrate.costing.audit.findings import Finding, Ledger
 from llmmigrate.costing.audit.requests import Features
 from llmmigrate.costing.audit.targets import Target
 from llmmigrate.endpoints.exchange import Dialect
@@ -86,8 +86,6 @@ class Hint:
     rule: str
     keys: tuple[str, ...]
     """The keys that it has in any dialect."""
-    ability: str | None = None
-    """Where it is not the rule's name."""
 
 
 DEMANDS: Final = (
@@ -135,6 +133,14 @@ def check(body: Mapping[str, Any], asked: Features, target: Target, ledger: Ledg
     return frozenset(left_out)
 
 
+def on_tools(target: Target) -> Finding:
+    """The finding on a request of which only its answer tells that it offered tools."""
+    ledger = Ledger()
+    asked = Features(dialect=target.dialect, tool_turns=1)
+    check({}, asked, target, ledger)
+    return ledger.findings[0]
+
+
 def keys_of(left_out: frozenset[str]) -> frozenset[str]:
     """The top-level keys that names of `check` stand for."""
     named = {hint.rule: hint.keys for hint in HINTS} | {"logprobs": ("logprobs", "top_logprobs")}
@@ -143,7 +149,7 @@ def keys_of(left_out: frozenset[str]) -> frozenset[str]:
 
 def _demands(body: Mapping[str, Any], asked: Features, target: Target, ledger: Ledger) -> Iterator[str]:
     for demand in DEMANDS:
-        can = target.can(demand.ability)
+        can = _can(demand, asked, target)
         if demand.asked(asked) and body.get(demand.rule) not in _IDLE.get(demand.rule, ()):
             if can is False:
                 ledger.note(demand.rule, "refused", demand.lacking)
@@ -152,6 +158,13 @@ def _demands(body: Mapping[str, Any], asked: Features, target: Target, ledger: L
         elif can is False and demand.rule in _IDLE and demand.rule in asked.parameters:
             ledger.note(demand.rule, "translated", f"{demand.rule} left out: it asks for nothing")
             yield demand.rule
+
+
+def _can(demand: Demand, asked: Features, target: Target) -> bool | None:
+    """Tools that a vendor runs are its own: none runs in another dialect."""
+    if demand.rule == "hosted_tools" and asked.dialect != target.dialect:
+        return False
+    return target.can(demand.ability)
 
 
 def _note(rule: str, can: bool | None, ledger: Ledger) -> None:
@@ -167,7 +180,7 @@ def _hints(asked: Features, target: Target, ledger: Ledger) -> Iterator[str]:
             ledger.note(hint.rule, "translated", f"{hint.rule} left out: the target sets it itself")
             yield hint.rule
             continue
-        can = target.can(hint.ability or hint.rule)
+        can = target.can(hint.rule)
         if can is False:
             ledger.note(hint.rule, "translated", f"{hint.rule} left out: the target does not take it")
             yield hint.rule

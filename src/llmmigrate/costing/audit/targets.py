@@ -25,7 +25,7 @@ HAS: Final[Mapping[Dialect, frozenset[Ability]]] = {
 """What every server of a dialect takes, but for models that say otherwise."""
 
 LACKS: Final[Mapping[Dialect, frozenset[Ability]]] = {
-    "openai-chat": frozenset({"top_k"}),
+    "openai-chat": frozenset(),
     "openai-responses": frozenset({"n", "seed", "stop", "penalties", "logit_bias", "top_k", "prefill"}),
     "anthropic-messages": frozenset(
         {"n", "seed", "logprobs", "penalties", "logit_bias", "json_object", "audio", "verbosity"}
@@ -46,6 +46,7 @@ class Target:
     """Tokens of prompt and answer together."""
     max_output: int | None = None
     has: frozenset[str] = frozenset()
+    """Beside what its dialect says of itself."""
     lacks: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
     """Sampling parameters that the model sets itself and refuses or ignores."""
@@ -68,9 +69,9 @@ class Target:
 
     def can(self, ability: str) -> bool | None:
         """Whether the target can do something; None where nobody has written it down."""
-        if ability in self.lacks:
+        if ability in LACKS[self.dialect] or ability in self.lacks:
             return False
-        return True if ability in self.has else None
+        return True if ability in self.has or ability in HAS[self.dialect] else None
 
 
 def find_target(catalog: Catalog, provider: str, model: str, dialect: Dialect | None = None) -> Target:
@@ -93,7 +94,7 @@ def _target(provider: str, model: str, entry: Entry | None, table: Table | None,
     spoken = dialect or (api.dialect if api is not None else "openai-chat")
     told = [None if entry is None else entry.behaviour, None if api is None else api.behaviour]
     layers = [behaviour for behaviour in told if behaviour is not None]
-    has, lacks = _abilities(spoken, () if entry is None else entry.capabilities, layers)
+    has, lacks = _abilities(() if entry is None else entry.capabilities, layers)
     return Target(
         provider=provider,
         model=model,
@@ -110,7 +111,7 @@ def _target(provider: str, model: str, entry: Entry | None, table: Table | None,
 
 
 def _abilities(
-    dialect: Dialect, capabilities: Iterable[Ability], layers: Iterable[BehaviourSpec]
+    capabilities: Iterable[Ability], layers: Iterable[BehaviourSpec]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """What is there and what is not; of two words on one ability, that of the earlier layer."""
     found: dict[str, bool] = {}
@@ -118,7 +119,6 @@ def _abilities(
         for present, names in ((False, behaviour.lacks), (True, behaviour.has)):
             for name in names:
                 found.setdefault(name, present)
-    for name in (*capabilities, *HAS[dialect]):
+    for name in capabilities:
         found.setdefault(name, True)
-    found.update(dict.fromkeys(LACKS[dialect], False))
     return frozenset(name for name in found if found[name]), frozenset(name for name in found if not found[name])

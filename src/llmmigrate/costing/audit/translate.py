@@ -24,27 +24,27 @@ DIALECT_NAMES: Final[Mapping[Dialect, str]] = {
     "openai-chat": "OpenAI chat", "openai-responses": "OpenAI Responses", "anthropic-messages": "Anthropic Messages",
 }  # fmt: skip
 _ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
+_CHOICES: Final = ("auto", "none", "required")
 _OUTPUT_KEYS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 def translate(body: Mapping[str, Any], source: Dialect, target: Target) -> Translation:
     """The body to send to `target` in its dialect, what was changed for it, and what it cannot take."""
-    written, findings = examine(body, source, target)
+    written, findings = examine(body, features_of(body, source), target)
     refused = tuple(finding for finding in findings if finding.verdict == "refused")
     changes = tuple(finding for finding in findings if finding.verdict == "translated")
     doubts = tuple(finding for finding in findings if finding.verdict == "unknown")
     return Translation(body=None if refused else written, changes=changes, doubts=doubts, refused=refused)
 
 
-def examine(body: Mapping[str, Any], source: Dialect, target: Target) -> tuple[Body, tuple[Finding, ...]]:
-    """The body as the target takes it and every finding, those that are ok included."""
-    asked = features_of(body, source)
+def examine(body: Mapping[str, Any], asked: Features, target: Target) -> tuple[Body, tuple[Finding, ...]]:
+    """The body, of which `asked` are the features, as the target takes it, and every finding, also where all is ok."""
     ledger = Ledger()
+    if asked.dialect == target.dialect and asked.model == target.model:
+        return dict(body), ledger.findings
     _check_history(body, asked, ledger)
-    if source == target.dialect and asked.model == target.model:
-        return {**body, "model": target.model}, ledger.findings
     left_out = check(body, asked, target, ledger)
-    if source == target.dialect:
+    if asked.dialect == target.dialect:
         written = _kept(body, asked, left_out, target, ledger)
     else:
         written = _rewritten(body, asked, left_out, target, ledger)
@@ -72,7 +72,7 @@ def _kept(body: Mapping[str, Any], asked: Features, left_out: frozenset[str], ta
     gone = keys_of(left_out)
     kept = {key: value for key, value in body.items() if key not in gone and key != "model"}
     if "json_schema" in left_out:
-        kept["response_format"] = {"type": "json_object"}
+        kept.update(_json_mode(body, asked.dialect))
     if "strict_tools" in left_out:
         kept["tools"] = [_without_strict(tool) for tool in body["tools"]]
     if target.dialect == "openai-chat" and not target.is_maker:
@@ -81,6 +81,13 @@ def _kept(body: Mapping[str, Any], asked: Features, left_out: frozenset[str], ta
     for key in sorted(asked.parameters - known - gone):
         ledger.note("parameters", "unknown", f"'{shown(key)}' is sent as it is, not known to be taken")
     return kept
+
+
+def _json_mode(body: Mapping[str, Any], dialect: Dialect) -> Body:
+    """The keys that ask for any JSON object."""
+    if dialect == "openai-responses":
+        return {"text": {**body["text"], "format": {"type": "json_object"}}}
+    return {"response_format": {"type": "json_object"}}
 
 
 def _without_strict(tool: Any) -> Any:
@@ -109,12 +116,12 @@ def _rewritten(
 ) -> Body:
     """The body written anew in the target's dialect."""
     ledger.note("dialect", "translated", f"{DIALECT_NAMES[asked.dialect]} written as {DIALECT_NAMES[target.dialect]}")
-    if asked.hosted_tools:
-        ledger.note("hosted_tools", "refused", "tools that the vendor runs are its own")
     source = module_of(asked.dialect)
     known = source.PARAMETERS | ACCOUNTING[asked.dialect] | {"include"}
     for key in sorted(asked.parameters - known):
         ledger.note("parameters", "refused", f"'{shown(key)}' has no counterpart")
+    if asked.tool_choice not in (None, *_CHOICES, *asked.tools):
+        ledger.note("tool_choice", "refused", f"a choice of tools '{shown(asked.tool_choice)}' that has no counterpart")
     conversation = source.read(body, ledger)
     return module_of(target.dialect).write(conversation, asked, left_out, ledger)
 
@@ -144,7 +151,10 @@ def _name_longest(body: Body, asked: Features, target: Target, ledger: Ledger) -
         return
     name = target.renames.get(key, key)
     if name != key:
-        body[name] = body.pop(key)
+        longest = body[key]
+        for other in _OUTPUT_KEYS:
+            body.pop(other, None)
+        body[name] = longest
         ledger.note("max_tokens", "translated", f"{key} becomes {name}")
     else:
         ledger.note("max_tokens", "ok", "")

@@ -26,7 +26,8 @@ def _check(schema: bytes) -> Check | None:
 
     options = FancyRegexOptions(backtrack_limit=_BACKTRACKS)
     try:
-        check: Check = validator_for(schema.decode(), offline=True, pattern_options=options).is_valid
+        validator = validator_for(schema.decode(), offline=True, validate_formats=False, pattern_options=options)
     except ValueError:
         return None
+    check: Check = validator.is_valid
     return check

@@ -33,5 +33,4 @@ def agree(asked: Asked, one: Answer, other: Answer) -> float | None:
 @lru_cache(maxsize=16)
 def words(text: str) -> tuple[str, ...]:
     """The first words of a text, without capitals and punctuation. Kept for a moment: each text is compared often."""
-    found = (match.group() for match in _WORD.finditer(text.casefold()))
-    return tuple(word for _, word in zip(range(_WORDS), found, strict=False))
+    return tuple(_WORD.findall(text.casefold())[:_WORDS])

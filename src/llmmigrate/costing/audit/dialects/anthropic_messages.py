@@ -46,7 +46,7 @@ def read(body: Mapping[str, Any], ledger: Ledger) -> Conversation:
     tools = [tool for tool in objects(body.get("tools")) if tool.get("type") in (None, "custom")]
     if any(tool.get("cache_control") is not None for tool in tools):
         ledger.note("caching", "translated", "marks for the prompt cache left out")
-    return Conversation(tuple(turns), tuple(tools_of(tools, "input_schema")))
+    return Conversation(tuple(turns), tuple(tools_of(tools, "input_schema", ledger)))
 
 
 def _parts(content: Any, ledger: Ledger) -> Iterator[Part]:
@@ -91,8 +91,8 @@ def _result(block: Mapping[str, Any], ledger: Ledger) -> ToolResult:
 
 def _media(block: Mapping[str, Any]) -> Text | Media | None:
     """A picture or document; None where it lies with the vendor or cannot be read."""
-    source, title = block.get("source"), block.get("title")
-    if not isinstance(source, dict):
+    source, title, citations = block.get("source"), block.get("title"), block.get("citations")
+    if not isinstance(source, dict) or (isinstance(citations, dict) and citations.get("enabled") is True):
         return None
     kind = "image" if block.get("type") == "image" else "file"
     name = title if isinstance(title, str) else None
@@ -112,6 +112,8 @@ def write(conversation: Conversation, asked: Features, left_out: frozenset[str],
     body: Body = {"messages": list(_messages(turns, ledger))}
     if asked.system is not None:
         body["system"] = asked.system
+    if any(isinstance(part, Media) for turn in conversation.turns if turn.role == "system" for part in turn.parts):
+        ledger.note("system", "refused", "instructions that hold a picture or a file")
     if asked.late_system:
         ledger.note("system", "translated", "later instructions moved to the start: the dialect has one place for them")
     if conversation.tools:
@@ -124,6 +126,7 @@ def write(conversation: Conversation, asked: Features, left_out: frozenset[str],
         "max_tokens": asked.max_output_tokens,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        "top_k": asked.top_k,
         "stop_sequences": list(asked.stop) or None,
         "stream": asked.stream or None,
     }
@@ -213,7 +216,7 @@ def _written(part: Media, ledger: Ledger) -> dict[str, Any] | None:
         else {"type": "base64", "media_type": part.media_type, "data": part.data}
     )
     if part.kind == "image":
-        if part.detail not in (None, "auto"):
+        if part.detail is not None:
             ledger.note("images", "translated", "the wish for how closely to look at a picture left out")
         return {"type": "image", "source": source}
     title = {} if part.name is None else {"title": part.name}

@@ -39,7 +39,17 @@ def read(body: Mapping[str, Any], ledger: Ledger) -> Conversation:
     for message in messages_of(body, ledger):
         turns.extend(_turns(message, turns, ledger))
     tools = [function_of(tool) for tool in objects(body.get("tools"))] + objects(body.get("functions"))
-    return Conversation(tuple(turns), tuple(tools_of(tools, "parameters")))
+    _note_answer(body, ledger)
+    return Conversation(tuple(turns), tuple(tools_of(tools, "parameters", ledger)))
+
+
+def _note_answer(body: Mapping[str, Any], ledger: Ledger) -> None:
+    """Refuse forms of an answer that no other dialect has."""
+    form, modalities = body.get("response_format"), body.get("modalities")
+    if isinstance(form, dict) and form.get("type") not in ("text", "json_object", "json_schema"):
+        ledger.note("body", "refused", f"an answer in the form '{shown(form.get('type'))}', which has no counterpart")
+    if isinstance(modalities, list) and "audio" in modalities:
+        ledger.note("audio", "refused", "a spoken answer, which the other dialects do not have")
 
 
 def messages_of(body: Mapping[str, Any], ledger: Ledger) -> list[dict[str, Any]]:
@@ -51,9 +61,12 @@ def messages_of(body: Mapping[str, Any], ledger: Ledger) -> list[dict[str, Any]]
     return found
 
 
-def tools_of(tools: Iterable[Mapping[str, Any]], schema_key: str) -> Iterator[Tool]:
-    """The tools that have a name."""
+def tools_of(tools: Iterable[Mapping[str, Any]], schema_key: str, ledger: Ledger) -> Iterator[Tool]:
+    """The tools that have a name; notes what of them the other dialects do not have."""
+    known = {"type", "name", "strict", "description", "cache_control", schema_key}
     for tool in tools:
+        if extras := {key for key, value in tool.items() if value is not None} - known:
+            ledger.note("tools", "translated", f"'{shown(min(extras))}' of tools left out")
         name, schema, strict, about = (tool.get(key) for key in ("name", schema_key, "strict", "description"))
         if isinstance(name, str):
             yield Tool(
@@ -123,14 +136,18 @@ def _media(kind: Any, inner: Any) -> Media | None:
     """A picture, audio or file of a message; None where it lies with the vendor or cannot be read."""
     told = {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else {}
     if kind == "image_url" and isinstance(url := told.get("url"), str):
-        detail = told.get("detail")
-        return media_at("image", url, detail=detail if isinstance(detail, str) else None)
+        return media_at("image", url, detail=detail_of(told.get("detail")))
     if kind == "input_audio":
         return audio_of(told)
     if kind == "file" and isinstance(data := told.get("file_data"), str):
         name = told.get("filename")
         return media_at("file", data, name=name if isinstance(name, str) else None)
     return None
+
+
+def detail_of(told: Any) -> str | None:
+    """How closely a picture is to be looked at; `auto` is what nobody has to say."""
+    return told if isinstance(told, str) and told != "auto" else None
 
 
 def audio_of(told: Mapping[str, Any]) -> Media | None:
@@ -202,6 +219,7 @@ def _parameters(asked: Features, left_out: frozenset[str]) -> Iterator[tuple[str
         "max_tokens": asked.max_output_tokens,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        "top_k": asked.top_k,
         "stop": list(asked.stop) or None,
         "verbosity": asked.verbosity,
     }

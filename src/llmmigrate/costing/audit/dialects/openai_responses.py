@@ -15,7 +15,7 @@ from llmmigrate.costing.audit.conversation import (
     media_at,
     shown,
 )
-from llmmigrate.costing.audit.dialects.openai_chat import audio_of, described, result_text, tools_of
+from llmmigrate.costing.audit.dialects.openai_chat import audio_of, described, detail_of, result_text, tools_of
 from llmmigrate.costing.audit.findings import Ledger
 from llmmigrate.costing.audit.requests import Body, Features, objects
 
@@ -38,7 +38,11 @@ def read(body: Mapping[str, Any], ledger: Ledger) -> Conversation:
     instructions = [Turn("system", (Text(told),))] if isinstance(told, str) and told else []
     turns = [turn for item in _items(body, ledger) if (turn := _turn(item, ledger)) is not None]
     tools = [tool for tool in objects(body.get("tools")) if tool.get("type") in (None, "function")]
-    return Conversation((*instructions, *_joined(turns)), tuple(tools_of(tools, "parameters")))
+    if any(tool.get("strict") is None for tool in tools):
+        ledger.note(
+            "strict_tools", "translated", "tool arguments are not held to their schema, as Responses does by itself"
+        )
+    return Conversation((*instructions, *_joined(turns)), tuple(tools_of(tools, "parameters", ledger)))
 
 
 def _items(body: Mapping[str, Any], ledger: Ledger) -> list[dict[str, Any]]:
@@ -113,8 +117,7 @@ def _parts(content: Any, ledger: Ledger) -> Iterator[Part]:
 def _media(kind: Any, part: Mapping[str, Any]) -> Media | None:
     """A picture, audio or file; None where it lies with the vendor or cannot be read."""
     if kind == "input_image" and isinstance(url := part.get("image_url"), str):
-        detail = part.get("detail")
-        return media_at("image", url, detail=detail if isinstance(detail, str) else None)
+        return media_at("image", url, detail=detail_of(part.get("detail")))
     if kind == "input_audio":
         inner = part.get("input_audio")
         return audio_of(inner) if isinstance(inner, dict) else None
@@ -129,7 +132,10 @@ def write(conversation: Conversation, asked: Features, left_out: frozenset[str],
     """See `DialectModule`."""
     body: Body = {"input": [item for turn in conversation.turns for item in _written(turn, ledger)], "store": False}
     if conversation.tools:
-        body["tools"] = [{"type": "function", **described(tool, left_out)} for tool in conversation.tools]
+        # here a tool is strict unless the request says otherwise; in the other dialects it is the other way round
+        body["tools"] = [
+            {"type": "function", "strict": False, **described(tool, left_out)} for tool in conversation.tools
+        ]
         choice = asked.tool_choice
         if choice is not None:
             body["tool_choice"] = {"type": "function", "name": choice} if choice in asked.tools else choice
@@ -172,20 +178,22 @@ def _written(turn: Turn, ledger: Ledger) -> Iterator[dict[str, Any]]:
     for part in turn.parts:
         if isinstance(part, ToolResult):
             yield {"type": "function_call_output", "call_id": part.id, "output": result_text(part, ledger)}
-    if said:
-        kind = "output_text" if turn.role == "assistant" else "input_text"
-        yield {"role": turn.role, "content": [_piece(part, kind) for part in said]}
+    if turn.role == "assistant" and any(isinstance(part, Media) for part in said):
+        ledger.note("body", "refused", "an answer of the history that holds a picture or a file")
+    if turn.role == "assistant" or (len(said) == 1 and isinstance(said[0], Text)):
+        yield from ({"role": turn.role, "content": part.text} for part in said if isinstance(part, Text))
+    elif said:
+        yield {"role": turn.role, "content": [_piece(part) for part in said]}
     for part in turn.parts:
         if isinstance(part, ToolCall):
             yield {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.arguments}
 
 
-def _piece(part: Text | Media, text_kind: str) -> dict[str, Any]:
+def _piece(part: Text | Media) -> dict[str, Any]:
     if isinstance(part, Text):
-        return {"type": text_kind, "text": part.text}
+        return {"type": "input_text", "text": part.text}
     if part.kind == "image":
-        detail = {} if part.detail is None else {"detail": part.detail}
-        return {"type": "input_image", "image_url": part.address, **detail}
+        return {"type": "input_image", "image_url": part.address, "detail": part.detail or "auto"}
     if part.kind == "audio":
         return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.media_type}}
     if part.url is not None:

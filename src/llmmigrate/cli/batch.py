@@ -1,0 +1,131 @@
+"""`llmmigrate batch`."""
+
+import asyncio
+import shlex
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmmigrate.cli.comparison import DEFAULT_MAX_COST, dollars, side_at, token_count
+from llmmigrate.cli.console import Console
+from llmmigrate.cli.endpoints import served
+from llmmigrate.cli.interrupts import stopped_by_interrupt
+from llmmigrate.cli.options import ConfigOptions, command, new_app, settings
+from llmmigrate.cli.output import check_writable, destinations, write
+from llmmigrate.cli.reading import catalog_of, command_line, now_ns
+from llmmigrate.errors import UsageError
+from llmmigrate.units import NANOSECONDS
+
+if TYPE_CHECKING:
+    from llmmigrate.shadow.batch import Batch, BatchResult
+
+app = new_app()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions(ConfigOptions):
+    """The command line of `batch`."""
+
+    requests: Annotated[
+        str, typer.Argument(metavar="REQUESTS", show_default=False, help="Lines of OpenAI's Batch input.")
+    ]
+    to: Annotated[str | None, typer.Option(metavar="P/M", help="Who answers; else `to` of the settings.")] = None
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Where answers go, a line each. Needed.")
+    ] = None
+    max_cost: Annotated[str | None, typer.Option(metavar="USD", help="Spend at most this, never more; 25.")] = None
+    max_tokens_total: Annotated[
+        str | None, typer.Option(metavar="N", help="Use at most so many tokens, for a model without a price.")
+    ] = None
+    max_output_tokens: Annotated[
+        int | None, typer.Option(metavar="N", help="The longest reply of a model whose limit is in no table.")
+    ] = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an output file that is there; pays nothing twice.")
+    ] = False
+    resend: Annotated[
+        bool, typer.Option("--resend", help="With --resume: send again what may have been sent and paid.")
+    ] = False
+    format: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the summary: table (default), json, markdown or csv.")
+    ] = None
+
+
+@command(app)
+def batch(options: BatchOptions, console: Console) -> int:
+    """Run a file of requests through one endpoint, within its limits and a cap in dollars.
+
+    \b
+    Examples:
+      llmmigrate batch requests.jsonl --to zai/glm-5 -o answers.jsonl --max-cost 5
+      llmmigrate batch requests.jsonl --to zai/glm-5 -o answers.jsonl --resume
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate import __version__
+    from llmmigrate.reports.batch import report
+
+    to = destinations(options.format, [])
+    output = _output(options)
+    job = _job(options, output)
+    with console.counting("answers", len(job.lines)) as advance:
+
+        async def whole() -> "BatchResult":
+            stop = asyncio.Event()
+            again = f"llmmigrate batch {shlex.quote(options.requests)} -o {shlex.quote(str(output))} --resume"
+            with stopped_by_interrupt(stop, again, console):
+                halt, budget, sender = await job.run(stop, lambda done, budget: advance(done, ""))
+            return job.result(halt, budget, sender, command=command_line(), version=__version__)
+
+        result = asyncio.run(whole())
+    step = None
+    if result.left or result.failed:
+        step = shlex.join([*shlex.split(command_line()), *([] if options.resume else ["--resume"])])
+    write(report(result, output=str(output), next_step=step), to, console)
+    return _code(result)
+
+
+def _output(options: BatchOptions) -> Path:
+    """Where answers go. UsageError where a file lies that this is not to continue."""
+    if options.output is None:
+        raise UsageError("where do the answers go?", fix="add -o answers.jsonl")
+    check_writable([options.output], inputs=[options.requests])
+    path = Path(options.output)
+    if path.exists() and path.stat().st_size and not options.resume:
+        raise UsageError(f"{path} has answers already", fix="go on with it: --resume, or name another file")
+    return path
+
+
+def _job(options: BatchOptions, output: Path) -> "Batch":
+    """Everything checked that can be checked before money is spent."""
+    from llmmigrate.shadow.batch import Batch, asked_of, read_requests
+
+    found = settings(options)
+    catalog = catalog_of(found)
+    lines = read_requests(Path(options.requests))
+    at = served(options.to, found.config.to, found, catalog, option="--to")
+    side = side_at("target", at, catalog, now_ns() // NANOSECONDS, options.max_output_tokens)
+    cap = DEFAULT_MAX_COST if options.max_cost is None else dollars(options.max_cost)
+    tokens = token_count(options.max_tokens_total)
+    for line in lines:
+        body = side.translate(asked_of(line)).body
+        worst = None if body is None else side.worst(body)
+        if worst is not None and worst.cost is None and tokens is None:
+            raise UsageError(
+                f"there is no price for {side.endpoint.name}, so no cap could hold",
+                fix=f"--max-tokens-total 2M, or write providers.{side.endpoint.provider}.price in llmmigrate.yaml",
+            )
+        if worst is not None and worst.cost is not None and worst.cost > cap:
+            raise UsageError(
+                f"request '{line.custom_id}' can cost up to {worst.cost.normalize():f} USD, more than {cap:f}",
+                fix="raise --max-cost, or limit replies: max_tokens in the request, or --max-output-tokens",
+            )
+    return Batch(side=side, lines=lines, output=output, max_cost=Decimal(cap), token_cap=tokens, resend=options.resend)
+
+
+def _code(result: "BatchResult") -> int:
+    """0 when every request has an answer, 3 when some were left, 1 when some failed."""
+    if result.stopped != "finished" or result.left:
+        return 3
+    return 1 if result.failed else 0

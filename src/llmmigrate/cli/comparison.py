@@ -1,0 +1,406 @@
+"""From a command line to a comparison that is ready to start: sides, sample, gates, measures, expected cost."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, cast
+
+import typer
+
+from llmmigrate.cli.console import Console
+from llmmigrate.cli.endpoints import Served, served
+from llmmigrate.cli.options import ReportOptions, settings
+from llmmigrate.cli.reading import Reading, catalog_of, read_logs
+from llmmigrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmmigrate.config import Settings
+    from llmmigrate.prices import Catalog
+    from llmmigrate.shadow.gates import Gate
+    from llmmigrate.shadow.preview import Preview
+    from llmmigrate.shadow.runs import Plan
+    from llmmigrate.shadow.sample import Sample
+    from llmmigrate.shadow.scoring import Measure
+    from llmmigrate.shadow.sides import Side, SideName
+    from llmmigrate.shadow.storing import Store
+    from llmmigrate.usage.call import Call
+
+DEFAULT_SEED: Final = 7
+DEFAULT_MAX_COST: Final = Decimal(25)
+"""USD; said in every preview, and changed with --max-cost."""
+DEFAULT_COST_DRAWS: Final = 300
+"""So many draws by tokens give the cost within 3 % where calls are much alike (docs/shadow-statistics.md)."""
+STORES: Final = ("redacted", "hashes", "full")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowOptions(ReportOptions):
+    """The command line of `shadow`."""
+
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="P/M", help="Where the traffic is now; else from the settings.")
+    ] = None
+    to: Annotated[str | None, typer.Option(metavar="P/M", help="Where it might go; else from the settings.")] = None
+    canary: Annotated[
+        str | None, typer.Option(metavar="N%", help="The part of the requests that is replayed: 10%. Needed.")
+    ] = None
+    max_cost: Annotated[
+        str | None, typer.Option(metavar="USD", help="Spend at most this, never more; 25. Both sides together.")
+    ] = None
+    max_tokens_total: Annotated[
+        str | None, typer.Option(metavar="N", help="Use at most so many tokens, for a model without a price: 2M.")
+    ] = None
+    max_output_tokens: Annotated[
+        int | None, typer.Option(metavar="N", help="The longest reply of a model whose limit is in no table.")
+    ] = None
+    yes: Annotated[bool, typer.Option("--yes", help="Start without asking.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent and what it can decide.")] = False
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted; pays nothing twice.")
+    ] = None
+    resend: Annotated[
+        bool, typer.Option("--resend", help="With --resume: send again what may have been sent and paid.")
+    ] = False
+    rescore: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Judge the stored answers of a run anew; sends nothing.")
+    ] = None
+    baseline: Annotated[
+        str, typer.Option(metavar="fresh|logged", help="Ask the current model again, or take its logged answers.")
+    ] = "fresh"
+    unit: Annotated[
+        str, typer.Option(metavar="request|session", help="What is drawn and judged as one: a request, or a session.")
+    ] = "request"
+    measure: Annotated[
+        list[str], typer.Option(metavar="M", help="Another measure: a name, module:function, a program. Repeatable.")
+    ] = field(default_factory=list)
+    gate: Annotated[
+        list[str], typer.Option(metavar="KEY=LIMIT", help="A demand, such as errors='<= +1pt' or =off. Repeatable.")
+    ] = field(default_factory=list)
+    store: Annotated[str, typer.Option(metavar="redacted|hashes|full", help="How texts lie in the run's journal.")] = (
+        "redacted"
+    )
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Which requests are drawn; 7.")] = None
+    cost_sample: Annotated[
+        int, typer.Option(metavar="N", help="Further requests at the target, drawn by tokens, for its cost; 0 is none.")
+    ] = DEFAULT_COST_DRAWS
+
+
+class Prepared(NamedTuple):
+    """A comparison before anything is sent."""
+
+    plan: "Plan"
+    sample: "Sample"
+    current: "Side"
+    target: "Side"
+    gates: "tuple[Gate, ...]"
+    measures: "list[Measure]"
+    preview: "Preview"
+    repeats: int
+    """In so many of the first pairs the current side is asked twice."""
+    max_cost: Decimal
+    token_cap: int | None
+    demanded: dict[str, int]
+    """By validity: how many of the sampled requests demand what it measures."""
+    log_hashes: dict[str, str]
+    catalog: "Catalog"
+    now: int
+    """Epoch seconds."""
+
+    def price_hashes(self) -> dict[str, str]:
+        """SHA-256 of the price tables in use, by provider."""
+        entries = [side.till.entry for side in (self.current, self.target)]
+        tables = (self.catalog.tables[entry.provider] for entry in entries if entry is not None)
+        return {table.provider: table.sha256 for table in tables}
+
+
+def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Prepared:
+    """Read the logs, draw the samples, and work out what the run would do. Sends nothing.
+
+    The caller closes `sample.bodies`.
+    """
+    found = settings(options)
+    limits = _limits(options, found)
+    _check_choices(options)
+    measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
+    catalog = catalog_of(found)
+    current = _current(options, found, catalog, console, with_keys)
+    target = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
+    sample, reading = _sample(options, console, catalog, current, limits)
+    try:
+        return _prepared(options, found, limits, current, target, sample, reading)
+    except BaseException:
+        sample.bodies.close()
+        raise
+
+
+class _Limits(NamedTuple):
+    canary: Decimal
+    seed: int
+    max_cost: Decimal
+    token_cap: int | None
+
+
+def _limits(options: ShadowOptions, found: "Settings") -> _Limits:
+    canary = _canary(options, found)
+    return _Limits(canary, _seed(options, found), _max_cost(options, found), token_count(options.max_tokens_total))
+
+
+def _prepared(
+    options: ShadowOptions, found: "Settings", limits: _Limits, current_at: Served, target_at: Served,
+    sample: "Sample", reading: Reading,
+) -> Prepared:  # fmt: skip
+    from llmmigrate.shadow.noise import PAIRS
+    from llmmigrate.shadow.preview import preview
+
+    catalog, now, fresh = reading.catalog, reading.now, options.baseline == "fresh"
+    current = side_at("current", current_at, catalog, now, options.max_output_tokens)
+    target = side_at("target", target_at, catalog, now, options.max_output_tokens)
+    demanded = _demanded(sample)
+    measures, gates = measures_and_gates(options, found, demanded)
+    agreements = any(gate.subject == "agreement" for gate in gates)
+    repeats = min(PAIRS, len(sample.canary)) if agreements and fresh else 0
+    return Prepared(
+        plan=_plan(options, found, limits, current_at, target_at, gates, sample),
+        sample=sample,
+        current=current,
+        target=target,
+        gates=gates,
+        measures=measures,
+        preview=preview(sample, current, target, doubled=repeats, fresh=fresh),
+        repeats=repeats,
+        max_cost=limits.max_cost,
+        token_cap=limits.token_cap,
+        demanded=demanded,
+        log_hashes=_log_hashes(reading),
+        catalog=catalog,
+        now=now,
+    )
+
+
+def _canary(options: ShadowOptions, found: "Settings") -> Decimal:
+    from llmmigrate import quantities
+
+    if options.canary is None:
+        if found.config.shadow.canary is None:
+            raise UsageError("how much is to be replayed?", fix="add --canary 10%")
+        canary = found.config.shadow.canary
+    else:
+        try:
+            canary = quantities.share(options.canary)
+        except ValueError as error:
+            raise UsageError(f"--canary: {error}") from None
+    if not canary:
+        raise UsageError("--canary 0% replays nothing", fix="write a part such as --canary 10%")
+    return canary
+
+
+def _check_choices(options: ShadowOptions) -> None:
+    for name, value, choices in (
+        ("--baseline", options.baseline, ("fresh", "logged")),
+        ("--unit", options.unit, ("request", "session")),
+        ("--store", options.store, STORES),
+    ):
+        if value not in choices:
+            raise UsageError(f"{name} '{value}' is not known", fix=f"choose one of: {', '.join(choices)}")
+    if options.cost_sample < 0:
+        raise UsageError(f"--cost-sample {options.cost_sample} is below zero", fix="--cost-sample 0 draws none")
+
+
+def _seed(options: ShadowOptions, found: "Settings") -> int:
+    if options.seed is not None:
+        return options.seed
+    return DEFAULT_SEED if found.config.shadow.seed is None else found.config.shadow.seed
+
+
+def _max_cost(options: ShadowOptions, found: "Settings") -> Decimal:
+    if options.max_cost is None:
+        amount = found.config.shadow.max_cost
+        if amount is None:
+            return DEFAULT_MAX_COST
+        if amount.currency != "USD":
+            raise UsageError(f"shadow.max_cost is in {amount.currency}", fix="write it in USD, such as 25 USD")
+        return amount.value
+    return dollars(options.max_cost)
+
+
+def dollars(text: str) -> Decimal:
+    """The value of --max-cost."""
+    from llmmigrate import quantities
+
+    try:
+        return quantities.number(text.removesuffix("USD").strip())
+    except ValueError as error:
+        raise UsageError(f"--max-cost: {error}", fix="write --max-cost 25") from None
+
+
+def token_count(text: str | None) -> int | None:
+    """The value of --max-tokens-total."""
+    from llmmigrate import quantities
+
+    try:
+        return None if text is None else quantities.size(text)
+    except ValueError as error:
+        raise UsageError(f"--max-tokens-total: {error}") from None
+
+
+def _current(
+    options: ShadowOptions, found: "Settings", catalog: "Catalog", console: Console, with_keys: bool
+) -> Served:
+    """The side of today: as told, else the one model of the log."""
+    side = found.config.from_
+    told = options.from_ is not None or (side is not None and side.model is not None)
+    name = options.from_ if told else _only_model(options, console, catalog)
+    keyed = with_keys and options.baseline == "fresh"
+    return served(name, side, found, catalog, option="--from", with_key=keyed)
+
+
+def _only_model(options: ShadowOptions, console: Console, catalog: "Catalog") -> str:
+    """The model that all calls of the log went to. UsageError when there are several."""
+    from llmmigrate.prices import Unpriced
+
+    calls: dict[str, int] = {}
+    for key, cell in read_logs(options, console).profile.cells.items():
+        entry = catalog.find(key.provider, key.model)
+        name = f"{key.provider}/{key.model}" if isinstance(entry, Unpriced) else f"{entry.provider}/{entry.id}"
+        calls[name] = calls.get(name, 0) + cell.calls
+    ranked = sorted(calls, key=lambda name: (-calls[name], name))
+    if len(ranked) != 1:
+        shown = ", ".join(ranked[:4])
+        raise UsageError(f"the log holds {len(ranked)} models", why=shown, fix=f"add --from {ranked[0]}")
+    return ranked[0]
+
+
+def _sample(
+    options: ShadowOptions, console: Console, catalog: "Catalog", current: Served, limits: _Limits
+) -> tuple["Sample", Reading]:
+    from llmmigrate.shadow.sample import Drawer
+
+    drawer = Drawer(
+        share=float(limits.canary), seed=limits.seed, cost_draws=options.cost_sample, wanted=_calls_of(current, catalog)
+    )
+    reading = read_logs(options, console, keep_text=True, on_call=drawer.add)
+    sample = drawer.sample()
+    if not sample.canary:
+        sample.bodies.close()
+        raise _nothing_to_send(sample, current)
+    return sample, reading
+
+
+def _calls_of(current: Served, catalog: "Catalog") -> "Callable[[Call], bool]":
+    """Whether a call went to the current model, whatever the log calls it."""
+    from llmmigrate.prices import Unpriced
+
+    endpoint = current.endpoint
+    wanted = catalog.find(endpoint.provider, endpoint.model)
+
+    def is_current(call: "Call") -> bool:
+        if isinstance(wanted, Unpriced):
+            return call.model == endpoint.model
+        return catalog.find(call.provider or endpoint.provider, call.model) is wanted
+
+    return is_current
+
+
+def _nothing_to_send(sample: "Sample", current: Served) -> UsageError:
+    left = sample.left_out
+    if sample.population:
+        return UsageError(
+            f"the canary is empty: {sample.population:,} requests could be drawn", fix="draw more, such as --canary 10%"
+        )
+    if left.get("no_request_text"):
+        return UsageError(
+            f"the log holds no request of {current.endpoint.name} to replay",
+            why=f"{left['no_request_text']:,} calls have counts but no messages",
+            fix="use a log with request bodies, such as a capture; `llmmigrate ingest --keep-text` keeps them",
+        )
+    if left.get("other_model"):
+        return UsageError(
+            f"no call of the log went to {current.endpoint.name}",
+            why=f"{left['other_model']:,} calls went to other models",
+            fix="name the model of the log with --from, or what it means with --alias LOGGED=P/M",
+        )
+    return UsageError("the log holds no request that can be replayed", why=str(dict(left)))
+
+
+def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_output: int | None) -> "Side":
+    """A side as the engine takes it; `now` in epoch seconds prices its requests."""
+    from llmmigrate.costing.audit.targets import find_target
+    from llmmigrate.costing.audit.translate import translate
+    from llmmigrate.shadow.paying import Till
+    from llmmigrate.shadow.sides import Side
+
+    endpoint = at.endpoint
+    known = replace(find_target(catalog, endpoint.provider, endpoint.model, endpoint.dialect), model=endpoint.model)
+    return Side(
+        name=name,
+        endpoint=endpoint,
+        till=Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price),
+        translate=lambda asked: translate(asked.request, asked.dialect, known),
+        max_output=max_output,
+    )
+
+
+def measures_and_gates(
+    options: ShadowOptions, found: "Settings", demanded: dict[str, int]
+) -> "tuple[list[Measure], tuple[Gate, ...]]":
+    """All measures with the user's own, and the gates in force.
+
+    `demanded`: by measure, how many of the requests it applies to, as far as known.
+    """
+    from llmmigrate import registry
+    from llmmigrate.shadow.gates import gates_of
+    from llmmigrate.shadow.own_measures import own_measure
+    from llmmigrate.shadow.scoring import ROOM, measure
+
+    names = [name for name in registry.names(ROOM) if name != "embedding_similarity"]
+    measures = [measure(name) for name in names]
+    measures += [own_measure(text) for text in options.measure if text not in names]
+    kinds = {item.name: item.kind for item in measures}
+    return measures, gates_of(found.config.shadow.gates, options.gate, kinds, demanded)
+
+
+def _log_hashes(reading: Reading) -> dict[str, str]:
+    return {source.path: source.sha256 for source in reading.profile.accounting.sources}
+
+
+def _demanded(sample: "Sample") -> dict[str, int]:
+    """How many of the sampled requests demand what a validity measures."""
+    from llmmigrate.costing.audit.requests import features_of
+
+    found = {"schema_validity": 0, "json_validity": 0, "tool_validity": 0}
+    for place in sample.canary:
+        asked = sample.bodies.get(place)
+        features = features_of(asked.request, asked.dialect)
+        form = features.response_format
+        found["json_validity"] += form is not None
+        found["schema_validity"] += form is not None and form.schema is not None
+        found["tool_validity"] += bool(features.tools)
+    return found
+
+
+def _plan(
+    options: ShadowOptions, found: "Settings", limits: _Limits, current: Served, target: Served,
+    gates: "tuple[Gate, ...]", sample: "Sample",
+) -> "Plan":  # fmt: skip
+    from llmmigrate.shadow.runs import Plan
+
+    told: dict[str, Any] = {name: getattr(options, name) for name in ("since", "until", "tz", "provider", "log_format")}
+    return Plan(
+        logs=tuple(os.path.abspath(path) for path in options.logs or found.config.logs),
+        where=tuple(options.where),
+        current=current.endpoint.name,
+        target=target.endpoint.name,
+        canary=f"{limits.canary:f}",
+        seed=limits.seed,
+        unit="session" if options.unit == "session" else "request",
+        baseline="fresh" if options.baseline == "fresh" else "logged",
+        gates=tuple(str(gate) for gate in gates),
+        gate_flags=tuple(options.gate),
+        measures=tuple(options.measure),
+        store=cast("Store", options.store),
+        cost_draws=options.cost_sample,
+        max_output_tokens=options.max_output_tokens,
+        sample=sample.digest,
+        **told,
+    )

@@ -1,0 +1,143 @@
+"""What a run would do before anything is sent: requests, dollars, time, and what cannot be put to the target."""
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from llmmigrate.money import EXACT
+from llmmigrate.shadow.pairs import Sampled
+from llmmigrate.shadow.sample import Sample
+from llmmigrate.shadow.sides import Side
+from llmmigrate.usage.call import Call
+
+ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidePreview:
+    """What one side would be asked and paid."""
+
+    name: str
+    requests: int
+    expected: Decimal | None
+    """USD at the tokens of the log; None where the model has no price."""
+    worst: Decimal | None
+    """USD if every prompt and every reply were as long as it can be."""
+    largest: Decimal | None
+    """USD that the largest single request can cost: the cap has to leave room for it."""
+    tokens: int
+    """Expected."""
+    minutes: float | None
+    """That the rate limits take; None without limits."""
+    free: bool
+    """Nothing is billed by the token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A run before it starts."""
+
+    population: int
+    left_out: dict[str, int]
+    pairs: int
+    doubled: int
+    cost_requests: int
+    """Requests of the cost sample that are not in the canary already."""
+    current: SidePreview
+    target: SidePreview
+    incompatible: dict[str, int]
+    """Why requests cannot be put to a side → how many."""
+    changed: dict[str, int]
+    """What is translated → in how many requests."""
+
+    @property
+    def expected(self) -> Decimal | None:
+        """USD of both sides; None where one is not known."""
+        return _both(self.current.expected, self.target.expected)
+
+    @property
+    def worst(self) -> Decimal | None:
+        """USD of both sides at the most; None where one is not known."""
+        return _both(self.current.worst, self.target.worst)
+
+
+class _Sums:
+    """Running sums of one side."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.requests = self.tokens = 0
+        self.expected: Decimal | None = ZERO
+        self.worst: Decimal | None = ZERO
+        self.largest: Decimal | None = ZERO
+
+    def add(self, asked: Sampled, body: dict[str, Any], times: int) -> None:
+        """Count a request that is sent so many times."""
+        if not times:
+            return
+        till = self.side.till
+        call = Call(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens)
+        worst = self.side.worst(body).cost
+        self.requests += times
+        self.tokens += times * (asked.input_tokens + asked.output_tokens)
+        self.expected = _plus(self.expected, till.cost(call), times)
+        self.worst = _plus(self.worst, worst, times)
+        self.largest = None if worst is None or self.largest is None else max(self.largest, worst)
+
+    def preview(self) -> SidePreview:
+        """What the sums come to."""
+        endpoint = self.side.endpoint
+        limits = [
+            amount / limit for amount, limit in ((self.requests, endpoint.rpm), (self.tokens, endpoint.tpm)) if limit
+        ]
+        return SidePreview(
+            name=endpoint.name,
+            requests=self.requests,
+            expected=self.expected,
+            worst=self.worst,
+            largest=self.largest,
+            tokens=self.tokens,
+            minutes=max(limits) if limits else None,
+            free=self.side.till.free,
+        )
+
+
+def preview(sample: Sample, current: Side, target: Side, *, doubled: int, fresh: bool) -> Preview:
+    """What a run on `sample` would do; in the first `doubled` pairs current is asked twice."""
+    sums = _Sums(current), _Sums(target)
+    incompatible: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
+    jobs = [(place, int(fresh) + (number < doubled)) for number, place in enumerate(sample.canary)]
+    jobs += [(place, 0) for place in sample.cost_only()]
+    for place, of_current in jobs:
+        asked = sample.bodies.get(place)
+        here, there = current.translate(asked), target.translate(asked)
+        refused = [finding.words for finding in (*here.refused, *there.refused)]
+        incompatible.update(dict.fromkeys(refused, 1))
+        if here.body is None or there.body is None:
+            continue
+        changed.update(dict.fromkeys((finding.words for finding in there.changes), 1))
+        sums[0].add(asked, here.body, of_current)
+        sums[1].add(asked, there.body, 1)
+    return Preview(
+        population=sample.population,
+        left_out=dict(sample.left_out),
+        pairs=len(sample.canary),
+        doubled=doubled,
+        cost_requests=len(sample.cost_only()),
+        current=sums[0].preview(),
+        target=sums[1].preview(),
+        incompatible=dict(incompatible),
+        changed=dict(changed),
+    )
+
+
+def _plus(total: Decimal | None, amount: Decimal | None, times: int) -> Decimal | None:
+    if total is None or amount is None:
+        return None
+    return EXACT.add(total, EXACT.multiply(amount, times))
+
+
+def _both(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else EXACT.add(one, other)

@@ -1,0 +1,81 @@
+"""A finished run judged anew from its journal: other gates, other measures, nothing sent.
+
+Whoever chooses gates after seeing the answers can reach any verdict, so the result is marked exploratory.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from llmmigrate.errors import InputError, UsageError
+from llmmigrate.shadow.journal import Journal
+from llmmigrate.shadow.pairs import Pair, Sampled
+from llmmigrate.shadow.runs import JOURNAL, Plan
+from llmmigrate.shadow.scoring import Alike, Measure, Score, Scorer, Sides
+from llmmigrate.shadow.storing import restored_arm
+from llmmigrate.shadow.summary import Summary
+from llmmigrate.shadow.verdict import Judge, Verdict
+
+
+def measured(folder: Path) -> dict[str, int]:
+    """By measure: on how many pairs of a run it said something about the target's answer."""
+    found: dict[str, int] = {}
+    with Journal(folder / JOURNAL) as journal:
+        for record in journal.records("pair"):
+            for name, score in record["scores"].items():
+                found[name] = found.get(name, 0) + (score["target"] is not None)
+    if not found:
+        raise InputError(f"the run {folder.name} has no pair yet", fix=f"llmmigrate shadow --resume {folder.name}")
+    return found
+
+
+def rescore(folder: Path, plan: Plan, judge: Judge, measures: Sequence[Measure]) -> tuple[Verdict, Summary]:
+    """Judge the pairs of a run's journal, in their order.
+
+    What the run has measured is taken as it was, from the texts as they came; other measures see the stored texts.
+    UsageError where these were not kept.
+    """
+    known = measured(folder)
+    new = [item for item in measures if item.name not in known]
+    if new and plan.store == "hashes":
+        raise UsageError(
+            f"the run kept no texts, which {new[0].name} needs",
+            why="it was stored with --store hashes",
+            fix=f"take measures that it has scored: {', '.join(sorted(known))}",
+        )
+    summary = Summary(measures, current=plan.current, target=plan.target, store=plan.store)
+    scorer = Scorer(new)
+    with Journal(folder / JOURNAL) as journal:
+        for pair, stored in _pairs(journal.records("pair")):
+            scores = {**stored, **scorer.scores(pair)}
+            summary.add(pair, scores)
+            judge.add(pair, scores)
+            if judge.decision is not None or judge.broken is not None:
+                break
+    return judge.result("finished"), summary
+
+
+def _pairs(records: Iterable[dict[str, Any]]) -> Iterator[tuple[Pair, Mapping[str, Score]]]:
+    for record in records:
+        asked = {**record["asked"], "request": record["asked"]["request"] or {}}
+        pair = Pair(
+            asked=msgspec.convert(asked, Sampled, strict=False),
+            current=restored_arm(record["current"]),
+            target=restored_arm(record["target"]),
+            repeat=None if record["repeat"] is None else restored_arm(record["repeat"]),
+        )
+        yield pair, {name: _score(told) for name, told in record["scores"].items()}
+
+
+def _score(told: dict[str, Any]) -> Score:
+    if "basis" in told:
+        return msgspec.convert(told, Alike)
+    return Sides(current=_number(told["current"]), target=_number(told["target"]), why=told.get("why"))
+
+
+def _number(value: Any) -> float | Decimal | None:
+    """A figure; amounts of money are kept as text."""
+    return Decimal(value) if isinstance(value, str) else value

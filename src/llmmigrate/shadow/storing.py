@@ -1,0 +1,44 @@
+"""Arms in the journal: to plain JSON objects and back, the text as `--store` has it."""
+
+import hashlib
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from llmmigrate.shadow.pairs import Answer, Arm, ToolCall
+from llmmigrate.shadow.redaction import redacted_text
+
+Store = Literal["redacted", "hashes", "full"]
+
+
+def stored_arm(arm: Arm, store: Store) -> dict[str, Any]:
+    """An arm as a JSON object, its texts redacted, hashed or whole."""
+    answer = arm.answer if arm.answer is None else stored_answer(arm.answer, store)
+    found: dict[str, Any] = msgspec.to_builtins(arm, builtin_types=(Decimal,))
+    found["answer"] = msgspec.to_builtins(answer)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def restored_arm(record: dict[str, Any]) -> Arm:
+    """The arm of a journal's record."""
+    return msgspec.convert({"answer": None, **record}, Arm, strict=False)
+
+
+def stored_answer(answer: Answer, store: Store) -> Answer:
+    """An answer as it may lie on the disk."""
+    if store == "full":
+        return answer
+    change = _hashed if store == "hashes" else redacted_text
+    calls = tuple(ToolCall(name=call.name, arguments=change(call.arguments)) for call in answer.tool_calls)
+    return Answer(
+        text=change(answer.text) if answer.text else "",
+        tool_calls=calls,
+        finish_reason=answer.finish_reason,
+        refused=answer.refused,
+    )
+
+
+def _hashed(text: str) -> str:
+    """Equal texts have equal hashes: enough to tell whether two answers are the same."""
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,350 @@
+"""The whole command against two real servers on loopback: what a user types, sees and gets."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import Outcome
+from tests.endpoints.fault_server import FaultServer
+from tests.shadow.make_log import write_log
+from tests.shadow.servers import speaker
+
+Run = Callable[..., Outcome]
+LENIENT = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "agreement=>= -20pt")
+"""Gates that a few hundred pairs on a busy machine can decide."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
+    write_log(tmp_path / "logs.jsonl", 400)
+    yield tmp_path
+
+
+def configure(current: FaultServer, target: FaultServer, *, price: str = "zero", more: str = "") -> None:
+    Path("llmmigrate.yaml").write_text(f"""\
+version: 1
+logs: [logs.jsonl]
+from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
+to: {{provider: local, model: glm-5}}
+providers:
+  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: {price}}}
+{more}""")
+
+
+def verdict() -> dict[str, Any]:
+    found = sorted(Path(".llmmigrate/runs").glob("*/verdict.json"))
+    document: dict[str, Any] = json.loads(found[-1].read_text())
+    return document
+
+
+def run_name() -> str:
+    return sorted(Path(".llmmigrate/runs").iterdir())[-1].name
+
+
+def test_a_target_that_is_as_good_passes(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes", "--cost-sample", "20", *LENIENT)
+    assert found.code == 0, found.out + found.err
+    assert found.out.startswith("PASS")
+    result = verdict()
+    assert result["verdict"] == "PASS"
+    assert result["target"]["name"] == "local/glm-5"
+    names = {path.name for path in Path(".llmmigrate/runs", run_name()).iterdir()}
+    assert names >= {"plan.json", "journal.jsonl", "verdict.json", "summary.md", "comparison.html", "calibration.json"}
+
+
+def test_a_target_with_thirty_percent_errors_fails(llmmigrate: Run) -> None:
+    with (
+        FaultServer(say=speaker()) as current,
+        FaultServer(say=speaker(), shares={'error:400 {"error": {"message": "no"}}': 0.3}) as target,
+    ):
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes", *LENIENT)
+    assert found.code == 1, found.out + found.err
+    assert "errors" in found.out
+    assert verdict()["reason"] == "gate_broken"
+    assert len(target.requests) < 200, "it stops once it is decided"
+
+
+def test_answers_about_something_else_fail(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker(drop=0.6)) as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes", *LENIENT)
+    assert found.code == 1, found.out + found.err
+    broken = [gate["key"] for gate in verdict()["gates"] if gate["result"] == "FAIL"]
+    assert broken == ["agreement"]
+
+
+def test_nothing_is_sent_by_a_dry_run(llmmigrate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "10%", "--dry-run")
+    assert found.code == 0, found.err
+    assert "Nothing has been sent" in found.out
+    assert not current.requests
+    assert not target.requests
+    assert not Path(".llmmigrate/runs").exists()
+
+
+def test_nothing_is_sent_without_a_yes(llmmigrate: Run) -> None:
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "10%")
+    assert found.code == 2
+    assert "--yes" in found.err
+    assert not current.requests
+    assert not target.requests
+
+
+def test_a_refused_key_stops_at_once(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(then="status:401") as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes")
+    assert found.code == 2
+    assert "local/glm-5" in found.err
+    assert len(target.requests) == 1
+    assert len(current.requests) <= 2
+
+
+def test_an_unknown_model_is_told_the_names_on_offer(llmmigrate: Run) -> None:
+    body = '{"error": {"message": "model glm-5 does not exist", "code": "model_not_found"}}'
+    with (
+        FaultServer(say=speaker()) as current,
+        FaultServer(then=f"error:404 {body}", models=("glm-5-air", "glm-4.7")) as target,
+    ):
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes")
+    assert found.code == 2
+    assert "glm-5-air" in found.err
+    assert len(target.requests) == 1
+
+
+def test_an_outage_is_no_verdict_on_the_target(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(*["ok"] * 30, then="disconnect", say=speaker()) as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes", *LENIENT)
+    assert found.code == 3, found.out + found.err
+    assert verdict()["reason"] == "infrastructure"
+
+
+def test_the_budget_is_never_overshot_and_the_run_goes_on_later(llmmigrate: Run, folder: Path) -> None:
+    write_log(folder / "logs.jsonl", 400, tokens=(1, 1))  # the answers take more than the log lets expect
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target, more="shadow: {max_cost: 0.02 USD}\n")
+        options = ("--max-output-tokens", "500", *LENIENT)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes", "--cost-sample", "0", *options)
+        assert found.code == 3, found.out + found.err
+        first = verdict()
+        assert first["reason"] == "budget"
+        assert float(first["spend"]["total"]) + float(first["spend"]["possibly_billed"]) <= 0.02
+        asked = len(current.requests) + len(target.requests)
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes", "--max-cost", "25")
+    assert again.code == 0, again.out + again.err
+    bodies = [json.dumps(item.body, sort_keys=True) for item in target.requests]
+    assert len(bodies) == len(set(bodies)), "the target was asked the same twice"
+    assert asked < len(current.requests) + len(target.requests)
+
+
+def test_an_unpriced_target_is_refused_without_a_cap_in_tokens(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target, price="null")
+        found = llmmigrate("shadow", "--canary", "50%", "--yes", "--max-output-tokens", "500")
+        assert found.code == 2
+        assert "--max-tokens-total" in found.err
+        assert not target.requests
+        capped = llmmigrate(
+            "shadow", "--canary", "50%", "--yes", "--max-output-tokens", "100", "--max-tokens-total", "20k",
+            "--cost-sample", "0", *LENIENT,
+        )  # fmt: skip
+    assert capped.code == 3, capped.out + capped.err
+    assert verdict()["spend"]["tokens"] <= 20_000
+
+
+def test_a_changed_plan_is_refused_with_the_difference(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker()) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "5%", "--yes", "--cost-sample", "0")
+        other = llmmigrate("shadow", "--resume", run_name(), "--canary", "10%", "--yes")
+        assert other.code == 2
+        assert "canary was 0.05 and is now 0.1" in other.err
+        Path("logs.jsonl").write_text("".join(Path("logs.jsonl").read_text().splitlines(keepends=True)[:50]))
+        changed = llmmigrate("shadow", "--resume", run_name(), "--yes")
+    assert changed.code == 2
+    assert "the logs no longer give the same requests" in changed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--canary", "10"), "10%"),
+        (("--canary", "0%"), "replays nothing"),
+        ((), "--canary 10%"),
+        (("--canary", "10%", "--gate", "erors=<= +1pt"), "did you mean 'errors'"),
+        (("--canary", "10%", "--store", "plain"), "redacted"),
+        (("--canary", "10%", "--to", "nobody/glm-5"), "unknown provider"),
+        (("--canary", "10%", "--resume", "2026-01-01T00-00Z"), "no such run"),
+        (("--canary", "10%", "--max-cost", "many"), "--max-cost"),
+        (("--canary", "10%", "--from", "openai/gpt-4.1", "--yes"), "no call of the log went to"),
+    ],
+)
+def test_bad_input_is_told_what_to_write(llmmigrate: Run, arguments: tuple[str, ...], words: str) -> None:
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        found = llmmigrate("shadow", *arguments)
+    assert found.code == 2
+    assert words in found.err
+    assert not current.requests
+    assert not target.requests
+
+
+def test_a_missing_key_is_named(llmmigrate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "10%", "--yes")
+    assert found.code == 2
+    assert "OPENAI_API_KEY" in found.err
+
+
+def test_a_log_without_texts_says_how_to_get_them(llmmigrate: Run) -> None:
+    flat = {"timestamp": 1, "provider": "openai", "model": "o3", "input_tokens": 5, "output_tokens": 5}
+    Path("logs.jsonl").write_text("".join(json.dumps({**flat, "request_id": str(n)}) + "\n" for n in range(50)))
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "10%", "--yes")
+    assert found.code == 2
+    assert "--keep-text" in found.err
+
+
+def test_keys_are_nowhere_on_the_disk(llmmigrate: Run, folder: Path) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker()) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "10%", "--yes", "--store", "full")
+    assert current.requests[0].headers["authorization"] == "Bearer sk-test-0123456789abcdef"
+    assert "authorization" not in target.requests[0].headers
+    for path in folder.rglob("*"):
+        assert not path.is_file() or b"sk-test-0123456789abcdef" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(("store", "kept"), [("full", True), ("redacted", False), ("hashes", False)])
+def test_texts_are_stored_as_asked(llmmigrate: Run, folder: Path, store: str, kept: bool) -> None:
+    def with_address(body: dict[str, Any]) -> tuple[str, ...]:
+        return ("Write to ", "jane.doe@example.com ", *speaker()(body))
+
+    with FaultServer(say=with_address) as current, FaultServer(say=with_address) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "10%", "--yes", "--store", store)
+    for path in folder.rglob(".llmmigrate/runs/*/*"):
+        assert (b"jane.doe@example.com" in path.read_bytes()) <= kept
+    journal = next(folder.rglob("journal.jsonl")).read_text()
+    assert ("jane.doe@example.com" in journal) is kept
+
+
+def test_a_run_can_be_judged_anew_without_sending(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        first = llmmigrate("shadow", "--canary", "60%", "--yes", "--cost-sample", "0", *LENIENT)
+        before = verdict()
+        sent = len(current.requests) + len(target.requests)
+        again = llmmigrate("shadow", "--rescore", run_name(), "--format", "json", *LENIENT)
+        strict = ("--gate", "latency_p95=off", "--gate", "errors=<= +0.1pt")
+        stricter = llmmigrate("shadow", "--rescore", run_name(), "--format", "json", *strict)
+        assert len(current.requests) + len(target.requests) == sent
+    assert again.code == first.code == 0
+    anew = json.loads(again.out)
+    assert anew["exploratory"]
+    assert anew["gates"] == before["gates"]
+    assert verdict() == before
+    assert stricter.code == 3
+    assert json.loads(stricter.out)["gates"][0]["limit"] == "<= +0.1pt"
+
+
+def test_failures_of_an_earlier_start_stay_failures(llmmigrate: Run, folder: Path) -> None:
+    """They are evidence: a resumed run neither loses nor repeats them."""
+    write_log(folder / "logs.jsonl", 200, tokens=(1, 1))
+    fault = 'error:400 {"error": {"message": "no"}}'
+    with FaultServer(say=speaker()) as current, FaultServer(*["ok"] * 3, *[fault] * 3, say=speaker()) as target:
+        configure(current, target, more="shadow: {max_cost: 0.01 USD}\n")
+        options = ("--canary", "90%", "--yes", "--cost-sample", "0", "--max-output-tokens", "500")
+        gates = ("--gate", "errors=<= +1pt", "--gate", "latency_p95=off", "--gate", "agreement=off")
+        first = llmmigrate("shadow", *options, *gates)
+        assert verdict()["reason"] == "budget", first.out
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes", "--max-cost", "25")
+    assert again.code in (1, 3), again.err
+    assert [item["first_attempts"] for item in verdict()["failures"]] == [3]
+
+
+def test_a_run_goes_on_after_an_outage(llmmigrate: Run) -> None:
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer(*["ok"] * 30, then="disconnect", say=say) as target:
+        configure(current, target)
+        broken = llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *LENIENT)
+        assert verdict()["reason"] == "infrastructure", broken.out
+        paid = len(current.requests)
+        target.then = "ok"
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes")
+    assert again.code == 0, again.out + again.err
+    bodies = [json.dumps(item.body, sort_keys=True) for item in current.requests]
+    assert all(bodies.count(body) <= 2 for body in bodies[:paid]), "the current side was paid again"
+
+
+def test_a_run_goes_on_with_another_key(llmmigrate: Run) -> None:
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer("status:401", say=say) as target:
+        configure(current, target)
+        refused = llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *LENIENT)
+        assert refused.code == 2
+        assert "key" in refused.err
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes")
+    assert again.code == 0, again.out + again.err
+    assert not verdict()["failures"]
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "anthropic-messages"])
+def test_a_target_of_any_dialect_is_asked_in_its_own(llmmigrate: Run, dialect: str) -> None:
+    paths = {
+        "openai-chat": "/v1/chat/completions",
+        "openai-responses": "/v1/responses",
+        "anthropic-messages": "/v1/messages",
+    }
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer(say=say) as target:
+        configure(current, target)
+        text = Path("llmmigrate.yaml").read_text()
+        Path("llmmigrate.yaml").write_text(text.replace("dialect: openai-chat", f"dialect: {dialect}"))
+        found = llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *LENIENT)
+    assert found.code == 0, found.out + found.err
+    assert {item.path for item in target.requests} == {paths[dialect]}
+    assert verdict()["target"]["output_tokens"] == 7 * verdict()["target"]["answers"]
+
+
+def test_logged_answers_can_stand_for_the_current_side(llmmigrate: Run) -> None:
+    with FaultServer() as current, FaultServer(say=speaker(noise=0.1)) as target:
+        configure(current, target)
+        gates = ("--gate", "errors=< 5%", "--gate", "latency_p95=off", "--gate", "agreement=off")
+        found = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", "--cost-sample", "0", *gates)
+        assert found.code == 0, found.out + found.err
+        compared = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", "--cost-sample", "0")
+    assert not current.requests
+    assert "not comparable" in compared.out
+    assert compared.code == 3
+
+
+def test_sessions_can_be_the_unit(llmmigrate: Run, folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / "logs.jsonl").read_text().splitlines()]
+    for number, line in enumerate(lines):
+        line["session_id"] = f"s{number // 4}"
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer(say=say) as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "50%", "--unit", "session", "--yes", "--cost-sample", "0", *LENIENT)
+    assert found.code in (0, 3), found.err
+    assert verdict()["unit"] == "session"
+    assert len({json.dumps(item.body) for item in target.requests}) % 4 == 0 or verdict()["reason"] == "gates_hold"
