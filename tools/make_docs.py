@@ -25,6 +25,7 @@ from llmmigrate.costing.audit.results import SCHEMA as AUDIT_SCHEMA
 from llmmigrate.costing.audit.results import Audit
 from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
+from llmmigrate.costing.roi_results import Roi
 from llmmigrate.costing.warnings import WORDS
 from llmmigrate.serving.results import AcceleratorList, Plan, Playbook
 from llmmigrate.shadow.bench_results import Bench
@@ -42,6 +43,7 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.analysis/1": Analysis,
     "llmmigrate.bench/1": Bench,
     "llmmigrate.estimate/1": Estimate,
+    "llmmigrate.roi/1": Roi,
     "llmmigrate.prices-compare/1": ComparedModels,
     AUDIT_SCHEMA: Audit,
     "llmmigrate.plan/1": Plan,

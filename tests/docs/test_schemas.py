@@ -36,19 +36,21 @@ def test_a_published_schema_is_that_of_the_code(path: Path, text: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("line", ["analyze --by day,model", "estimate --by model"])
+@pytest.mark.parametrize("line", ["analyze --by day,model", "estimate --by model", "report"])
 @pytest.mark.parametrize("log", [*SAMPLES, *DIRTY])
 def test_a_result_is_what_its_schema_says(line: str, log: str) -> None:
     with workplace():
         screen = show(f"llmmigrate {line} {log} --format json")
-    name = "analysis" if line.startswith("analyze") else "estimate"
+    name = {"analyze": "analysis", "estimate": "estimate", "report": "roi"}[line.split()[0]]
     assert screen.code == 2 or faults(name, json.loads(screen.out)) == []
 
 
 def test_results_on_hostile_logs_are_what_their_schemas_say(data: Path) -> None:
     found = {}
     for path in sorted((data / "hostile").glob("[0-9]*")):
-        for name, command in (("analysis", "analyze"), ("estimate", "estimate --to zai/glm-5")):
+        for name, command in (
+            ("analysis", "analyze"), ("estimate", "estimate --to zai/glm-5"), ("roi", "report --to zai/glm-5"),
+        ):  # fmt: skip
             screen = show(f"llmmigrate {command} '{path}' --format json")
             if screen.code != 2:
                 found[path.name, name] = faults(name, json.loads(screen.out))

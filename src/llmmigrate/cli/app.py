@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "ingest": "Turn any log into a small profile, or into one plain record a call.",
     "analyze": "What do I spend, where, how fast, with which errors.",
     "estimate": "What would the same traffic cost elsewhere.",
+    "report": "What a move is worth, and what is not known yet.",
     "audit": "Which calls a target cannot serve, and where they stand.",
     "shadow": "Is the target good enough: replays logged requests on both sides and judges.",
     "bench": "How fast do endpoints answer, side by side.",

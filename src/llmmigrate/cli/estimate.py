@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmmigrate.cli.console import Console
+from llmmigrate.cli.measured import load_calibration
 from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
 from llmmigrate.cli.output import destinations, write
-from llmmigrate.cli.reading import command_line, groups_of, moment, next_command, read_logs, share, strict_code
+from llmmigrate.cli.reading import (
+    cache_of,
+    command_line,
+    groups_of,
+    moment,
+    next_command,
+    read_logs,
+    share,
+    strict_code,
+)
 
 if TYPE_CHECKING:
     from llmmigrate.costing.results import Estimate
@@ -33,11 +43,16 @@ class EstimateOptions(ReportOptions):
     ] = field(default_factory=list)
     share: Annotated[str | None, typer.Option(metavar="N%", help="Move this part of the traffic; 100%.")] = None
     cache: Annotated[
-        str | None, typer.Option(metavar="same|none|N%", help="Cached part of the input at the target; as logged.")
+        str | None,
+        typer.Option(metavar="same|none|measured|N%", help="Cached part of the input at the target; as logged."),
     ] = None
     batch_share: Annotated[
         str | None, typer.Option(metavar="N%", help="Part of the calls that the target serves as batch; 0%.")
     ] = None
+    calibration: Annotated[
+        list[str],
+        typer.Option(metavar="RUN|FILE", help="Measured ratios of a shadow run; gives a 95 % interval. Repeatable."),
+    ] = field(default_factory=list)
     as_of: Annotated[
         str | None, typer.Option(metavar="TIME|logged", help="Price both sides with the rates of this time; now.")
     ] = None
@@ -64,20 +79,24 @@ def estimate(options: EstimateOptions, console: Console) -> int:
 
     to = destinations(options.format, options.output, inputs=options.logs)
     by = groups_of(options.by)
+    calibrations = tuple(load_calibration(name) for name in options.calibration)
+    cache, measured = cache_of(options.cache, calibrated=bool(calibrations))
     logged = options.as_of == "logged"
     as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
     reading = read_logs(options, console, by=by, demo=options.demo)
     request = Request(
-        to=tuple(options.to or _configured(options)),
+        to=tuple(options.to or _configured(options) or [found.target for found in calibrations if not options.map]),
         map={**_configured_map(options), **pairs(options.map, "--map")},
         by=tuple(by),
         share=share(options.share, "--share") or Decimal(1),
-        cache=_cache(options.cache),
+        cache=cache,
         batch_share=share(options.batch_share, "--batch-share") or Decimal(0),
         as_of=as_of or reading.now,
         logged=logged,
         now=reading.now,
         growth=share(options.growth, "--growth"),
+        calibrations=calibrations,
+        measured_cache=measured,
     )
     result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
     write(report(result, next_step=_next_step(options, result)), to, console)
@@ -94,13 +113,6 @@ def _configured(options: EstimateOptions) -> list[str]:
 
 def _configured_map(options: EstimateOptions) -> dict[str, str]:
     return {} if options.to else settings(options).config.map
-
-
-def _cache(text: str | None) -> Decimal | None:
-    """None keeps the cache hits of the log; `none` is 0."""
-    if text is None or text == "same":
-        return None
-    return Decimal(0) if text == "none" else share(text, "--cache")
 
 
 def _next_step(options: EstimateOptions, result: "Estimate") -> str | None:

@@ -218,6 +218,15 @@ def share(text: str | None, option: str) -> Decimal | None:
         raise UsageError(f"{option}: {error}") from None
 
 
+def cache_of(text: str | None, *, calibrated: bool) -> tuple[Decimal | None, bool]:
+    """The cached share that --cache sets (None keeps that of the log), and whether the measured one is wanted."""
+    if text == "measured" and not calibrated:
+        raise UsageError("--cache measured needs a measurement", fix="add --calibration RUN")
+    if text in (None, "same", "measured"):
+        return None, text == "measured"
+    return (Decimal(0) if text == "none" else share(text, "--cache")), False
+
+
 def next_command(name: str, options: LogOptions, demo: bool, *more: str) -> str:
     """A command to paste, on the same logs."""
     words = ["llmmigrate", name, *(["--demo"] if demo else options.logs), *more]

@@ -10,6 +10,7 @@ import msgspec
 from llmmigrate.costing import results
 from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339, span
 from llmmigrate.costing.bill import ZERO
+from llmmigrate.costing.calibration import Calibration, Calibrations
 from llmmigrate.costing.candidates import Candidates
 from llmmigrate.costing.estimate import (
     Estimator,
@@ -23,6 +24,8 @@ from llmmigrate.costing.estimate import (
     ranked,
 )
 from llmmigrate.costing.projection import DayCost, Projection, project
+from llmmigrate.costing.rows import calibrations_used, is_measured, moved, rank, stranded
+from llmmigrate.costing.selfhosted import Today, is_machine, machine_rows
 from llmmigrate.costing.warnings import explain_reading
 from llmmigrate.costing.whatif import Conditions
 from llmmigrate.errors import UnknownNameError
@@ -52,12 +55,19 @@ class Request(msgspec.Struct, frozen=True):
     now: int = 0
     growth: Decimal | None = None
     currency: str = "USD"
+    calibrations: tuple[Calibration, ...] = ()
+    """Measured ratios; those of other models are refused."""
+    measured_cache: bool = False
+    """Use the cached share that a calibration saw."""
 
 
 def estimate_traffic(
     profile: Profile, catalog: Catalog, request: Request, *, command: str, version: str
 ) -> results.Estimate:
-    """The estimate. Raises UnknownNameError for a target that no price table knows."""
+    """The estimate.
+
+    Raises UnknownNameError for a target that no price table knows, UsageError for a calibration that does not fit.
+    """
     maker = _Maker(profile, catalog, request)
     outcomes = maker.outcomes()
     accounting = profile.accounting
@@ -73,7 +83,7 @@ def estimate_traffic(
         unpriced=maker.unpriced(),
         span=span(profile),
         current=maker.current(),
-        targets=[maker.target(outcome) for outcome in outcomes],
+        targets=sorted([*map(maker.target, outcomes), *maker.machines()], key=rank),
         projection=maker.projection(),
         prices=maker.prices(outcomes),
         warnings=explain_reading(profile),
@@ -88,25 +98,55 @@ class _Maker:
         self._catalog = catalog
         self._request = request
         self._conditions = Conditions(request.as_of, request.logged, request.cache, batch_share=request.batch_share)
-        self._estimator = Estimator(profile, catalog, self._conditions, request.currency)
+        self._calibrations = Calibrations(
+            [(self.entry(found.source), self.entry(found.target), found) for found in request.calibrations],
+            cache=request.measured_cache,
+        )
+        self._estimator = Estimator(profile, catalog, self._conditions, request.currency, self._calibrations)
         self._projected = self._project()
 
     def outcomes(self) -> list[Outcome]:
         """The priced scenarios, the cheapest first; without named targets the rows to stay come last."""
         if self._request.to or self._request.map:
-            return self._priced(self._named())
+            named = self._named()
+            self._check_calibrations(named)
+            return self._priced(named)
         candidates = Candidates(self._estimator, self._catalog, self._conditions, self._request.share)
         targets = [o for o in self._priced(candidates.targets()) if o.moves and not o.held_out_calls]
         stays = [o for o in self._priced(candidates.stays()) if o.moved_now != o.moved_then]
         siblings = [o for o in self._priced(candidates.siblings()) if o.moves and not o.held_out_calls]
         return [*targets, *ranked([*stays, *siblings[:1]])]
 
+    def machines(self) -> list[results.EstimateTarget]:
+        """The rows of the named targets that are machines."""
+        names = [name for name in self._request.to if is_machine(name)]
+        if not names:
+            return []
+        current = self.current()
+        sources = [label_of(entry) for name in self._estimator.sources() if (entry := self._estimator.source(name))]
+        today = Today(
+            None if current.cost is None else Decimal(current.cost), current.calls, sources, current.models,
+            self._span_days(), self._request.share,
+        )  # fmt: skip
+        return machine_rows(names, self._profile, today, self._request.currency)
+
+    def _span_days(self) -> Decimal:
+        first, last = self._profile.first_ns, self._profile.last_ns
+        return Decimal(0) if first is None or last is None else Decimal(last - first) / (86_400 * NANOSECONDS)
+
+    def _check_calibrations(self, scenarios: list[Scenario]) -> None:
+        names = self._estimator.names
+        targets = [found for scenario in scenarios for name in names if (found := scenario.target_of(name)) is not None]
+        sources = [found for name in names if (found := self._estimator.source(name)) is not None]
+        self._calibrations.check_used(sources, targets)
+
     def _priced(self, scenarios: Iterable[Scenario]) -> list[Outcome]:
         return ranked(self._estimator.price(scenario) for scenario in scenarios)
 
     def _named(self) -> list[Scenario]:
         request = self._request
-        found = [moved_to(self.entry(name), name, self._conditions, request.share) for name in request.to]
+        names = [name for name in request.to if not is_machine(name)]
+        found = [moved_to(self.entry(name), name, self._conditions, request.share) for name in names]
         if request.map:
             targets = {name: None if to == KEEP else self.entry(to) for name, to in request.map.items()}
             found.append(mapped(targets, self._conditions, request.share))
@@ -235,22 +275,24 @@ class _Maker:
             to=scenario.label,
             kind=scenario.kind,
             moves=list(outcome.moves),
+            sources=list(outcome.sources),
             currency=self._request.currency,
             calls=outcome.calls,
             cost=plain(outcome.cost),
             low=plain(outcome.low),
             high=plain(outcome.high),
-            range_kind="assumed",
+            range_kind="interval95" if is_measured(outcome) else "assumed",
             saving=_text(saving),
             saving_low=_text(low),
             saving_high=_text(high),
             saving_share=share,
             month_saving=self._month_saving(outcome),
             tolerance=None if outcome.tolerance is None else float(round(outcome.tolerance, 4)),
+            moved=moved(outcome),
             cannot_hold=results.CannotHold(
                 calls=outcome.held_out_calls, spend_share=None if held is None else float(round(held, 6))
             ),
-            unpriced_there=_stranded(outcome),
+            unpriced_there=stranded(outcome),
             grade=outcome.grade,
             assumptions=[
                 results.AssumptionResult(
@@ -258,7 +300,9 @@ class _Maker:
                 )
                 for a in assumptions(outcome)
             ],
+            calibrations=calibrations_used(outcome, self._estimator, self._calibrations),
             notes=list(outcome.notes),
+            machines=None,
             groups=self._groups(scenario) if self._request.by else [],
         )
 
@@ -292,7 +336,8 @@ class _Maker:
         made = []
         for group, part in parts.items():
             part.sketches = self._profile.sketches
-            outcome = Estimator(part, self._catalog, self._conditions, self._request.currency).price(scenario)
+            estimator = Estimator(part, self._catalog, self._conditions, self._request.currency, self._calibrations)
+            outcome = estimator.price(scenario)
             made.append((outcome.current, group, outcome))
         made.sort(key=lambda entry: (-entry[0], str(entry[1])))
         names = self._request.by
@@ -300,6 +345,7 @@ class _Maker:
             results.TargetGroup(
                 key=dict(zip(names, group, strict=True)), calls=outcome.calls,
                 current=plain(now) if outcome.compared_calls else None, cost=plain(outcome.cost),
+                low=plain(outcome.low), high=plain(outcome.high),
             )
             for now, group, outcome in made
         ]  # fmt: skip
@@ -322,12 +368,6 @@ class _Maker:
         today = datetime.fromtimestamp(self._request.now, tz=UTC).date()
         age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
         return results.TableUsed(provider=name, sha256=table.sha256, checked=table.checked, age_days=age)
-
-
-def _stranded(outcome: Outcome) -> results.UnpricedThere | None:
-    if not outcome.stranded:
-        return None
-    return results.UnpricedThere(calls=sum(outcome.stranded.values()), reasons=dict(sorted(outcome.stranded.items())))
 
 
 def _value(value: Decimal | str) -> str:

@@ -8,10 +8,11 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from llmmigrate.costing.assumptions import Assumption, Ratio, ratio_assumption, token_ratio
+from llmmigrate.costing.assumptions import AS_THEY_ARE, Assumption, Ratios, ratio_assumptions
 from llmmigrate.costing.bill import ZERO, Amount
+from llmmigrate.costing.calibration import UNCALIBRATED, Calibrations
 from llmmigrate.costing.slices import Base, Sizes, Slice, Slices, Sums, Times, coarser, reduce
-from llmmigrate.costing.whatif import CACHE_READ, Conditions, SliceCost, TargetPricer
+from llmmigrate.costing.whatif import CACHE_READ, REASONING, Conditions, SliceCost, TargetPricer
 from llmmigrate.money import exact
 from llmmigrate.prices.cards import Interval, Unpriced
 from llmmigrate.prices.catalog import Catalog
@@ -66,7 +67,13 @@ class Outcome(msgspec.Struct):
     stranded: dict[str, int] = msgspec.field(default_factory=dict)
     """Calls that the target has no rate for, by reason."""
     moves: dict[str, None] = msgspec.field(default_factory=dict)
-    ratios: dict[Ratio, None] = msgspec.field(default_factory=dict)
+    sources: dict[str, None] = msgspec.field(default_factory=dict)
+    """The models that move, as the price tables name them."""
+    ratios: dict[Ratios, None] = msgspec.field(default_factory=dict)
+    reasoned: bool = False
+    """Whether the calls that move have hidden reasoning."""
+    reasons: bool = False
+    """Whether a target can reason."""
     notes: dict[str, None] = msgspec.field(default_factory=dict)
     grade: str | None = None
     open_sums: dict[tuple[str, str], Decimal] = msgspec.field(default_factory=dict)
@@ -113,8 +120,16 @@ NO_SIZES: Final = Sizes({})
 class Estimator:
     """Prices scenarios for one profile; slices and today's cost are computed once."""
 
-    def __init__(self, profile: Profile, catalog: Catalog, conditions: Conditions, currency: str = "USD") -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        catalog: Catalog,
+        conditions: Conditions,
+        currency: str = "USD",
+        calibrations: Calibrations = UNCALIBRATED,
+    ) -> None:
         self._profile = profile
+        self._calibrations = calibrations
         self._catalog = catalog
         self._conditions = conditions
         self._currency = currency
@@ -260,7 +275,7 @@ class Estimator:
         entry = self.source((part.provider, part.model))
         if entry is None:
             return None
-        cost = TargetPricer(self._catalog, entry, self._as_it_is).price(part, sums, entry, NO_SIZES)
+        cost = TargetPricer(self._catalog, entry, self._as_it_is).price(part, sums, AS_THEY_ARE, NO_SIZES)
         return None if cost.unpriced is not None else Known(cost.amount, cost.currency)
 
     def _add(self, outcome: Outcome, part: Slice, sums: Sums, now: Known | None, pricer: TargetPricer | None) -> None:
@@ -270,14 +285,18 @@ class Estimator:
             return
         name = (part.provider, part.model)
         source = self.source(name)
-        then = pricer.price(part, sums, source, self._sizes.get(name, NO_SIZES))
+        ratios = self._calibrations.ratios(source, pricer.target)
+        then = pricer.price(part, sums, ratios, self._sizes.get(name, NO_SIZES))
         if then.unpriced is not None:
             reason = then.unpriced.reason
             outcome.stranded[reason] = outcome.stranded.get(reason, 0) + sums.calls
             _keep(outcome, sums.calls, now, Decimal(1))
             return
         outcome.moves[part.model or "(no model)"] = None
-        outcome.ratios[token_ratio(source.tokenizer if source else None, pricer.target.tokenizer)] = None
+        outcome.sources.update({} if source is None else {label_of(source): None})
+        outcome.ratios[ratios] = None
+        outcome.reasoned |= sums.tokens[REASONING] > 0
+        outcome.reasons |= "reasoning" in pricer.target.capabilities
         outcome.notes.update(dict.fromkeys(then.assumptions))
         outcome.grade = max(outcome.grade or "", then.grade) or None
         self._move(outcome, sums, now, then)
@@ -349,11 +368,11 @@ def ranked(outcomes: Iterable[Outcome]) -> list[Outcome]:
 def assumptions(outcome: Outcome) -> list[Assumption]:
     """Everything a scenario assumes, in a fixed order."""
     conditions = outcome.scenario.conditions
-    found = [ratio_assumption(list(outcome.ratios))] if outcome.ratios else []
-    if conditions.cache is None:
-        found.append(Assumption("cache", "same", "default", why="cache hits as logged"))
-    else:
+    found = ratio_assumptions(list(outcome.ratios), reasoned=outcome.reasoned, reasons=outcome.reasons)
+    if conditions.cache is not None:
         found.append(Assumption("cache", conditions.cache, "given", why="share of the input read from the cache"))
+    elif all(ratios.cached is None for ratios in outcome.ratios):
+        found.append(Assumption("cache", "same", "default", why="cache hits as logged"))
     if conditions.batch_share:
         found.append(Assumption("batch_share", conditions.batch_share, "given", why="share sent by batch"))
     if outcome.scenario.share != 1:

@@ -231,10 +231,63 @@ class AssumptionResult(Record, frozen=True, kw_only=True):
     why: str
 
 
-class CannotHold(Record, frozen=True, kw_only=True):
-    """Calls whose prompt alone exceeds the target's context window, and their share of today's cost."""
+class CalibrationUsed(Record, frozen=True, kw_only=True):
+    """Measured ratios that took the place of assumed ones; `verdict` is that of the shadow run they come from."""
 
-    calls: int
+    path: str
+    source: str
+    target: str
+    draws: int
+    approximate: bool
+    verdict: str | None
+
+
+class Utilisation(Record, frozen=True, kw_only=True):
+    """What a million tokens of the log's mix cost on a machine that is busy for this part of the time."""
+
+    utilisation: Share
+    per_million: Money
+
+
+class MachinePlan(Record, frozen=True, kw_only=True):
+    """Machines of one's own, as many as the log's busiest quarter of an hour needs, paid for all hours.
+
+    `machines_low` and `machines_high` are for the ends of the token ratio. Rates and peaks are tokens a second: of one
+    machine, and of the moved traffic.
+    """
+
+    model: str
+    hardware: str
+    gpus: int
+    machines: int
+    machines_low: int
+    machines_high: int
+    gpu_hour: Money
+    gpu_hour_kind: str
+    gpu_hour_source: str
+    hour_cost: Money
+    month_cost: Money
+    output_per_second: float
+    input_per_second: float | None
+    throughput_source: str
+    peak_output_per_second: float
+    peak_input_per_second: float
+    peak_at: str
+    peak_utilisation: Share
+    mean_utilisation: Share
+    now_per_million: Money | None
+    break_even_utilisation: float | None
+    """Above it a machine is cheaper than today's prices; above 1 it never is."""
+    table: list[Utilisation]
+
+
+class CannotHold(Record, frozen=True, kw_only=True):
+    """Calls whose prompt alone exceeds the target's context window, and their share of today's cost.
+
+    `calls` is null for machines of one's own, whose window is chosen when they are set up.
+    """
+
+    calls: int | None
     spend_share: Share | None
 
 
@@ -246,25 +299,39 @@ class UnpricedThere(Record, frozen=True, kw_only=True):
 
 
 class TargetGroup(Record, frozen=True, kw_only=True):
-    """One group of the moved traffic: today's cost and the target's, both for calls that are priced on both sides."""
+    """One group of the traffic: today's cost and the target's with its range.
+
+    `current` is of the calls that are priced on both sides, and null where there are none.
+    """
 
     key: dict[str, str | None]
     calls: int
     current: Money | None
+    cost: Money
+    low: Money
+    high: Money
+
+
+class Moved(Record, frozen=True, kw_only=True):
+    """What of the traffic moves and is priced on both sides: today's cost and the target's."""
+
+    current: Money
     cost: Money
 
 
 class EstimateTarget(Record, frozen=True, kw_only=True):
     """The whole traffic with a part of it moved: what moves is priced at the target, the rest stays as it is.
 
-    `cost` covers every call with known usage. `saving` compares calls that are priced on both sides; it is null where
-    there are none. `grade` is the weakest of the target's rates: A the vendor says so, B two tables agree, C one table
-    or a claim.
+    `sources` are the models that move, as the price tables name them. `cost` covers every call with known usage.
+    `saving` compares calls that are priced on both sides; it is null where there are none. `range_kind` is `interval95`
+    where every ratio was measured, else `assumed`. `grade` is the weakest of the target's rates: A the vendor says so,
+    B two tables agree, C one table or a claim.
     """
 
     to: str
     kind: str
     moves: list[str]
+    sources: list[str]
     currency: str
     calls: int
     cost: Money
@@ -277,11 +344,14 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     saving_share: Share | None
     month_saving: Outlook | None
     tolerance: float | None
+    moved: Moved | None
     cannot_hold: CannotHold
     unpriced_there: UnpricedThere | None
     grade: str | None
     assumptions: list[AssumptionResult]
+    calibrations: list[CalibrationUsed]
     notes: list[str]
+    machines: MachinePlan | None
     groups: list[TargetGroup]
 
 

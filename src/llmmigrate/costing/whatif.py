@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from llmmigrate.costing.assumptions import Ratio, token_ratio
+from llmmigrate.costing.assumptions import Factors, Ratios
 from llmmigrate.costing.bill import NOTHING, Amount, cost_at
 from llmmigrate.costing.slices import Sizes, Slice, Sums
 from llmmigrate.money import exact
@@ -23,6 +23,7 @@ INPUT: Final = TOKEN_CLASSES.index("input")
 CACHE: Final = tuple(TOKEN_CLASSES.index(name) for name in ("cache_read", "cache_write_5m", "cache_write_1h"))
 CACHE_READ: Final = CACHE[0]
 OUTPUT: Final = TOKEN_CLASSES.index("output")
+OUTPUT_AUDIO: Final = TOKEN_CLASSES.index("output_audio")
 REASONING: Final = TOKEN_CLASSES.index("reasoning")
 
 
@@ -42,7 +43,7 @@ class Conditions(msgspec.Struct, frozen=True):
 
 
 class SliceCost(msgspec.Struct, frozen=True):
-    """A slice at a target: the amount at ratio 1, at the ends of the ratio's range, or why there is none."""
+    """A slice at a target: the amount at the expected ratios, at the ends of their ranges, or why there is none."""
 
     amount: Amount = NOTHING
     low: Decimal = Decimal(0)
@@ -77,23 +78,29 @@ class TargetPricer:
         fee = sum(float(card.fees.get("request", 0) * card.multiplier) for card in cards) / len(cards)
         return rates, fee, cards[0].currency
 
-    def price(self, part: Slice, sums: Sums, source: Entry | None, sizes: Sizes) -> SliceCost:
+    def price(self, part: Slice, sums: Sums, ratios: Ratios, sizes: Sizes) -> SliceCost:
         """What a slice costs here; `sizes` is the sketch of its model's input sizes."""
         tier, notes = self._tier(part)
-        ratio = token_ratio(source.tokenizer if source else None, self.target.tokenizer)
         with exact():
-            cost = self._with_range(part, sums, tier, ratio, sizes)
+            cost = self._with_range(part, sums, tier, ratios, sizes)
             share = self._conditions.batch_share
             if share and part.tier == "standard" and cost.unpriced is None:
-                cost = _mixed(cost, self._with_range(part, sums, "batch", ratio, sizes), share)
+                cost = _mixed(cost, self._with_range(part, sums, "batch", ratios, sizes), share)
         return msgspec.structs.replace(cost, assumptions=(*notes, *cost.assumptions))
 
-    def _with_range(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sizes) -> SliceCost:
-        base = self._at(part, sums, tier)
+    def _with_range(self, part: Slice, sums: Sums, tier: str, ratios: Ratios, sizes: Sizes) -> SliceCost:
+        """The cost at the expected tokens, at the fewest and at the most: the ends of all ratios at once.
+
+        For measured ratios that is never too narrow, however they depend on each other: the cost is a sum of products
+        with them, and the spread of a sum is at most the sum of the spreads.
+        """
+        base = self._at(part, sums, tier, ratios.expected())
         if base.unpriced is not None:
             return base
-        high = self._dearer(part, sums, tier, ratio, sizes, base)
-        return msgspec.structs.replace(base, low=base.amount.low * ratio.low, high=high)
+        if ratios.is_point:
+            return msgspec.structs.replace(base, low=base.amount.low, high=base.amount.high)
+        low = self._at(part, sums, tier, ratios.fewest()).amount.low
+        return msgspec.structs.replace(base, low=low, high=self._dearest(part, sums, tier, ratios, sizes))
 
     def _tier(self, part: Slice) -> tuple[str, tuple[str, ...]]:
         """The logged tier where the target has rates for it, else standard."""
@@ -109,14 +116,14 @@ class TargetPricer:
         ask = self._catalog.cards if conditions.logged else self._catalog.forward_cards
         return ask(self.target, at=part.at, as_of=conditions.as_of, prompt=part.prompt, output=part.output, tier=tier)
 
-    def _at(self, part: Slice, sums: Sums, tier: str) -> SliceCost:
+    def _at(self, part: Slice, sums: Sums, tier: str, factors: Factors) -> SliceCost:
         amounts: list[Decimal] = []
         currency, grade = "USD", ""
         assumptions: dict[str, None] = {}
         for answer in self._answers(part, tier):
             if isinstance(answer, Unpriced):
                 return SliceCost(unpriced=answer)
-            tokens, notes = self._tokens(sums.tokens, answer)
+            tokens, notes = self._tokens(sums.tokens, answer, factors)
             cost = cost_at(answer, tokens, sums.pieces())
             if isinstance(cost, Unpriced):
                 return SliceCost(unpriced=cost)
@@ -126,11 +133,13 @@ class TargetPricer:
         amount = Amount(min(amounts), max(amounts))
         return SliceCost(amount, currency=currency, assumptions=tuple(assumptions), grade=grade)
 
-    def _tokens(self, tokens: Sequence[int], card: RateCard) -> tuple[list[int | Decimal], tuple[str, ...]]:
-        """The tokens as the target would bill them: its cache, its classes."""
-        moved: list[int | Decimal] = list(tokens)
+    def _tokens(
+        self, tokens: Sequence[int], card: RateCard, factors: Factors
+    ) -> tuple[list[int | Decimal], tuple[str, ...]]:
+        """The tokens as the target would count and bill them: its tokenizer, its cache, its classes."""
         if self._conditions.as_logged:
-            return moved, ()
+            return list(tokens), ()
+        moved = _scaled(tokens, factors)
         notes: list[str] = []
         if self._conditions.cache is not None:
             _recache(moved, self._conditions.cache)
@@ -144,21 +153,21 @@ class TargetPricer:
             moved[REASONING] = 0
         return moved, tuple(notes)
 
-    def _dearer(self, part: Slice, sums: Sums, tier: str, ratio: Ratio, sizes: Sizes, base: SliceCost) -> Decimal:
-        """The high end: more tokens, some of which push their call into the next size band."""
-        plain = base.amount.high * ratio.high
+    def _dearest(self, part: Slice, sums: Sums, tier: str, ratios: Ratios, sizes: Sizes) -> Decimal:
+        """The high end: most tokens, some of which push their call into the next size band."""
+        most = ratios.most()
+        plain = self._at(part, sums, tier, most).amount.high
         upto = part.prompt.upto
-        if ratio.high == 1 or upto is None:
+        if upto is None or most.input <= 1:
             return plain
-        share = sizes.share_pushed(part.prompt, ratio.high)
+        share = sizes.share_pushed(part.prompt, most.input)
         if not share:
             return plain
         above = part._replace(prompt=Band(upto, upto + 1))
-        next_band = self._at(above, sums, tier)
+        next_band = self._at(above, sums, tier, most)
         if next_band.unpriced is not None:
             return plain
-        dearer = max(next_band.amount.high, base.amount.high) * ratio.high
-        return plain + share * (dearer - plain)
+        return plain + share * max(next_band.amount.high - plain, Decimal(0))
 
 
 def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
@@ -175,6 +184,21 @@ def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
         (*standard.assumptions, *batch.assumptions),
         max(standard.grade, batch.grade),
     )
+
+
+def _scaled(tokens: Sequence[int], factors: Factors) -> list[int | Decimal]:
+    """The target's tokens for the source's."""
+    scaled: list[int | Decimal] = list(tokens)
+    if factors.is_one:
+        return scaled
+    for place in range(OUTPUT):
+        scaled[place] *= factors.input
+    for place in (OUTPUT, OUTPUT_AUDIO):
+        scaled[place] *= factors.output
+    scaled[REASONING] *= factors.reasoning
+    if factors.cached is not None:
+        _recache(scaled, factors.cached)
+    return scaled
 
 
 def _recache(tokens: list[int | Decimal], share: Decimal) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
+from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, MachinePlan, TargetGroup
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.analysis import lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
@@ -14,11 +14,23 @@ from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph
 TARGETS_SHOWN: Final = 10
 NAMES: Final = {
     "token_ratio": "tokens at the target per token now",
+    "input_ratio": "input tokens at the target per input token now",
+    "output_ratio": "output tokens at the target per output token now",
+    "reasoning_ratio": "reasoning tokens at the target per token now",
+    "cached_share": "share of the input read from the target's cache",
+    "gpu_hour": "a GPU for an hour, USD",
+    "output_per_second": "output tokens a second of one machine",
+    "machines": "machines",
+    "hours": "hours that are paid",
+    "verbosity": "length of answers, times that of now",
+    "reasoning": "hidden reasoning, times that of now",
     "cache": "cache",
     "cache_share": "cached share of the input",
     "batch_share": "share by batch",
     "share": "share that moves",
 }
+
+RANGES: Final = {"assumed": "assumed range", "interval95": "95 % interval"}
 
 
 def report(estimate: Estimate, *, next_step: str | None = None, limit: int = TARGETS_SHOWN) -> Report:
@@ -40,6 +52,9 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
     for target in moves[:limit]:
         if target.groups:
             yield _breakdown(target)
+    for target in moves:
+        if target.machines is not None:
+            yield from machine_blocks(target, target.machines)
     if best is not None:
         yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
     yield from _doubts(estimate, moves[:limit])
@@ -63,7 +78,7 @@ def headline(estimate: Estimate, best: EstimateTarget | None) -> str:
     if month is not None and month.cost is not None:
         low, high = (numbers.money(Decimal(part)) for part in (month.low or "0", month.high or "0"))
         per_month = f"{numbers.money(Decimal(month.cost))} {best.currency} a month ({_share(best)})"
-        return f"{best.to} saves {per_month}; assumed range {low} … {high}."
+        return f"{best.to} saves {per_month}; {RANGES[best.range_kind]} {low} … {high}."
     span = f" in {numbers.days(estimate.span.days)}" if estimate.span.days else ""
     saved = f"{numbers.money(Decimal(best.saving))} {best.currency}{span} ({_share(best)})"
     return f"{best.to} saves {saved}; {_why(estimate)}."
@@ -84,6 +99,8 @@ def times(factor: float | None) -> str:
 
 def tolerance_words(best: EstimateTarget) -> str:
     """Line 2: how wrong the token count may be."""
+    if best.machines is not None:
+        return "Its cost stays the same, whatever the tokens, until the traffic needs more machines."
     if best.tolerance is None:
         return "How many more tokens the target may need cannot be said without today's cost."
     if best.tolerance < 1:
@@ -103,7 +120,7 @@ def _table(estimate: Estimate, targets: list[EstimateTarget], limit: int) -> Tab
     columns = [
         Column("Target"),
         Column(currency, "right"),
-        Column("Assumed range", "right", drop=4),
+        Column(_range_title(targets), "right", drop=4),
         Column("Saving", "right", drop=6),
         Column("%", "right", drop=5),
         Column("Tolerance", "right", drop=3),
@@ -117,6 +134,12 @@ def _table(estimate: Estimate, targets: list[EstimateTarget], limit: int) -> Tab
     now = "unknown" if estimate.current.cost is None else numbers.money(Decimal(estimate.current.cost))
     footer = ["now", now, *[""] * 7]
     return Table(columns=columns, rows=rows, footer=[footer])
+
+
+def _range_title(targets: list[EstimateTarget]) -> str:
+    kinds = {target.range_kind for target in targets}
+    words = RANGES[kinds.pop()] if len(kinds) == 1 else "range"
+    return words[:1].upper() + words[1:]
 
 
 def _row(target: EstimateTarget) -> list[str]:
@@ -137,6 +160,8 @@ def _row(target: EstimateTarget) -> list[str]:
 
 def _held(target: EstimateTarget) -> str:
     held = target.cannot_hold
+    if held.calls is None:
+        return numbers.MISSING
     return "0" if not held.calls else f"{numbers.count(held.calls)} ({numbers.share(held.spend_share)})"
 
 
@@ -162,22 +187,67 @@ def _group_row(group: TargetGroup, names: list[str]) -> list[str]:
     return [*keys, numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
 
 
+def machine_blocks(target: EstimateTarget, plan: MachinePlan) -> Iterator[Block]:
+    """What machines cost at how much work, against today."""
+    machines = f"{plan.machines:,} × {plan.gpus:,} {plan.hardware}"
+    hour = f"{numbers.money(Decimal(plan.hour_cost))} {target.currency} an hour"
+    yield Paragraph(
+        f"{target.to}: {machines} for {hour}, {numbers.money(Decimal(plan.month_cost))} a month."
+        f" The busiest quarter of an hour ({plan.peak_at}) asks for {plan.peak_output_per_second:,.1f} output tokens a"
+        f" second, {numbers.share(plan.peak_utilisation)} of what they make; the mean is"
+        f" {numbers.share(plan.mean_utilisation)}."
+    )  # fmt: skip
+    columns = [Column("Busy", "right"), Column(f"{target.currency} per 1M tokens", "right")]
+    rows = [[numbers.share(row.utilisation), numbers.money(Decimal(row.per_million))] for row in plan.table]
+    now = "unknown" if plan.now_per_million is None else numbers.money(Decimal(plan.now_per_million))
+    yield Table(columns=columns, rows=rows, footer=[["now", now]], title=target.to)
+    yield Paragraph(_break_even_words(plan))
+    if plan.input_per_second is None:
+        yield Paragraph(
+            "How fast these machines read input is not published: they are sized by the output alone.", kind="warning"
+        )
+
+
+def _break_even_words(plan: MachinePlan) -> str:
+    needed = plan.break_even_utilisation
+    if needed is None:
+        return "What tokens cost today is unknown: there is nothing to hold the machines against."
+    if needed > 1:
+        return f"Even fully busy they cost {times(needed)} as much a token as today."
+    return f"They are cheaper than today when busy for more than {numbers.share(needed)} of the time."
+
+
 def assumption_words(entry: AssumptionResult) -> str:
     """One assumption as a line."""
     name = NAMES.get(entry.name, entry.name.replace("_", " "))
-    span = f" (assumed range {entry.low} … {entry.high})" if entry.low is not None and entry.high is not None else ""
+    kind = RANGES["interval95" if entry.source == "measured" else "assumed"]
+    span = f" ({kind} {entry.low} … {entry.high})" if entry.low is not None and entry.high is not None else ""
     why = f": {entry.why}" if entry.why else ""
     return f"{name} {entry.value}{span}{why}"
 
 
 def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
+        yield from _calibration_doubts(target)
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
             yield Paragraph(f"{missing} ({why}); they stay where they are.", kind="note")
     if estimate.unpriced:
         yield unpriced_bullets(estimate.unpriced)
+
+
+def _calibration_doubts(target: EstimateTarget) -> Iterator[Block]:
+    """What a reader of an interval has to know of its calibration."""
+    for used in target.calibrations:
+        if used.verdict is not None and used.verdict != "PASS":
+            yield Paragraph(f"{target.to}: the calibration is of a run that ended {used.verdict}.", kind="note")
+        if used.approximate:
+            words = "single calls differ so much in their ratio that the 95 % interval is approximate"
+            yield Paragraph(f"{target.to}: {words}.", kind="note")
+    if target.calibrations and target.range_kind == "assumed":
+        words = "calibrated for a part of the models that move; the range is assumed for the others"
+        yield Paragraph(f"{target.to}: {words}.", kind="note")
 
 
 def _record(target: EstimateTarget) -> dict[str, Any]:

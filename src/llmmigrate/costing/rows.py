@@ -1,0 +1,49 @@
+"""Parts of an estimate's rows."""
+
+from decimal import Decimal
+
+from llmmigrate.costing import results
+from llmmigrate.costing.calibration import Calibration, Calibrations
+from llmmigrate.costing.estimate import Estimator, Outcome
+from llmmigrate.money import plain
+
+
+def rank(target: results.EstimateTarget) -> tuple[bool, Decimal, str]:
+    """The cheapest first, rows to stay last."""
+    return target.kind == "stay", Decimal(target.cost), target.to
+
+
+def moved(outcome: Outcome) -> results.Moved | None:
+    """What moves and is priced on both sides; None where nothing does."""
+    if not outcome.moved_now and not outcome.moved_then:
+        return None
+    return results.Moved(current=plain(outcome.moved_now), cost=plain(outcome.moved_then))
+
+
+def is_measured(outcome: Outcome) -> bool:
+    """Whether every ratio that a row rests on was measured."""
+    return bool(outcome.ratios) and all(ratios.is_measured for ratios in outcome.ratios)
+
+
+def stranded(outcome: Outcome) -> results.UnpricedThere | None:
+    """Calls that the target has no rate for; None where there are none."""
+    if not outcome.stranded:
+        return None
+    return results.UnpricedThere(calls=sum(outcome.stranded.values()), reasons=dict(sorted(outcome.stranded.items())))
+
+
+def calibrations_used(
+    outcome: Outcome, estimator: Estimator, calibrations: Calibrations
+) -> list[results.CalibrationUsed]:
+    """The calibrations that spoke for a row."""
+    found: dict[str, Calibration] = {}
+    for name in estimator.names:
+        target = outcome.scenario.target_of(name)
+        if target is not None:
+            found |= {c.path: c for c in calibrations.of(estimator.source(name), target)}
+    return [
+        results.CalibrationUsed(
+            path=c.path, source=c.source, target=c.target, draws=c.draws, approximate=c.approximate, verdict=c.verdict
+        )
+        for c in found.values()
+    ]
