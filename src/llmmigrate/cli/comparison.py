@@ -16,8 +16,10 @@ from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.config import Settings
+    from llmmigrate.costing.audit.findings import Translation
     from llmmigrate.prices import Catalog
     from llmmigrate.shadow.gates import Gate
+    from llmmigrate.shadow.pairs import Sampled
     from llmmigrate.shadow.preview import Preview
     from llmmigrate.shadow.runs import Plan
     from llmmigrate.shadow.sample import Sample
@@ -52,7 +54,7 @@ class ShadowOptions(ReportOptions):
         str | None, typer.Option(metavar="N", help="Use at most so many tokens, for a model without a price: 2M.")
     ] = None
     max_output_tokens: Annotated[
-        int | None, typer.Option(metavar="N", help="The longest reply of a model whose limit is in no table.")
+        int | None, typer.Option(metavar="N", help="Limit replies to N tokens where a request sets no limit.")
     ] = None
     yes: Annotated[bool, typer.Option("--yes", help="Start without asking.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent and what it can decide.")] = False
@@ -277,7 +279,11 @@ def _sample(
     from llmmigrate.shadow.sample import Drawer
 
     drawer = Drawer(
-        share=float(limits.canary), seed=limits.seed, cost_draws=options.cost_sample, wanted=_calls_of(current, catalog)
+        share=float(limits.canary),
+        seed=limits.seed,
+        cost_draws=options.cost_sample,
+        wanted=_calls_of(current, catalog),
+        by_session=options.unit == "session",
     )
     reading = read_logs(options, console, keep_text=True, on_call=drawer.add)
     sample = drawer.sample()
@@ -323,21 +329,40 @@ def _nothing_to_send(sample: "Sample", current: Served) -> UsageError:
     return UsageError("the log holds no request that can be replayed", why=str(dict(left)))
 
 
+def unlimited(endpoint: str) -> UsageError:
+    """Nothing says how long a reply may be, so no worst case can be reserved."""
+    return UsageError(
+        f"nothing limits how long a reply of {endpoint} can be, so no cap could hold",
+        why="neither the requests nor the price table say it",
+        fix="limit replies with --max-output-tokens 4000",
+    )
+
+
 def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_output: int | None) -> "Side":
-    """A side as the engine takes it; `now` in epoch seconds prices its requests."""
+    """A side as the engine takes it; `now` in epoch seconds prices its requests.
+
+    `max_output` is put into requests that set no limit on the reply.
+    """
+    from llmmigrate.costing.audit.requests import features_of
     from llmmigrate.costing.audit.targets import find_target
-    from llmmigrate.costing.audit.translate import translate
+    from llmmigrate.costing.audit.translate import limited, translate
     from llmmigrate.shadow.paying import Till
     from llmmigrate.shadow.sides import Side
 
     endpoint = at.endpoint
     known = replace(find_target(catalog, endpoint.provider, endpoint.model, endpoint.dialect), model=endpoint.model)
+
+    def translated(asked: "Sampled") -> "Translation":
+        made = translate(asked.request, asked.dialect, known)
+        if max_output is None or features_of(asked.request, asked.dialect).max_output_tokens is not None:
+            return made
+        return limited(made, known, max_output)
+
     return Side(
         name=name,
         endpoint=endpoint,
         till=Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price),
-        translate=lambda asked: translate(asked.request, asked.dialect, known),
-        max_output=max_output,
+        translate=translated,
     )
 
 
