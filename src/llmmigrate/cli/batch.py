@@ -67,6 +67,8 @@ def batch(options: BatchOptions, console: Console) -> int:
     from llmmigrate import __version__
     from llmmigrate.reports.batch import report
 
+    if options.resend and not options.resume:
+        raise UsageError("--resend is about an earlier start", fix="write --resume --resend")
     to = destinations(options.format, [])
     output = _output(options)
     job = _job(options, output)

@@ -205,6 +205,8 @@ def _check_choices(options: ShadowOptions) -> None:
     ):
         if value not in choices:
             raise UsageError(f"{name} '{value}' is not known", fix=f"choose one of: {', '.join(choices)}")
+    if options.resend and not options.resume:
+        raise UsageError("--resend is about an earlier start", fix="name it: --resume RUN --resend")
     if options.cost_sample < 0:
         raise UsageError(f"--cost-sample {options.cost_sample} is below zero", fix="--cost-sample 0 draws none")
 
@@ -349,6 +351,8 @@ def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_outp
     from llmmigrate.shadow.paying import Till
     from llmmigrate.shadow.sides import Side
 
+    if max_output is not None and max_output < 1:
+        raise UsageError(f"--max-output-tokens {max_output} is no such number", fix="write one above 0")
     endpoint = at.endpoint
     known = replace(find_target(catalog, endpoint.provider, endpoint.model, endpoint.dialect), model=endpoint.model)
 
