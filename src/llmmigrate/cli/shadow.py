@@ -10,12 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from llmmigrate.cli.comparison import Prepared, ShadowOptions, prepare, unlimited
+from llmmigrate.cli.comparison import Prepared, prepare, unlimited
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import command, new_app, settings
 from llmmigrate.cli.output import Destination, destinations, whole_file, write
 from llmmigrate.cli.reading import command_line, now_ns
+from llmmigrate.cli.shadow_options import ShadowOptions
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
