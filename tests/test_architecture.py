@@ -70,15 +70,20 @@ def test_a_wheel_finds_its_price_tables_and_samples(tmp_path: Path) -> None:
     assert (tmp_path / "site" / "llmmigrate" / "samples" / "logs.jsonl").is_file()
 
 
+def _normal(name: str) -> str:
+    """A distribution's name as the indexes compare it."""
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
 def test_every_dependency_is_pinned_for_the_checks() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [
         *project["dependencies"],
         *(item for extra in project["optional-dependencies"].values() for item in extra),
     ]
-    names = {item.split(">")[0].split("=")[0].split("<")[0].split("[")[0].lower() for item in wanted}
+    names = {_normal(item.split(">")[0].split("=")[0].split("<")[0].split("[")[0]) for item in wanted}
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pinned = {line.split("==")[0].lower() for line in lines if not line.startswith("#")}
+    pinned = {_normal(line.split("==")[0]) for line in lines if not line.startswith("#")}
     assert names - pinned == set()
     assert [line for line in lines if "://" in line or "@" in line] == []
 

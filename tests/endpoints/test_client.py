@@ -161,6 +161,11 @@ def test_a_server_that_is_not_there() -> None:
     assert exchange.attempts[0].status is None
 
 
+def test_the_words_of_a_broken_event_are_not_passed_on() -> None:
+    with FaultServer("garbage_event") as server:
+        assert "not json" not in (one(server).detail or "")
+
+
 def test_no_http_at_all() -> None:
     with FaultServer("no_http") as server:
         assert one(server).failure in ("malformed", "connection")

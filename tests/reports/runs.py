@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from llmmigrate.shadow.examples import Examples
 from llmmigrate.shadow.gates import gates_of
+from llmmigrate.shadow.judgement import Stop
 from llmmigrate.shadow.pairs import Answer, Arm, Pair, Sampled, Tokens, ToolCall
 from llmmigrate.shadow.results import ComparisonResult, Hashes, Spend
 from llmmigrate.shadow.scoring import Scorer, measure
 from llmmigrate.shadow.summary import Facts, Summary
-from llmmigrate.shadow.verdict import Judge, Stop
+from llmmigrate.shadow.verdict import Judge
 
 MEASURES = ["agreement", "json_validity", "schema_validity", "tool_validity", "refusal", "exact_match"]
 GATES = ["schema_validity=off", "tool_validity=off"]

@@ -186,7 +186,10 @@ def test_a_changed_plan_is_refused_with_the_difference(llmmigrate: Run) -> None:
         (("--canary", "0%"), "replays nothing"),
         ((), "--canary 10%"),
         (("--canary", "10%", "--gate", "erors=<= +1pt"), "did you mean 'errors'"),
+        (("--canary", "10%", "--gate", "errors<=1pt"), "--gate errors='<= +1pt'"),
         (("--canary", "10%", "--store", "plain"), "redacted"),
+        (("--canary", "10%", "--resend"), "--resume RUN"),
+        (("--canary", "10%", "--max-output-tokens", "0"), "above 0"),
         (("--canary", "10%", "--to", "nobody/glm-5"), "unknown provider"),
         (("--canary", "10%", "--resume", "2026-01-01T00-00Z"), "no such run"),
         (("--canary", "10%", "--max-cost", "many"), "--max-cost"),
@@ -334,6 +337,42 @@ def test_logged_answers_can_stand_for_the_current_side(llmmigrate: Run) -> None:
     assert not current.requests
     assert "not comparable" in compared.out
     assert compared.code == 3
+
+
+def test_whole_sessions_are_drawn_where_they_are_the_unit(llmmigrate: Run, folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / "logs.jsonl").read_text().splitlines()]
+    for number, line in enumerate(lines):
+        line["session_id"] = f"s{number % 8}"
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    drawn = [
+        json.loads(llmmigrate("shadow", *DRY, "--canary", "40%", "--unit", unit).out)["pairs"]
+        for unit in ("session", "request")
+    ]
+    assert drawn[0] % 50 == 0
+    assert drawn[1] % 50 != 0
+
+
+DRY = ("logs.jsonl", "--from", "openai/o3", "--to", "zai/glm-5", "--dry-run", "--format", "json")
+
+
+@pytest.mark.parametrize("more", [(), ("--max-tokens-total", "2M")])
+def test_a_reply_that_nothing_limits_is_refused(llmmigrate: Run, more: tuple[str, ...]) -> None:
+    endless = ("--to", "zai/glm-5.3-flashx", "--canary", "10%", *more)  # the table does not say how long a reply can be
+    refused = llmmigrate("shadow", *DRY, *endless)
+    assert refused.code == 2
+    assert "--max-output-tokens" in refused.err
+    limited = llmmigrate("shadow", *DRY, *endless, "--max-output-tokens", "500")
+    assert limited.code == 0, limited.err
+    target = json.loads(limited.out)["target"]
+    # 500 tokens of output at 1.25 USD a million for each request, and something for its prompt
+    assert float(target["worst"]) > target["requests"] * 500 * 1.25e-6
+
+
+def test_a_dry_run_as_csv_has_a_row_a_side(llmmigrate: Run) -> None:
+    found = llmmigrate("shadow", *DRY, "--canary", "10%", "--format", "csv")
+    header, *rows = found.out.splitlines()
+    assert header.startswith("side,")
+    assert [row.partition(",")[0] for row in rows] == ["current", "target"]
 
 
 def test_sessions_can_be_the_unit(llmmigrate: Run, folder: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from llmmigrate.quantities import limit
 from llmmigrate.shadow.gates import Gate, gates_of, parse
+from llmmigrate.shadow.judgement import Verdict
 from llmmigrate.shadow.pairs import Answer, Arm, Pair, Sampled
 from llmmigrate.shadow.scoring import Alike, Score, Sides
-from llmmigrate.shadow.verdict import Judge, Verdict
+from llmmigrate.shadow.verdict import Judge
 
 KINDS = {"agreement": "agreement", "schema_validity": "validity", "tool_validity": "validity"}
 ANSWER = Answer(text="fine")

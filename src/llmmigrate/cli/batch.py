@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmmigrate.cli.comparison import DEFAULT_MAX_COST, dollars, side_at, token_count
+from llmmigrate.cli.comparison import dollars, side_at, token_count, unlimited
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.endpoints import served
 from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import ConfigOptions, command, new_app, settings
 from llmmigrate.cli.output import check_writable, destinations, write
 from llmmigrate.cli.reading import catalog_of, command_line, now_ns
+from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST
 from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
-    from llmmigrate.shadow.batch import Batch, BatchResult
+    from llmmigrate.shadow.batch import Batch, BatchResult, Line
+    from llmmigrate.shadow.sides import Side
 
 app = new_app()
 
@@ -41,7 +43,7 @@ class BatchOptions(ConfigOptions):
         str | None, typer.Option(metavar="N", help="Use at most so many tokens, for a model without a price.")
     ] = None
     max_output_tokens: Annotated[
-        int | None, typer.Option(metavar="N", help="The longest reply of a model whose limit is in no table.")
+        int | None, typer.Option(metavar="N", help="Limit replies to N tokens where a request sets no limit.")
     ] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an output file that is there; pays nothing twice.")
@@ -66,6 +68,8 @@ def batch(options: BatchOptions, console: Console) -> int:
     from llmmigrate import __version__
     from llmmigrate.reports.batch import report
 
+    if options.resend and not options.resume:
+        raise UsageError("--resend is about an earlier start", fix="write --resume --resend")
     to = destinations(options.format, [])
     output = _output(options)
     job = _job(options, output)
@@ -99,7 +103,7 @@ def _output(options: BatchOptions) -> Path:
 
 def _job(options: BatchOptions, output: Path) -> "Batch":
     """Everything checked that can be checked before money is spent."""
-    from llmmigrate.shadow.batch import Batch, asked_of, read_requests
+    from llmmigrate.shadow.batch import Batch, read_requests
 
     found = settings(options)
     catalog = catalog_of(found)
@@ -109,19 +113,30 @@ def _job(options: BatchOptions, output: Path) -> "Batch":
     cap = DEFAULT_MAX_COST if options.max_cost is None else dollars(options.max_cost)
     tokens = token_count(options.max_tokens_total)
     for line in lines:
-        body = side.translate(asked_of(line)).body
-        worst = None if body is None else side.worst(body)
-        if worst is not None and worst.cost is None and tokens is None:
-            raise UsageError(
-                f"there is no price for {side.endpoint.name}, so no cap could hold",
-                fix=f"--max-tokens-total 2M, or write providers.{side.endpoint.provider}.price in llmmigrate.yaml",
-            )
-        if worst is not None and worst.cost is not None and worst.cost > cap:
-            raise UsageError(
-                f"request '{line.custom_id}' can cost up to {worst.cost.normalize():f} USD, more than {cap:f}",
-                fix="raise --max-cost, or limit replies: max_tokens in the request, or --max-output-tokens",
-            )
+        _check_affordable(line, side, cap, tokens)
     return Batch(side=side, lines=lines, output=output, max_cost=Decimal(cap), token_cap=tokens, resend=options.resend)
+
+
+def _check_affordable(line: "Line", side: "Side", cap: Decimal, tokens: int | None) -> None:
+    """UsageError for a request that could never be sent: no price, no limit for its reply, or a cap below its cost."""
+    from llmmigrate.shadow.batch import asked_of
+
+    body = side.translate(asked_of(line)).body
+    if body is None:
+        return
+    name, worst = side.endpoint.name, side.worst(body).cost
+    if worst is None and tokens is None:
+        raise UsageError(
+            f"there is no price for {name}, so no cap could hold",
+            fix=f"--max-tokens-total 2M, or write providers.{side.endpoint.provider}.price in llmmigrate.yaml",
+        )
+    if not side.limits_reply(body) and (tokens is not None or not side.till.free):
+        raise unlimited(name)
+    if worst is not None and worst > cap:
+        raise UsageError(
+            f"request '{line.custom_id}' can cost up to {worst.normalize():f} USD, more than {cap:f}",
+            fix="raise --max-cost, or limit replies: max_tokens in the request, or --max-output-tokens",
+        )
 
 
 def _code(result: "BatchResult") -> int:

@@ -2,22 +2,23 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, cast
-
-import typer
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.endpoints import Served, served
-from llmmigrate.cli.options import ReportOptions, settings
+from llmmigrate.cli.options import settings
 from llmmigrate.cli.reading import Reading, catalog_of, read_logs
+from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST, DEFAULT_SEED, STORES, ShadowOptions
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.config import Settings
+    from llmmigrate.costing.audit.findings import Translation
     from llmmigrate.prices import Catalog
     from llmmigrate.shadow.gates import Gate
+    from llmmigrate.shadow.pairs import Sampled
     from llmmigrate.shadow.preview import Preview
     from llmmigrate.shadow.runs import Plan
     from llmmigrate.shadow.sample import Sample
@@ -25,65 +26,6 @@ if TYPE_CHECKING:
     from llmmigrate.shadow.sides import Side, SideName
     from llmmigrate.shadow.storing import Store
     from llmmigrate.usage.call import Call
-
-DEFAULT_SEED: Final = 7
-DEFAULT_MAX_COST: Final = Decimal(25)
-"""USD; said in every preview, and changed with --max-cost."""
-DEFAULT_COST_DRAWS: Final = 300
-"""So many draws by tokens give the cost within 3 % where calls are much alike (docs/shadow-statistics.md)."""
-STORES: Final = ("redacted", "hashes", "full")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShadowOptions(ReportOptions):
-    """The command line of `shadow`."""
-
-    from_: Annotated[
-        str | None, typer.Option("--from", metavar="P/M", help="Where the traffic is now; else from the settings.")
-    ] = None
-    to: Annotated[str | None, typer.Option(metavar="P/M", help="Where it might go; else from the settings.")] = None
-    canary: Annotated[
-        str | None, typer.Option(metavar="N%", help="The part of the requests that is replayed: 10%. Needed.")
-    ] = None
-    max_cost: Annotated[
-        str | None, typer.Option(metavar="USD", help="Spend at most this, never more; 25. Both sides together.")
-    ] = None
-    max_tokens_total: Annotated[
-        str | None, typer.Option(metavar="N", help="Use at most so many tokens, for a model without a price: 2M.")
-    ] = None
-    max_output_tokens: Annotated[
-        int | None, typer.Option(metavar="N", help="The longest reply of a model whose limit is in no table.")
-    ] = None
-    yes: Annotated[bool, typer.Option("--yes", help="Start without asking.")] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent and what it can decide.")] = False
-    resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted; pays nothing twice.")
-    ] = None
-    resend: Annotated[
-        bool, typer.Option("--resend", help="With --resume: send again what may have been sent and paid.")
-    ] = False
-    rescore: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Judge the stored answers of a run anew; sends nothing.")
-    ] = None
-    baseline: Annotated[
-        str, typer.Option(metavar="fresh|logged", help="Ask the current model again, or take its logged answers.")
-    ] = "fresh"
-    unit: Annotated[
-        str, typer.Option(metavar="request|session", help="What is drawn and judged as one: a request, or a session.")
-    ] = "request"
-    measure: Annotated[
-        list[str], typer.Option(metavar="M", help="Another measure: a name, module:function, a program. Repeatable.")
-    ] = field(default_factory=list)
-    gate: Annotated[
-        list[str], typer.Option(metavar="KEY=LIMIT", help="A demand, such as errors='<= +1pt' or =off. Repeatable.")
-    ] = field(default_factory=list)
-    store: Annotated[str, typer.Option(metavar="redacted|hashes|full", help="How texts lie in the run's journal.")] = (
-        "redacted"
-    )
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Which requests are drawn; 7.")] = None
-    cost_sample: Annotated[
-        int, typer.Option(metavar="N", help="Further requests at the target, drawn by tokens, for its cost; 0 is none.")
-    ] = DEFAULT_COST_DRAWS
 
 
 class Prepared(NamedTuple):
@@ -203,6 +145,8 @@ def _check_choices(options: ShadowOptions) -> None:
     ):
         if value not in choices:
             raise UsageError(f"{name} '{value}' is not known", fix=f"choose one of: {', '.join(choices)}")
+    if options.resend and not options.resume:
+        raise UsageError("--resend is about an earlier start", fix="name it: --resume RUN --resend")
     if options.cost_sample < 0:
         raise UsageError(f"--cost-sample {options.cost_sample} is below zero", fix="--cost-sample 0 draws none")
 
@@ -277,7 +221,11 @@ def _sample(
     from llmmigrate.shadow.sample import Drawer
 
     drawer = Drawer(
-        share=float(limits.canary), seed=limits.seed, cost_draws=options.cost_sample, wanted=_calls_of(current, catalog)
+        share=float(limits.canary),
+        seed=limits.seed,
+        cost_draws=options.cost_sample,
+        wanted=_calls_of(current, catalog),
+        by_session=options.unit == "session",
     )
     reading = read_logs(options, console, keep_text=True, on_call=drawer.add)
     sample = drawer.sample()
@@ -323,21 +271,42 @@ def _nothing_to_send(sample: "Sample", current: Served) -> UsageError:
     return UsageError("the log holds no request that can be replayed", why=str(dict(left)))
 
 
+def unlimited(endpoint: str) -> UsageError:
+    """Nothing says how long a reply may be, so no worst case can be reserved."""
+    return UsageError(
+        f"nothing limits how long a reply of {endpoint} can be, so no cap could hold",
+        why="neither the requests nor the price table say it",
+        fix="limit replies with --max-output-tokens 4000",
+    )
+
+
 def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_output: int | None) -> "Side":
-    """A side as the engine takes it; `now` in epoch seconds prices its requests."""
+    """A side as the engine takes it; `now` in epoch seconds prices its requests.
+
+    `max_output` is put into requests that set no limit on the reply.
+    """
+    from llmmigrate.costing.audit.requests import features_of
     from llmmigrate.costing.audit.targets import find_target
-    from llmmigrate.costing.audit.translate import translate
+    from llmmigrate.costing.audit.translate import limited, translate
     from llmmigrate.shadow.paying import Till
     from llmmigrate.shadow.sides import Side
 
+    if max_output is not None and max_output < 1:
+        raise UsageError(f"--max-output-tokens {max_output} is no such number", fix="write one above 0")
     endpoint = at.endpoint
     known = replace(find_target(catalog, endpoint.provider, endpoint.model, endpoint.dialect), model=endpoint.model)
+
+    def translated(asked: "Sampled") -> "Translation":
+        made = translate(asked.request, asked.dialect, known)
+        if max_output is None or features_of(asked.request, asked.dialect).max_output_tokens is not None:
+            return made
+        return limited(made, known, max_output)
+
     return Side(
         name=name,
         endpoint=endpoint,
         till=Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price),
-        translate=lambda asked: translate(asked.request, asked.dialect, known),
-        max_output=max_output,
+        translate=translated,
     )
 
 

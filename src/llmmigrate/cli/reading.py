@@ -43,7 +43,8 @@ def logs_of(options: LogOptions, settings: "Settings", *, demo: bool = False) ->
     if options.logs:
         return list(options.logs)
     if not settings.config.logs:
-        raise UsageError("no logs named", fix="add the path of a log, such as logs.jsonl, or --demo")
+        demo_words = ", or --demo" if hasattr(options, "demo") else ""
+        raise UsageError("no logs named", fix=f"add the path of a log, such as logs.jsonl{demo_words}")
     return [str(settings.resolve(path)) for path in settings.config.logs]
 
 

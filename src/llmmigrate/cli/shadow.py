@@ -10,12 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from llmmigrate.cli.comparison import Prepared, ShadowOptions, prepare
+from llmmigrate.cli.comparison import Prepared, prepare, unlimited
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import command, new_app, settings
 from llmmigrate.cli.output import Destination, destinations, whole_file, write
 from llmmigrate.cli.reading import command_line, now_ns
+from llmmigrate.cli.shadow_options import ShadowOptions
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,9 +113,10 @@ def _rescore(folder: Path, options: ShadowOptions, to: list[Destination], consol
 
 
 def _check_affordable(prepared: Prepared, options: ShadowOptions) -> None:
-    """UsageError for what could never be sent: no price and no cap in tokens, or a cap below one request."""
+    """UsageError for what could never be sent: no price and no cap in tokens, no limit, or a cap below one request."""
     for side, view in ((prepared.current, prepared.preview.current), (prepared.target, prepared.preview.target)):
-        if view.requests and view.worst is None and prepared.token_cap is None:
+        capped = prepared.token_cap is not None
+        if view.worst is None and not capped and (side.till.unpriced or not view.unlimited):
             why = side.till.unpriced.detail if side.till.unpriced else "a class of tokens has no rate"
             name = side.endpoint.provider
             raise UsageError(
@@ -122,6 +124,8 @@ def _check_affordable(prepared: Prepared, options: ShadowOptions) -> None:
                 why=why,
                 fix=f"cap the tokens with --max-tokens-total 2M, or write providers.{name}.price in llmmigrate.yaml",
             )
+        if view.unlimited and (capped or not view.free):
+            raise unlimited(view.name)
         if view.largest is not None and view.largest > prepared.max_cost:
             raise UsageError(
                 f"one request can cost up to {view.largest.normalize():f} USD at {side.endpoint.name}, "

@@ -113,7 +113,8 @@ class _Events:
         for data in self._reader.feed(chunk):
             event = _decoded(data)
             if event is None and data.strip() not in (b"", b"[DONE]"):
-                raise _UnusableError("malformed", f"an event that is no JSON object: {_excerpt(data)}")
+                # Not what it holds: that may be a part of somebody's text.
+                raise _UnusableError("malformed", f"an event of {len(data):,} bytes that is no JSON object")
             self._take(event, data, now)
 
     def close(self, now: float) -> None:
@@ -145,10 +146,10 @@ class _Whole:
         text = b"".join(self._chunks)
         body = _decoded(text)
         if body is None:
-            raise _UnusableError("malformed", f"no JSON object: {_excerpt(text)}")
+            raise _UnusableError("malformed", f"no JSON object, but {_excerpt(text)}")
         glimpse = self._reading.dialect.of_whole(body)
         if glimpse == Glimpse():
-            raise _UnusableError("malformed", f"no answer of this kind of API: {_excerpt(text)}")
+            raise _UnusableError("malformed", f"no answer of this kind of API, but an object of {', '.join(body)}")
         self._reading.body = body
         self._reading.note(glimpse, self._reading.ended)
         self._reading.first_token = None  # it came at once with everything else
@@ -184,7 +185,7 @@ async def _outcome(http: httpx.AsyncClient, request: httpx.Request, reading: _Re
     """Why there is no answer, and what is said about it; None for success."""
     try:
         await _exchange(http, request, reading)
-        return reading.verdict()
+        return _refusal(reading) if reading.refused else reading.verdict()
     except _UnusableError as error:
         failure, said = error.failure, error.said
     except TimeoutError:
@@ -208,8 +209,8 @@ async def _exchange(http: httpx.AsyncClient, request: httpx.Request, reading: _R
             if reading.refused:
                 reading.retry_after = waits.asked(response.headers, time.time())
                 await _read_error(response, reading)
-                raise _UnusableError("bad_request", "")
-            await _read(response, reading, timer)
+            else:
+                await _read(response, reading, timer)
         finally:
             await response.aclose()
 

@@ -143,7 +143,7 @@ def _failures(found: Bench) -> Iterator[str]:
             said = f": {item.details[failure]}" if item.details.get(failure) else ""
             yield f"{item.name}: {count:,} × {failure.replace('_', ' ')}{said}"
         if item.stopped:
-            said = "" if item.stopped in item.failures else item.details.get(item.stopped)
+            said = "" if item.stopped in item.failures else item.details.get(item.stopped, "")
             words = STOPPED.get(item.stopped, item.stopped)
             yield f"{item.name} was not asked to the end: {words}" + (f" ({said})" if said else "")
 

@@ -25,15 +25,18 @@ REASONS = {
 
 def report(view: Preview, outlook: Outlook, *, cap: Decimal, canary: Decimal, next_step: str | None = None) -> Report:
     """The report of a dry run; `cap` in USD, `canary` a part of 1."""
-    document = {
-        "schema": SCHEMA,
-        "currency": "USD",
-        "max_cost": plain(cap),
-        "canary": plain(canary),
-        **msgspec.to_builtins(view, builtin_types=(Decimal,), enc_hook=str),
-        "outlook": msgspec.to_builtins(outlook),
-    }
-    return Report(document=_texts(document), page=list(_page(view, outlook, cap, canary, next_step)), records=[])
+    document = _texts(
+        {
+            "schema": SCHEMA,
+            "currency": "USD",
+            "max_cost": plain(cap),
+            "canary": plain(canary),
+            **msgspec.to_builtins(view, builtin_types=(Decimal,), enc_hook=str),
+            "outlook": msgspec.to_builtins(outlook),
+        }
+    )
+    sides = [{"side": side, **document[side]} for side in ("current", "target")]
+    return Report(document=document, page=list(_page(view, outlook, cap, canary, next_step)), records=sides)
 
 
 def _page(view: Preview, outlook: Outlook, cap: Decimal, canary: Decimal, next_step: str | None) -> Iterator[Block]:

@@ -11,8 +11,8 @@ from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_n
 from llmmigrate.reports.shadow_web import web_page
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 from llmmigrate.shadow.examples import Examples
+from llmmigrate.shadow.judgement import GateResult
 from llmmigrate.shadow.results import ComparisonResult, MeasureSummary, SideSummary
-from llmmigrate.shadow.verdict import GateResult
 
 NO_EXAMPLES: Final = Examples()
 LAG_SHOWN: Final = 500.0

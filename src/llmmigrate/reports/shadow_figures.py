@@ -3,8 +3,8 @@
 from typing import Final, Literal
 
 from llmmigrate.reports import numbers
+from llmmigrate.shadow.judgement import GateResult
 from llmmigrate.shadow.results import ComparisonResult
-from llmmigrate.shadow.verdict import GateResult
 
 _NAMES: Final = {"ttft": "time to first token", "json": "JSON"}
 _REASONS: Final = {

@@ -10,8 +10,8 @@ from llmmigrate.reports.html.forest import placed
 from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_name, level, percent, side_name, unbilled
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 from llmmigrate.shadow.examples import Example, Examples, FailureExample
+from llmmigrate.shadow.judgement import GateResult
 from llmmigrate.shadow.results import ComparisonResult, SideSummary
-from llmmigrate.shadow.verdict import GateResult
 
 _TONES: Final[Mapping[str, Tone]] = {"PASS": "good", "FAIL": "bad"}
 """Everything else is unsure: what is not measured or not decided is never green."""

@@ -13,12 +13,17 @@ from llmmigrate.usage.call import Call
 
 BYTES_A_TOKEN: Final = 4
 """For an answer without usage: about what English takes in current vocabularies. Always marked as estimated."""
+ENDED: Final = frozenset({"empty", "content_filter"})
+"""Failures of answers that came to their end."""
 _REFUSALS: Final = frozenset({"refusal", "content_filter"})
 
 
 def body_of(exchange: Exchange) -> dict[str, Any] | None:
-    """The answer as one object, also where it came as a stream; None where there is none."""
-    if exchange.failure is not None:
+    """The answer as one object, also where it came as a stream; None where there is none.
+
+    An answer that came to its end without saying anything, or was held back, is one: its tokens are billed.
+    """
+    if exchange.failure is not None and exchange.failure not in ENDED:
         return None
     return exchange.body if exchange.body is not None else streams.fold(list(exchange.events))
 

@@ -116,7 +116,8 @@ def _limit(flag: str, text: str) -> Limit:
     try:
         return limit(text)
     except ValueError as error:
-        raise UsageError(f"--gate {flag} does not say what is allowed", why=str(error)) from error
+        fix = "write --gate errors='<= +1pt', or --gate errors=off"
+        raise UsageError(f"--gate {flag} does not say what is allowed", why=str(error), fix=fix) from error
 
 
 def parse(key: str, value: Limit, measures: Mapping[str, str], *, asked: bool = False) -> Gate:

@@ -32,6 +32,8 @@ class SidePreview:
     """That the rate limits take; None without limits."""
     free: bool
     """Nothing is billed by the token."""
+    unlimited: int
+    """Requests whose reply nothing limits: what they can cost at most is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class _Sums:
 
     def __init__(self, side: Side) -> None:
         self.side = side
-        self.requests = self.tokens = 0
+        self.requests = self.tokens = self.unlimited = 0
         self.expected: Decimal | None = ZERO
         self.worst: Decimal | None = ZERO
         self.largest: Decimal | None = ZERO
@@ -78,7 +80,9 @@ class _Sums:
             return
         till = self.side.till
         call = Call(input_tokens=asked.input_tokens, output_tokens=asked.output_tokens)
-        worst = self.side.worst(body).cost
+        limits = self.side.limits_reply(body)
+        worst = self.side.worst(body).cost if limits or till.free else None
+        self.unlimited += 0 if limits else times
         self.requests += times
         self.tokens += times * (asked.input_tokens + asked.output_tokens)
         self.expected = _plus(self.expected, till.cost(call), times)
@@ -100,6 +104,7 @@ class _Sums:
             tokens=self.tokens,
             minutes=max(limits) if limits else None,
             free=self.side.till.free,
+            unlimited=self.unlimited,
         )
 
 

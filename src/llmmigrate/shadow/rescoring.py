@@ -12,12 +12,13 @@ import msgspec
 
 from llmmigrate.errors import InputError, UsageError
 from llmmigrate.shadow.journal import Journal
+from llmmigrate.shadow.judgement import Verdict
 from llmmigrate.shadow.pairs import Pair, Sampled
 from llmmigrate.shadow.runs import JOURNAL, Plan
 from llmmigrate.shadow.scoring import Alike, Measure, Score, Scorer, Sides
 from llmmigrate.shadow.storing import restored_arm
 from llmmigrate.shadow.summary import Summary
-from llmmigrate.shadow.verdict import Judge, Verdict
+from llmmigrate.shadow.verdict import Judge
 
 
 def measured(folder: Path) -> dict[str, int]:

@@ -6,7 +6,7 @@ Money is a decimal string in USD; what was not measured is null and never 0. No 
 from typing import Final, Literal
 
 from llmmigrate.costing.results import FirstToken, Latency, Money, Record, Share
-from llmmigrate.shadow.verdict import Verdict
+from llmmigrate.shadow.judgement import Verdict
 
 SCHEMA: Final = "llmmigrate.verdict/1"
 

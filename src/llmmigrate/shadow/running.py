@@ -14,6 +14,7 @@ from llmmigrate.money import EXACT, plain
 from llmmigrate.shadow.budget import Budget, Stake
 from llmmigrate.shadow.engine import Comparison, CostPair
 from llmmigrate.shadow.journal import Journal, Past
+from llmmigrate.shadow.judgement import Verdict
 from llmmigrate.shadow.pairs import Pair
 from llmmigrate.shadow.results import Spend
 from llmmigrate.shadow.runs import JOURNAL
@@ -23,7 +24,7 @@ from llmmigrate.shadow.sending import Sender
 from llmmigrate.shadow.sides import Side
 from llmmigrate.shadow.storing import Store
 from llmmigrate.shadow.summary import Summary
-from llmmigrate.shadow.verdict import Judge, Verdict
+from llmmigrate.shadow.verdict import Judge
 from llmmigrate.statistics.quantiles import quantile
 
 

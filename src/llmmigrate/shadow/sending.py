@@ -13,7 +13,7 @@ from llmmigrate.endpoints.exchange import Exchange, Failure
 from llmmigrate.endpoints.failures import OUTAGE
 from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
-from llmmigrate.shadow.answers import answer_of, body_of, call_of, tokens_of
+from llmmigrate.shadow.answers import ENDED, answer_of, body_of, call_of, tokens_of
 from llmmigrate.shadow.budget import Budget, Stake
 from llmmigrate.shadow.journal import Journal, Past
 from llmmigrate.shadow.pairs import Arm, Sampled
@@ -190,7 +190,7 @@ class Sender:
         call = call_of(answer, exchange, prompt_bytes=len(canonical_json(body)))
         return replace(
             arm,
-            answer=answer_of(call, answer),
+            answer=answer_of(call, answer) if exchange.failure is None else None,
             tokens=tokens_of(call),
             cost=self.side.till.cost(call),
             served_model=call.model,
@@ -208,7 +208,7 @@ class _Purchase:
 
     async def attempt(self, previous: Failure | None) -> bool:
         """Reserve for the next attempt; whether it is the first."""
-        await self.settle(_charged(previous, self.worst, NOTHING))
+        await self.settle(_charged(previous, self.worst, self.worst))
         await self._budget.reserve(self.worst)
         self._held = True
         first, self._sent = not self._sent, True
@@ -243,4 +243,4 @@ def _charged(failure: str | None, worst: Stake, spent: Stake) -> Stake:
     """What one attempt counts against the cap."""
     if failure in POSSIBLY_BILLED:
         return worst
-    return NOTHING if failure is not None else spent
+    return spent if failure is None or failure in ENDED else NOTHING

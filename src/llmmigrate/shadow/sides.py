@@ -30,22 +30,22 @@ class Side:
     endpoint: Endpoint
     till: Till
     translate: Translate
-    max_output: int | None = None
-    """The most tokens of a reply where neither the request nor the price table limits it."""
 
     def worst(self, body: dict[str, Any]) -> Stake:
-        """The most that a request can cost: no token is shorter than a byte, and no reply longer than its limit."""
+        """The most that a request can cost: no token is shorter than a byte, and no reply longer than its limit.
+
+        It holds only for a request whose reply has one: see `limits_reply`.
+        """
         features = features_of(body, self.endpoint.dialect)
         pieces = features.images + features.audio + features.files
         prompt = len(canonical_json(body)) + TOKENS_A_TURN * (features.turns + 1) + TOKENS_A_PICTURE * pieces
-        limits = [limit for limit in (features.max_output_tokens, self.till.max_output, self.max_output) if limit]
+        limits = [limit for limit in (features.max_output_tokens, self.till.max_output) if limit]
         reply = min(limits, default=0) * (features.n or 1)
         return self.till.worst(Call(input_tokens=prompt, output_tokens=reply))
 
     def limits_reply(self, body: dict[str, Any]) -> bool:
         """Whether anything limits how long the reply to a request can be."""
-        limit = features_of(body, self.endpoint.dialect).max_output_tokens
-        return bool(limit or self.till.max_output or self.max_output)
+        return bool(features_of(body, self.endpoint.dialect).max_output_tokens or self.till.max_output)
 
     def key(self, name: str, body: dict[str, Any], copy: int) -> str:
         """The journal's key of a request: what is sent, where, for which logged request, and the how many-eth time."""

@@ -13,12 +13,12 @@ import msgspec
 from llmmigrate.costing.results import FirstToken, Latency
 from llmmigrate.money import EXACT, plain
 from llmmigrate.shadow.examples import Examples, Gallery
+from llmmigrate.shadow.judgement import Verdict
 from llmmigrate.shadow.measures import errors, errors_after_retries, latency, ttft
 from llmmigrate.shadow.pairs import Arm, Pair
 from llmmigrate.shadow.results import SCHEMA, ComparisonResult, CostCompared, Hashes, MeasureSummary, SideSummary, Spend
 from llmmigrate.shadow.scoring import Alike, Measure, Score, Sides
 from llmmigrate.shadow.storing import Store
-from llmmigrate.shadow.verdict import Verdict
 from llmmigrate.usage.sketch import Sketch, bucket, quantile
 
 ZERO: Final = Decimal(0)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from llmmigrate.costing.audit.values import first, flag, number, word, words
 from llmmigrate.endpoints.exchange import Dialect
 
 Body = dict[str, Any]
@@ -186,20 +187,20 @@ def _of_chat(body: Mapping[str, Any]) -> Features:
         tools=_schemas(tools, "parameters"),
         strict_tools=any(tool.get("strict") is True for tool in tools),
         hosted_tools=_hosted(body, own=("function",)) + (("web_search",) if body.get("web_search_options") else ()),
-        tool_choice=_choice(_first(body, "tool_choice", "function_call")),
-        parallel_tools=_flag(body.get("parallel_tool_calls")),
+        tool_choice=_choice(first(body, "tool_choice", "function_call")),
+        parallel_tools=flag(body.get("parallel_tool_calls")),
         tool_turns=sum(_chat_tool_turns(turn) for turn in turns),
         response_format=_chat_format(body.get("response_format")),
-        stream_usage=_flag(options.get("include_usage")) if isinstance(options, dict) else None,
+        stream_usage=flag(options.get("include_usage")) if isinstance(options, dict) else None,
         n=whole(body.get("n")),
-        stop=_words(body.get("stop")),
+        stop=words(body.get("stop")),
         logprobs=body.get("logprobs") is True,
         top_logprobs=whole(body.get("top_logprobs")),
-        verbosity=_word(body.get("verbosity")),
-        reasoning_effort=_word(body.get("reasoning_effort")),
+        verbosity=word(body.get("verbosity")),
+        reasoning_effort=word(body.get("reasoning_effort")),
         reasoning_budget=budget,
         reasoning=switched,
-        max_output_tokens=whole(_first(body, "max_completion_tokens", "max_tokens")),
+        max_output_tokens=whole(first(body, "max_completion_tokens", "max_tokens")),
     )
 
 
@@ -223,16 +224,16 @@ def _of_responses(body: Mapping[str, Any]) -> Features:
         strict_tools=any(tool.get("strict") is True for tool in tools),
         hosted_tools=_hosted(body, own=("function",)),
         tool_choice=_choice(body.get("tool_choice")),
-        parallel_tools=_flag(body.get("parallel_tool_calls")),
+        parallel_tools=flag(body.get("parallel_tool_calls")),
         tool_turns=sum(item.get("type") in ("function_call", "function_call_output") for item in items),
         response_format=_responses_format(text),
-        verbosity=_word(text.get("verbosity")) if isinstance(text, dict) else None,
+        verbosity=word(text.get("verbosity")) if isinstance(text, dict) else None,
         top_logprobs=whole(body.get("top_logprobs")),
         logprobs=bool(whole(body.get("top_logprobs")))
         or (isinstance(included, list) and "message.output_text.logprobs" in included),
-        reasoning_effort=_word(reasoning.get("effort")) if isinstance(reasoning, dict) else None,
+        reasoning_effort=word(reasoning.get("effort")) if isinstance(reasoning, dict) else None,
         max_output_tokens=whole(body.get("max_output_tokens")),
-        stored_history=bool(_first(body, "previous_response_id", "conversation", "prompt"))
+        stored_history=bool(first(body, "previous_response_id", "conversation", "prompt"))
         or any(item.get("type") == "item_reference" for item in items),
     )
 
@@ -241,7 +242,7 @@ def _of_anthropic(body: Mapping[str, Any]) -> Features:
     turns = objects(body.get("messages"))
     tools = [tool for tool in objects(body.get("tools")) if tool.get("type") in (None, "custom")]
     choice = body.get("tool_choice")
-    alone = _flag(choice.get("disable_parallel_tool_use")) if isinstance(choice, dict) else None
+    alone = flag(choice.get("disable_parallel_tool_use")) if isinstance(choice, dict) else None
     config = body.get("output_config")
     budget, switched = _thinking(body.get("thinking"))
     return Features(
@@ -258,8 +259,8 @@ def _of_anthropic(body: Mapping[str, Any]) -> Features:
             part.get("type") in ("tool_use", "tool_result") for turn in turns for part in objects(turn.get("content"))
         ),
         response_format=_anthropic_format(body),
-        stop=_words(body.get("stop_sequences")),
-        reasoning_effort=_word(config.get("effort")) if isinstance(config, dict) else None,
+        stop=words(body.get("stop_sequences")),
+        reasoning_effort=word(config.get("effort")) if isinstance(config, dict) else None,
         reasoning_budget=budget,
         reasoning=switched,
         max_output_tokens=whole(body.get("max_tokens")),
@@ -269,11 +270,11 @@ def _of_anthropic(body: Mapping[str, Any]) -> Features:
 def _shared(body: Mapping[str, Any]) -> dict[str, Any]:
     """What all dialects call by the same names."""
     return {
-        "model": _word(body.get("model")),
+        "model": word(body.get("model")),
         "stream": body.get("stream") is True,
         "seed": whole(body.get("seed")),
-        "temperature": _number(body.get("temperature")),
-        "top_p": _number(body.get("top_p")),
+        "temperature": number(body.get("temperature")),
+        "top_p": number(body.get("top_p")),
         "top_k": whole(body.get("top_k")),
         "metadata": bool(body.get("metadata")),
         "parameters": frozenset(key for key, value in body.items() if value is not None),
@@ -331,8 +332,8 @@ def _choice(choice: Any) -> str | None:
     if not isinstance(choice, dict):
         return None
     inner = choice.get("function")
-    named = _word(inner.get("name") if isinstance(inner, dict) else choice.get("name"))
-    kind = _word(choice.get("type"))
+    named = word(inner.get("name") if isinstance(inner, dict) else choice.get("name"))
+    kind = word(choice.get("type"))
     return named or _ANTHROPIC_CHOICES.get(kind or "", kind)
 
 
@@ -370,7 +371,7 @@ def _format_of(kind: Any, inner: Mapping[str, Any]) -> ResponseFormat | None:
     return ResponseFormat(
         kind="json_schema",
         schema=schema if isinstance(schema, dict) else None,
-        name=_word(inner.get("name")),
+        name=word(inner.get("name")),
         strict=inner.get("strict") is True,
     )
 
@@ -382,24 +383,3 @@ def _thinking(value: Any) -> tuple[int | None, bool | None]:
     kind = value.get("type")
     switched = kind != "disabled" if isinstance(kind, str) else None
     return whole(value.get("budget_tokens")), switched
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    listed = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    return tuple(word for word in listed if isinstance(word, str))
-
-
-def _word(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _first(body: Mapping[str, Any], *keys: str) -> Any:
-    return next((body[key] for key in keys if body.get(key) is not None), None)

@@ -5,6 +5,7 @@ another dialect it is written anew. Every change is a finding; what cannot be sa
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,9 @@ DIALECT_NAMES: Final[Mapping[Dialect, str]] = {
 }  # fmt: skip
 _ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 _CHOICES: Final = ("auto", "none", "required")
+_LIMITS: Final[Mapping[Dialect, str]] = {
+    "openai-chat": "max_tokens", "openai-responses": "max_output_tokens", "anthropic-messages": "max_tokens",
+}  # fmt: skip
 _OUTPUT_KEYS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
@@ -53,6 +57,17 @@ def examine(body: Mapping[str, Any], asked: Features, target: Target) -> tuple[B
     _name_longest(written, asked, target, ledger)
     write_reasoning(written, asked, target, ledger)
     return {"model": target.model, **written}, ledger.findings
+
+
+def limited(made: Translation, target: Target, longest: int) -> Translation:
+    """A translated request with a limit on the answer, in tokens, under the name that the target has for it."""
+    if made.body is None:
+        return made
+    name = _LIMITS[target.dialect]
+    name = target.renames.get(name, name)
+    body = {key: value for key, value in made.body.items() if key not in _OUTPUT_KEYS}
+    change = Finding("max_tokens", "translated", f"answers limited to {longest:,} tokens, as asked for")
+    return replace(made, body={**body, name: longest}, changes=(*made.changes, change))
 
 
 def _check_history(body: Mapping[str, Any], asked: Features, ledger: Ledger) -> None:
