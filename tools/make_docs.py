@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tools import serving_points
 from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
@@ -92,7 +93,7 @@ def _generic(words: str) -> str:
     return words.replace("{n}", "N").replace("{places}", "…")
 
 
-MAKERS: Mapping[str, Callable[[], str]] = {"warnings": warnings_table}
+MAKERS: Mapping[str, Callable[[], str]] = {"warnings": warnings_table, "serving-points": serving_points.table}
 
 
 def documents() -> list[Path]:
