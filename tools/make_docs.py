@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tools import serving_points
 from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
@@ -139,7 +140,7 @@ def _generic(words: str) -> str:
 
 MAKERS: Mapping[str, Callable[[], str]] = {
     "audit-rules": audit_rules, "measures": measures_table, "thinking-budgets": thinking_budgets,
-    "warnings": warnings_table,
+    "warnings": warnings_table, "serving-points": serving_points.table,
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def test_systemd_accepts_the_unit(words: str, tmp_path: Path) -> None:
 def test_compose_accepts_the_file(on: str, tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text(compose.files(deployment("glm-5", on))["compose.yaml"])
     check = ["docker-compose", "-f", str(tmp_path / "compose.yaml"), "config"]
-    environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(tmp_path)}
+    environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(tmp_path), "ENGINE_VERSION": "1"}
     refused = subprocess.run(check, env=environment, capture_output=True, text=True, check=False)
     assert "set a key for this endpoint" in refused.stderr
     accepted = subprocess.run(

@@ -171,7 +171,7 @@ def test_a_key_reaches_the_engine_and_no_log(port: int, tmp_path: Path, told: To
     job = job_for(port, tmp_path / "engine.log", "key=ENGINE_KEY", key="k-secret")
     run(job, told, stop_when=lambda: bool(told.ready))
     assert told.ready
-    assert "k-secret" not in (tmp_path / "engine.log").read_text() + repr(job.key is None) + "".join(told.words)
+    assert "k-secret" not in (tmp_path / "engine.log").read_text() + repr(job) + "".join(told.words)
     assert "k-secret" not in " ".join(job.arguments)
 
 

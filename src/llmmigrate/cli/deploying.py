@@ -1,7 +1,7 @@
 """What `serve-local` writes instead of launching, or beside it: files to deploy, the settings, the playbook's table."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from llmmigrate import registry
 from llmmigrate.cli.console import Console
@@ -41,19 +41,31 @@ def write_files(planned: Planned, form: str, output: list[str], console: Console
         console.say(f"wrote {folder / name}")
 
 
-def register(planned: Planned, options: PlanOptions, console: Console) -> None:
-    """Add the endpoint to the settings in force, or to new ones here, as provider `local`."""
+class Settings(NamedTuple):
+    """Settings as they are to be written."""
+
+    path: Path
+    text: str
+
+
+def with_endpoint(planned: Planned, options: PlanOptions) -> Settings:
+    """The settings in force, or new ones here, with the endpoint as provider `local`. ConfigError if that cannot be."""
     from llmmigrate.config import FILE_NAME, find
     from llmmigrate.serving.registration import check, with_local
 
     path = Path(options.config) if options.config else find(Path.cwd()) or Path(FILE_NAME)
     text = path.read_text(encoding="utf-8") if path.exists() else "version: 1\n"
+    check(text, path)
     changed = with_local(text, planned.endpoint(), path=str(path), replace=options.force)
     check(changed, path)
-    if changed != text or not path.exists():
-        with whole_file(str(path)) as stream:
-            stream.write(changed.encode())
-    console.say(f"{path}: provider local is {planned.place.base_url}")
+    return Settings(path, changed)
+
+
+def write_settings(found: Settings, console: Console) -> None:
+    """Write the settings."""
+    with whole_file(str(found.path)) as stream:
+        stream.write(found.text.encode())
+    console.say(f"wrote {found.path}: its provider local is this endpoint")
 
 
 def show_playbook(options: PlanOptions, console: Console) -> int:

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmmigrate.cli.console import Console
-from llmmigrate.cli.deploying import PLAYBOOK, check_export, register, show_playbook, write_files
+from llmmigrate.cli.deploying import (
+    PLAYBOOK,
+    check_export,
+    show_playbook,
+    with_endpoint,
+    write_files,
+    write_settings,
+)
 from llmmigrate.cli.launching import Prepared, prepare, run
 from llmmigrate.cli.options import command, new_app
 from llmmigrate.cli.output import Destination, destinations, write
-from llmmigrate.cli.plans import Planned, PlanOptions, place_of, plan_for
+from llmmigrate.cli.plans import Planned, PlanOptions, plan_for
 from llmmigrate.errors import ServingError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -82,11 +89,12 @@ def _show(plan: "Plan", options: ServeLocalOptions, to: list[Destination], conso
 
 
 def _launch(options: ServeLocalOptions, planned: Planned, to: list[Destination], console: Console) -> int:
-    prepared = prepare(planned.decision, place_of(options), force=options.force)
+    settings = with_endpoint(planned, options) if options.to_config else None
+    prepared = prepare(planned.decision, planned.place, force=options.force)
 
     def first() -> None:
-        if options.to_config:
-            register(planned, options, console)
+        if settings is not None:
+            write_settings(settings, console)
         if options.measure:
             _show(planned.plan(_measured(prepared, planned, console)), options, to, console)
 

@@ -163,7 +163,8 @@ def _launch(launch: PlanLaunch) -> Iterator[Block]:
             yield Command(step)
         return
     version = "" if launch.engine_version is None else f" {launch.engine_version}"
-    yield Paragraph(f"Launched as, with {launch.engine}{version}, at {launch.base_url}:")
+    download = f" after a download of {launch.download_bytes / 1e9:,.1f} GB" if launch.download_bytes else ""
+    yield Paragraph(f"Launched as, with {launch.engine}{version}, at {launch.base_url}{download}:")
     environment = [f"{name}={shlex.quote(value)}" for name, value in sorted(launch.environment.items())]
     yield Command(" ".join([*environment, shlex.join(launch.arguments)]))
 

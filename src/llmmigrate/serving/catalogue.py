@@ -88,8 +88,9 @@ class Recipe:
     """What an engine needs for a model, beside what it needs for every model."""
 
     engine: str
-    version: str
     source: str
+    version: str | None = None
+    """The least that is known to serve it; None where nobody says so."""
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     architectures: tuple[str, ...] = ()

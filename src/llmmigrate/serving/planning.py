@@ -10,6 +10,7 @@ from llmmigrate.errors import UsageError
 from llmmigrate.serving import results
 from llmmigrate.serving.catalogue import Model, Recipe, find_model, hardware, models
 from llmmigrate.serving.checkpoints import folder_model, is_folder
+from llmmigrate.serving.downloads import cache_folder, missing_bytes
 from llmmigrate.serving.engines import Launch, Order, find_executable, installed_version, load_engine
 from llmmigrate.serving.exports import Deployment
 from llmmigrate.serving.fit import Choice, Wish, choices
@@ -188,8 +189,9 @@ def deployment_of(decision: Decision, place: Place, *, header: str) -> Deploymen
     if choice is None:
         raise ValueError("only a plan that fits can be exported")
     engine, launch = load_engine(choice.engine), launch_for(choice, decision.model, place)
-    recipe = recipe_of(choice, decision.model)
-    image = engine.IMAGES.get(choice.pool.platform)
+    recipe, image = recipe_of(choice, decision.model), engine.IMAGES.get(choice.pool.platform)
+    known = recipe.version if recipe is not None else None
+    version = known or f"${{ENGINE_VERSION:?name the version of {engine.TITLE}}}"
     return Deployment(
         name=f"llmmigrate-{decision.name}",
         title=f"{decision.model.title} in {choice.checkpoint.precision} on {engine.TITLE}",
@@ -201,7 +203,7 @@ def deployment_of(decision: Decision, place: Place, *, header: str) -> Deploymen
         count=choice.pool.count,
         host=place.host,
         port=place.port,
-        image=image.format(version=recipe.version if recipe is not None else "latest") if image else None,
+        image=image.format(version=version) if image is not None else None,
         folder=choice.checkpoint.repo if Path(choice.checkpoint.repo).is_dir() else None,
         key_variable=engine.KEY_VARIABLE,
         header=header,
@@ -295,11 +297,12 @@ def elsewhere(choice: Choice) -> results.Elsewhere:
 
 
 def _launch_record(choice: Choice, model: Model, place: Place) -> results.PlanLaunch:
-    engine = load_engine(choice.engine)
+    engine, here = load_engine(choice.engine), choice.pool.found
     launch = launch_for(choice, model, place)
     return results.PlanLaunch(
         engine=engine.TITLE,
-        engine_version=installed_version(engine) if choice.pool.found else None,
+        engine_version=installed_version(engine) if here else None,
+        download_bytes=missing_bytes(choice.checkpoint, cache_folder()) if here else None,
         arguments=list(launch.arguments),
         environment=dict(launch.environment),
         served_model=launch.served_model,

@@ -93,6 +93,8 @@ class PlanLaunch(Record, frozen=True, kw_only=True):
 
     engine: str
     engine_version: str | None
+    download_bytes: int | None
+    """Still to be downloaded; null for hardware that is only named."""
     arguments: list[str]
     environment: dict[str, str]
     served_model: str

@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from llmmigrate.endpoints.http import HttpError, get_json, post_json
 from llmmigrate.errors import ServingError
 from llmmigrate.serving.engines import Phase
 
 TAIL_LINES: Final = 20
 """Lines of the log that are shown when an engine fails."""
+KILL_SECONDS: Final = 10.0
+"""How long killed processes may take to go; one that waits inside a driver goes when the driver lets it."""
 _LINE_END: Final = re.compile(rb"[\r\n]")
 
 
@@ -34,7 +38,7 @@ class Policy:
     """For the engine to answer: weights may have to be downloaded."""
     answer: float = 300.0
     """For the first answer of the model."""
-    poll: float = 0.5
+    poll: float = 0.25
     probe: float = 5.0
     """For one look at its health."""
     watch: float = 10.0
@@ -55,7 +59,8 @@ class Job:
     """An engine to run and how to reach it."""
 
     arguments: tuple[str, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
+    """Holds the key, too."""
     directory: str | None
     log: Path
     root_url: str
@@ -244,6 +249,18 @@ def _end(running: _Running, policy: Policy) -> None:
     _signal(group, signal.SIGKILL)
     running.process.wait()
     os.close(running.lifeline)
+    deadline = time.monotonic() + KILL_SECONDS
+    while _lives(group) and time.monotonic() < deadline:
+        time.sleep(policy.poll)
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of the group still runs: one that was killed goes a moment later."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def _signal(group: int, number: int) -> None:

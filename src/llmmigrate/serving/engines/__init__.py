@@ -78,7 +78,7 @@ class Engine(Protocol):
     INSTALL: str
     """What to type to install it."""
     IMAGES: dict[str, str]
-    """The container image by platform, with `{version}` where a recipe's belongs."""
+    """The container image by platform, with `{version}` where that of the recipe belongs."""
     SPLIT: Split
     UTILISATION: float
     """Share of a device's memory that it takes."""
@@ -131,10 +131,11 @@ def check_installed(engine: Engine, recipe: Recipe | None) -> str:
     path, found = find_executable(engine), installed_version(engine)
     if path is None or found is None:
         raise ServingError(f"{engine.TITLE} is not installed here", fix=engine.INSTALL, code="engine_missing")
-    if recipe is not None and found != "unknown" and _parts(found) < _parts(recipe.version):
+    wanted = recipe.version if recipe is not None else None
+    if wanted is not None and recipe is not None and found != "unknown" and _parts(found) < _parts(wanted):
         raise ServingError(
             f"{engine.TITLE} {found} is too old for this model",
-            why=f"it needs {recipe.version} or newer ({recipe.source})",
+            why=f"it needs {wanted} or newer ({recipe.source})",
             fix=engine.INSTALL,
             code="engine_version",
         )
