@@ -21,6 +21,7 @@ from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
 from llmmigrate import registry
+from llmmigrate.checks.results import CheckResult, PriceCheck
 from llmmigrate.costing.audit.reasoning import BUDGETS
 from llmmigrate.costing.audit.results import SCHEMA as AUDIT_SCHEMA
 from llmmigrate.costing.audit.results import Audit
@@ -43,8 +44,10 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.accelerators/1": AcceleratorList,
     "llmmigrate.analysis/1": Analysis,
     "llmmigrate.bench/1": Bench,
+    "llmmigrate.check/1": CheckResult,
     "llmmigrate.estimate/1": Estimate,
     "llmmigrate.roi/1": Roi,
+    "llmmigrate.price-check/1": PriceCheck,
     "llmmigrate.prices-compare/1": ComparedModels,
     AUDIT_SCHEMA: Audit,
     "llmmigrate.plan/1": Plan,

@@ -247,6 +247,14 @@ def test_every_measure_has_its_rule(llmmigrate: Run, baseline: str, line: str, r
     assert found[line.partition(":")[0]]["result"] == result
 
 
+def test_a_filter_holds_for_both_sides(llmmigrate: Run, baseline: str) -> None:
+    path = log("dearer.jsonl", seed=3, longer=1.5)
+    assert llmmigrate("check", path, "--where", "route=/chat").code == 0
+    assert llmmigrate("check", path, "--where", "route=/summarize").code == 1
+    none = llmmigrate("check", path, "--where", "model=o3")
+    assert (none.code, "leaves no call of the baseline" in none.err) == (2, True)
+
+
 def test_a_monthly_limit_needs_a_month_or_its_calls(llmmigrate: Run, baseline: str) -> None:
     only = 'monthly_delta: "<= 100 USD"'
     text = f'check: {{{only}, monthly_calls: 2M, cost_per_1000_calls: "<= +90%", warn: [output_tokens_per_call]}}'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from llmmigrate.cli.console import Console
-from llmmigrate.cli.options import ReportOptions, command, new_app, settings
+from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
 from llmmigrate.cli.output import check_writable, destinations, whole_file, write
 from llmmigrate.cli.reading import catalog_of, command_line, groups_of, moment, now_ns, read_logs, strict_code
 from llmmigrate.errors import UsageError
@@ -156,7 +156,7 @@ def _baseline(options: CheckOptions, policy: "Policy") -> "Baseline":
     """The baseline. UsageError where it does not keep a tag that the policy asks for."""
     from llmmigrate.checks.baseline import read_baseline
 
-    baseline = read_baseline(options.baseline)
+    baseline = _filtered(read_baseline(options.baseline), options)
     asked = [*policy.tags(), *(name.removeprefix("tag.") for name in groups_of(options.by))]
     lacking = [name for name in asked if name not in (*baseline.profile.tags, "model", "provider")]
     if lacking:
@@ -165,6 +165,23 @@ def _baseline(options: CheckOptions, policy: "Policy") -> "Baseline":
             fix=f"make it again: llmmigrate check LOGS --update-baseline --by tag.{lacking[0]}",
         )
     return baseline
+
+
+def _filtered(baseline: "Baseline", options: CheckOptions) -> "Baseline":
+    """The baseline with the same --where as the logs; its times are its own."""
+    import msgspec
+
+    from llmmigrate.logs.reader import ReadOptions
+    from llmmigrate.logs.saved import fitted
+
+    if not options.where:
+        return baseline
+    profile = baseline.profile
+    wanted = ReadOptions(marks=profile.marks, tags=profile.tags, where=pairs(options.where, "--where"))
+    kept = fitted(profile, wanted, options.baseline)
+    if not kept.cells:
+        raise UsageError(f"--where leaves no call of the baseline {options.baseline}")
+    return msgspec.structs.replace(baseline, profile=kept)
 
 
 def _request(options: CheckOptions, policy: "Policy", now: int, as_of: int | None = None) -> "Request":

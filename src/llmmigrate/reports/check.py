@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -41,7 +41,7 @@ def report(result: CheckResult) -> Report:
     return Report(
         document=msgspec.to_builtins(result),
         page=list(_page(result)),
-        records=[msgspec.to_builtins(rule) for rule in result.rules],
+        records=[_record(rule) for rule in result.rules],
         findings=[_finding(rule) for rule in result.rules],
     )
 
@@ -253,6 +253,11 @@ def baseline_words(used: BaselineUsed) -> str:
     facts += [f"commit {used.commit[:7]}"] if used.commit else []
     about = f" ({', '.join(facts)})" if facts else ""
     return f"Baseline: {used.path}{about}, {numbers.counted(used.calls, 'call')}."
+
+
+def _record(rule: RuleResult) -> dict[str, Any]:
+    where = ", ".join(f"{name}={value}" for name, value in rule.where.items())
+    return {**msgspec.to_builtins(rule), "where": where or None}
 
 
 def _price_page(result: PriceCheck) -> Iterator[Block]:

@@ -1,0 +1,237 @@
+"""A pass-through on this machine: what comes in goes to the vendor as it is, the answer comes back chunk by chunk.
+
+Requests are told apart by their path: `/v1/messages` and `/v1/complete` are Anthropic's, all others OpenAI's. Only
+loopback addresses are listened on: whoever can connect uses the keys of nobody but themselves, yet sees the traffic.
+"""
+
+import http.server
+import ipaddress
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import httpx
+
+from llmmigrate.errors import UsageError
+from llmmigrate.recording.exchange import Exchange, readable, without_query
+from llmmigrate.recording.recorder import Recorder
+
+OPENAI: Final = "https://api.openai.com/v1"
+ANTHROPIC: Final = "https://api.anthropic.com"
+_ANTHROPIC_PATHS: Final = ("/v1/messages", "/v1/complete")
+_VERSION: Final = re.compile(r"/v\d+\w*/?$")
+_OUR_VERSION: Final = re.compile(r"^/v1(?=/|$)")
+_HOP_BY_HOP: Final = frozenset({
+    "connection", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+    "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
+"""Headers of one connection (RFC 9110, 7.6.1), not of the request."""
+_CONNECT_SECONDS: Final = 30.0
+_SETTLE_SECONDS: Final = 10.0
+"""How long requests that are under way at the end are waited for."""
+_MOST_REQUEST: Final = 256 << 20
+
+
+class Upstreams:
+    """Where requests go: an OpenAI-compatible base URL and an Anthropic one."""
+
+    def __init__(self, openai: str = OPENAI, anthropic: str = ANTHROPIC) -> None:
+        self._openai, self._anthropic = (_checked(url) for url in (openai, anthropic))
+
+    def url(self, path: str) -> str:
+        """The upstream URL of a path with its query. A base that ends in a version has the place of `/v1`."""
+        to_anthropic = path.partition("?")[0].startswith(_ANTHROPIC_PATHS)
+        base = self._anthropic if to_anthropic else self._openai
+        return base + (_OUR_VERSION.sub("", path) if _VERSION.search(base) else path)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Listens, and serves every connection in a thread of its own."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], upstreams: Upstreams, recorder: Recorder) -> None:
+        if not ipaddress.ip_address(address[0]).is_loopback:
+            raise UsageError(f"{address[0]} can be reached from elsewhere", fix="listen on 127.0.0.1")
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, Handler)
+        self._under_way = 0
+        self._changed = threading.Condition()
+        self.upstreams, self.recorder = upstreams, recorder
+        timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+        self.client = httpx.Client(timeout=timeout, limits=limits, follow_redirects=False)
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens."""
+        host = str(self.server_address[0])
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}"
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """A request is under way within the block."""
+        with self._changed:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def settle(self) -> bool:
+        """Wait for the requests under way, whose ends the clients may have seen already; whether all have ended."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._under_way, timeout=_SETTLE_SECONDS)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that breaks is the client's business."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection; requests one after another."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def _pass_on(self) -> None:
+        with self.server.one_more():
+            self._pass_one_on()
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _pass_on  # noqa: N815 - as http.server has it
+
+    def _pass_one_on(self) -> None:
+        body = self._body()
+        if body is None:
+            self.send_error(411, "a length is needed")
+            return
+        url = self.server.upstreams.url(self.path)
+        exchange = Exchange(without_query(url), body, time.time_ns())
+        try:
+            request = self.server.client.build_request(
+                self.command, url, headers=_passed(self.headers.items()), content=body
+            )
+            response = self.server.client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            self._say_unreachable(exchange, error)
+            return
+        try:
+            self._answer(exchange, response)
+        finally:
+            response.close()
+            exchange.ended_ns = time.time_ns()
+            self.server.recorder.note(exchange)
+
+    def _body(self) -> bytes | None:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return b"".join(self._chunks())
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > _MOST_REQUEST:
+            return None
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> Iterator[bytes]:
+        """The chunks of a request body (RFC 9112, 7.1)."""
+        while size := int(self.rfile.readline(1024).partition(b";")[0] or b"0", 16):
+            yield self.rfile.read(size)
+            self.rfile.readline(8)
+        while self.rfile.readline(65536).strip():
+            pass
+
+    def _answer(self, exchange: Exchange, response: httpx.Response) -> None:
+        """Pass the answer on as it comes."""
+        exchange.status = response.status_code
+        exchange.content_type = response.headers.get("content-type", "")
+        exchange.encoding = response.headers.get("content-encoding", "")
+        bodiless = self.command == "HEAD" or response.status_code in (204, 304)
+        chunked = "content-length" not in response.headers and not bodiless
+        try:
+            self._begin(response, chunked=chunked)
+            for chunk in _raw(response, exchange):
+                exchange.add(chunk, time.time_ns())
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+            if exchange.failure is not None:
+                self.close_connection = True  # the client sees the same broken end
+            elif chunked:
+                self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            exchange.failure = exchange.failure or "client_closed"
+            self.close_connection = True
+
+    def _begin(self, response: httpx.Response, *, chunked: bool) -> None:
+        self.send_response_only(response.status_code, response.reason_phrase)
+        for name, value in response.headers.multi_items():
+            if name not in _HOP_BY_HOP:
+                self.send_header(name, value)
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def _say_unreachable(self, exchange: Exchange, error: httpx.HTTPError) -> None:
+        """Tell the client, in the form of both vendors, and record the failure."""
+        exchange.failure, exchange.ended_ns = "upstream_unreachable", time.time_ns()
+        self.server.recorder.note(exchange)
+        words = f"llmmigrate record could not reach {exchange.url}: {type(error).__name__}"
+        answer = {"type": "error", "error": {"type": "upstream_unreachable", "message": words}}
+        data = json.dumps(answer).encode()
+        self.send_response_only(502, "Bad Gateway")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: paths may hold keys."""
+
+
+@contextmanager
+def passing(address: tuple[str, int], upstreams: Upstreams, recorder: Recorder) -> Iterator[Server]:
+    """A pass-through that runs within the block."""
+    with Server(address, upstreams, recorder) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+            server.settle()
+            server.client.close()
+
+
+def base_urls(server: Server, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child whose OpenAI and Anthropic SDKs then call the pass-through."""
+    own = {"OPENAI_BASE_URL": f"{server.base_url}/v1", "ANTHROPIC_BASE_URL": server.base_url}
+    quiet = {name: f"{value},127.0.0.1,localhost" if (value := environment.get(name)) else "127.0.0.1,localhost"
+             for name in ("NO_PROXY", "no_proxy")}  # fmt: skip
+    return {**environment, **own, "OPENAI_API_BASE": own["OPENAI_BASE_URL"], **quiet}
+
+
+def _raw(response: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
+    """The body as the upstream sends it; an upstream that breaks off is noted, not raised."""
+    try:
+        yield from response.iter_raw()
+    except httpx.HTTPError:
+        exchange.failure = "upstream_closed"
+
+
+def _passed(headers: Any) -> list[tuple[str, str]]:
+    """The client's headers for the upstream, with only such encodings as a recording can read."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    kept = [(name, value) for name, value in kept if name.lower() not in ("content-length", "accept-encoding")]
+    accepted = next((value for name, value in headers if name.lower() == "accept-encoding"), "identity")
+    return [*kept, ("Accept-Encoding", readable(accepted))]
+
+
+def _checked(url: str) -> str:
+    if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url) is None:
+        raise UsageError(f"'{url}' is no URL of an API", fix="write it like https://api.openai.com/v1")
+    return url.rstrip("/")

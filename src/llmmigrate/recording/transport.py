@@ -1,0 +1,182 @@
+"""An httpx transport that lets everything pass and records it; for httpx and httpx2, synchronous and asynchronous."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from llmmigrate.recording.exchange import Exchange, readable, without_query
+from llmmigrate.recording.recorder import Recorder
+
+
+class Transport:
+    """Records what a client sends and receives through it.
+
+    `target` is a file to add records to, or a `Recorder`. `inner` is the transport that does the work; without it,
+    that of the library which the client comes from (httpx or httpx2), with its defaults.
+    """
+
+    def __init__(self, target: str | Path | Recorder, *, inner: Any = None, keep_text: bool = False) -> None:
+        self.recorder = target if isinstance(target, Recorder) else Recorder(target, keep_text=keep_text)
+        self._owns = not isinstance(target, Recorder)
+        self._inner = inner
+        self._made: list[Any] = []
+
+    def handle_request(self, request: Any) -> Any:
+        """Send a request of a synchronous client."""
+        library = _library_of(request)
+        exchange = _begun(request, request.read())
+        try:
+            response = self._working(library, "HTTPTransport").handle_request(request)
+        except Exception:
+            self._give_up(exchange)
+            raise
+        _answered(exchange, response)
+        response.stream = _streams(library)[0](response.stream, exchange, self.recorder)
+        return response
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send a request of an asynchronous client."""
+        library = _library_of(request)
+        exchange = _begun(request, await request.aread())
+        try:
+            response = await self._working(library, "AsyncHTTPTransport").handle_async_request(request)
+        except Exception:
+            self._give_up(exchange)
+            raise
+        _answered(exchange, response)
+        response.stream = _streams(library)[1](response.stream, exchange, self.recorder)
+        return response
+
+    def close(self) -> None:
+        """Close the connections, and the file if this transport opened it."""
+        for made in self._made:
+            made.close()
+        self._close_recorder()
+
+    async def aclose(self) -> None:
+        """Close the connections, and the file if this transport opened it."""
+        for made in self._made:
+            await made.aclose()
+        self._close_recorder()
+
+    def __enter__(self) -> "Transport":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "Transport":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _working(self, library: ModuleType, name: str) -> Any:
+        if self._inner is None:
+            self._inner = getattr(library, name)()
+            self._made.append(self._inner)
+        return self._inner
+
+    def _give_up(self, exchange: Exchange) -> None:
+        exchange.failure, exchange.ended_ns = "upstream_unreachable", time.time_ns()
+        self.recorder.note(exchange)
+
+    def _close_recorder(self) -> None:
+        if self._owns:
+            self.recorder.close()
+
+
+def _library_of(request: Any) -> ModuleType:
+    """The library that made the request: httpx or httpx2."""
+    return import_module(type(request).__module__.partition(".")[0])
+
+
+def _begun(request: Any, body: bytes) -> Exchange:
+    request.headers["accept-encoding"] = readable(request.headers.get("accept-encoding", "identity"))
+    return Exchange(without_query(str(request.url)), body, time.time_ns())
+
+
+def _answered(exchange: Exchange, response: Any) -> None:
+    exchange.status = response.status_code
+    exchange.content_type = response.headers.get("content-type", "")
+    exchange.encoding = response.headers.get("content-encoding", "")
+
+
+@cache
+def _streams(library: ModuleType) -> tuple[Any, Any]:
+    """The two streams of a library, which takes only its own kinds of them for an answer's body."""
+
+    class Recorded(library.SyncByteStream):  # type: ignore[name-defined, misc]
+        """Passes a body on, chunk for chunk, and notes it."""
+
+        def __init__(self, stream: Any, exchange: Exchange, recorder: Recorder) -> None:
+            self._watch = _Watch(stream, exchange, recorder)
+
+        def __iter__(self) -> Iterator[bytes]:
+            with self._watch as watch:
+                for chunk in watch.stream:
+                    watch.exchange.add(chunk, time.time_ns())
+                    yield chunk
+
+        def close(self) -> None:
+            self._watch.stream.close()
+            self._watch.finish()
+
+    class AsyncRecorded(library.AsyncByteStream):  # type: ignore[name-defined, misc]
+        """Passes a body on, chunk for chunk, and notes it."""
+
+        def __init__(self, stream: Any, exchange: Exchange, recorder: Recorder) -> None:
+            self._watch = _Watch(stream, exchange, recorder)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            with self._watch as watch:
+                async for chunk in watch.stream:
+                    watch.exchange.add(chunk, time.time_ns())
+                    yield chunk
+
+        async def aclose(self) -> None:
+            await self._watch.stream.aclose()
+            self._watch.finish()
+
+    return Recorded, AsyncRecorded
+
+
+class _Watch:
+    """Hands an exchange to the recorder once, however its body ends."""
+
+    def __init__(self, stream: Any, exchange: Exchange, recorder: Recorder) -> None:
+        self.stream, self.exchange = stream, exchange
+        self._recorder = recorder
+        self._complete = False
+        self._done = False
+
+    def __enter__(self) -> "_Watch":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is None:
+            self._complete = True
+        elif not issubclass(kind, GeneratorExit):
+            self.exchange.failure = "upstream_closed"
+        if kind is None or self.exchange.failure:
+            self.finish()
+
+    def finish(self) -> None:
+        """The body has come to its end, or the client wants no more of it."""
+        if self._done:
+            return
+        self._done = True
+        self.exchange.ended_ns = time.time_ns()
+        if not self._complete and self.exchange.failure is None and not _said_all(self.exchange):
+            self.exchange.failure = "client_closed"
+        self._recorder.note(self.exchange)
+
+
+def _said_all(exchange: Exchange) -> bool:
+    """Whether a stream came to its last event: SDKs leave off reading there."""
+    end = exchange.body.data()[-4096:]
+    return b"[DONE]" in end or b'"message_stop"' in end or b'"response.completed"' in end

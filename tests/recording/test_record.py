@@ -1,0 +1,312 @@
+"""`record` in front of real SDKs, and in front of servers and clients that misbehave."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llmock.testing import LLMockServer
+
+from llmmigrate.errors import UsageError
+from llmmigrate.recording import Recorder
+from llmmigrate.recording.passing import Server, Upstreams, passing
+
+SUITE = Path(__file__).with_name("suite.py")
+CHAT = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}], "stream": True}).encode()
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[LLMockServer]:
+    with LLMockServer() as server:
+        yield server
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def recorded(output: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """`llmmigrate record` with a command, as a user starts it."""
+    line = [sys.executable, "-m", "llmmigrate", "record", "-o", str(output), *words]
+    held = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return subprocess.run(line, env={**held, **environment}, capture_output=True, text=True, timeout=120, check=False)
+
+
+def upstreams_of(vendors: LLMockServer) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": vendors.base_url("openai"), "ANTHROPIC_BASE_URL": vendors.base_url("anthropic")}
+
+
+def test_a_test_suite_with_both_sdks_misses_no_call(vendors: LLMockServer, tmp_path: Path) -> None:
+    output = tmp_path / "run.jsonl"
+    done = recorded(output, "--", sys.executable, str(SUITE), **upstreams_of(vendors))
+    assert done.returncode == 0, done.stderr
+    seen = sorted(json.loads(line) for line in done.stdout.splitlines())
+    assert len(seen) == 15
+    found = records(output)
+    assert sorted([r["model"], r["input_tokens"], r["output_tokens"]] for r in found) == seen
+    assert all(r["latency_ms"] > 0 and r["timestamp"] for r in found)
+    assert sum("ttft_ms" in r for r in found) == 2
+    assert "recorded 15 calls" in done.stderr
+
+
+def test_neither_a_key_nor_text_is_written(vendors: LLMockServer, tmp_path: Path) -> None:
+    output = tmp_path / "run.jsonl"
+    recorded(output, "--", sys.executable, str(SUITE), **upstreams_of(vendors))
+    written = output.read_text()
+    assert "not-to-be-seen" not in written
+    assert "my-secret-word" not in written
+    assert output.stat().st_mode & 0o077 == 0
+
+
+def test_kept_text_is_without_personal_data(vendors: LLMockServer, tmp_path: Path) -> None:
+    output = tmp_path / "run.jsonl"
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "I am jo@example.org, help!"}]}
+    ask = (
+        "import os, urllib.request; urllib.request.urlopen(urllib.request.Request("
+        f"os.environ['OPENAI_BASE_URL'] + '/chat/completions', {json.dumps(body).encode()!r},"
+        "{'Content-Type': 'application/json', 'Authorization': 'Bearer sk-1234567890abcdefghij'})).read()"
+    )
+    done = recorded(output, "--keep-text", "--", sys.executable, "-c", ask, **upstreams_of(vendors))
+    assert done.returncode == 0, done.stderr
+    (found,) = records(output)
+    assert "help!" in json.dumps(found["request"])
+    assert "jo@example.org" not in output.read_text()
+    assert "sk-1234567890" not in output.read_text()
+
+
+@pytest.mark.parametrize(("program", "code"), [("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 9)", 137)])
+def test_the_command_s_exit_code_is_returned(tmp_path: Path, program: str, code: int) -> None:
+    done = recorded(tmp_path / "run.jsonl", "--", sys.executable, "-c", program)
+    assert done.returncode == code
+
+
+def test_a_command_that_does_not_exist_is_said(tmp_path: Path) -> None:
+    done = recorded(tmp_path / "run.jsonl", "--", "no-such-command-here")
+    assert (done.returncode, "error: cannot run no-such-command-here" in done.stderr) == (2, True)
+
+
+def test_it_serves_until_it_is_stopped(vendors: LLMockServer, tmp_path: Path) -> None:
+    output = tmp_path / "run.jsonl"
+    line = [sys.executable, "-m", "llmmigrate", "record", "-o", str(output), "--upstream", vendors.base_url("openai")]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        place = process.stderr.readline().split()[2].rstrip(";").removeprefix("http://")
+        connection = http.client.HTTPConnection(place, timeout=30)
+        body = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]})
+        connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+        assert connection.getresponse().read()
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, len(records(output))) == (0, 1)
+    assert "recorded 1 calls" in said
+
+
+Script = Callable[[socket.socket, bytes], None]
+
+
+@contextmanager
+def upstream(script: Script) -> Iterator[str]:
+    """A server that answers every connection as `script` does; its URL."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                script(connection, _request(connection))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join(10)
+
+
+def _request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+    length = int(lines[0].split(b":")[1]) if lines else 0
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+@contextmanager
+def recording(url: str, output: Path | str) -> Iterator[tuple[Server, Recorder]]:
+    recorder = Recorder(output)
+    try:
+        with passing(("127.0.0.1", 0), Upstreams(url, url), recorder) as server:
+            yield server, recorder
+    finally:
+        recorder.close()
+        while OPEN:
+            OPEN.pop().close()
+
+
+OPEN: list[http.client.HTTPConnection] = []
+"""Connections that a test has opened and `recording` closes."""
+
+
+def post(server: Server, body: bytes = CHAT, path: str = "/v1/chat/completions") -> http.client.HTTPConnection:
+    OPEN.append(connection := http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30))
+    connection.request("POST", path, body, {"Content-Type": "application/json", "Authorization": "Bearer key-1"})
+    return connection
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Request-Id: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
+FIRST = b'data: {"id":"c1","model":"gpt-4o-mini","choices":[{"delta":{"content":"a"}}]}\n\n'
+LAST = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\ndata: [DONE]\n\n'
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def test_a_stream_passes_as_it_comes_and_unchanged(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+    arrived = threading.Event()
+
+    def script(connection: socket.socket, request: bytes) -> None:
+        seen.append(request)
+        connection.sendall(HEAD + chunk(FIRST))
+        assert arrived.wait(20)  # the rest is sent only once the client has the first part
+        connection.sendall(chunk(b"odd \xff\x00 bytes\n\n") + chunk(LAST) + b"0\r\n\r\n")
+
+    with upstream(script) as url, recording(url, tmp_path / "run.jsonl") as (server, recorder):
+        answer = post(server, path="/v1/chat/completions?key=hidden").getresponse()
+        begun = answer.read1()
+        arrived.set()
+        rest = answer.read()
+    assert recorder.counts.recorded == 1
+    assert begun + rest == FIRST + b"odd \xff\x00 bytes\n\n" + LAST
+    assert answer.getheader("X-Request-Id") == "7"
+    assert b"POST /v1/chat/completions?key=hidden HTTP/1.1" in seen[0]
+    assert b"Bearer key-1" in seen[0]
+    assert seen[0].endswith(CHAT)
+    (found,) = records(tmp_path / "run.jsonl")
+    assert (found["model"], found["input_tokens"], found["output_tokens"], found["request_id"]) == (
+        "gpt-4o-mini",
+        5,
+        2,
+        "c1",
+    )
+    assert "hidden" not in (tmp_path / "run.jsonl").read_text()
+
+
+def test_a_killed_upstream_ends_the_client_s_answer_as_well(tmp_path: Path) -> None:
+    def script(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(HEAD + chunk(FIRST))
+
+    with upstream(script) as url, recording(url, tmp_path / "run.jsonl") as (server, recorder):
+        answer = post(server).getresponse()
+        with pytest.raises(http.client.IncompleteRead):
+            answer.read()
+        assert post(server).getresponse().status == 200
+        deadline = time.monotonic() + 20
+        while recorder.counts.recorded < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    found = records(tmp_path / "run.jsonl")[0]
+    assert (found["error"], found["input_tokens"]) == ("upstream_closed", None)
+
+
+def test_a_killed_client_disturbs_nobody(tmp_path: Path) -> None:
+    gone = threading.Event()
+
+    def script(connection: socket.socket, _: bytes) -> None:
+        try:
+            connection.sendall(HEAD + chunk(FIRST))
+            assert gone.wait(20)
+            for _n in range(2000):
+                connection.sendall(chunk(FIRST * 50))
+        except OSError:
+            return  # the pass-through has hung up, as the client did
+
+    with upstream(script) as url, recording(url, tmp_path / "run.jsonl") as (server, recorder):
+        connection = post(server)
+        connection.getresponse().read1()
+        connection.close()
+        gone.set()
+        deadline = time.monotonic() + 20
+        while recorder.counts.recorded < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert post(server).getresponse().status == 200
+    assert records(tmp_path / "run.jsonl")[0]["error"] == "client_closed"
+
+
+def whole(connection: socket.socket, _: bytes) -> None:
+    connection.sendall(HEAD + chunk(FIRST + LAST) + b"0\r\n\r\n")
+
+
+def test_a_full_disk_stops_the_records_and_not_the_calls() -> None:
+    with upstream(whole) as url, recording(url, "/dev/full") as (server, recorder):
+        assert [post(server).getresponse().read() for _ in range(3)] == [FIRST + LAST] * 3
+    assert (recorder.counts.recorded, recorder.counts.lost) == (0, {"No space left on device": 3})
+
+
+def test_an_upstream_that_is_not_there_is_an_error_of_the_call(tmp_path: Path) -> None:
+    with recording("http://127.0.0.1:9/v1", tmp_path / "run.jsonl") as (server, _):
+        answer = post(server).getresponse()
+        told = json.loads(answer.read())
+    assert (answer.status, told["error"]["type"]) == (502, "upstream_unreachable")
+    (found,) = records(tmp_path / "run.jsonl")
+    assert (found["error"], found["model"]) == ("upstream_unreachable", "gpt-4o-mini")
+
+
+def test_other_requests_pass_and_are_no_calls(tmp_path: Path) -> None:
+    def script(connection: socket.socket, _: bytes) -> None:
+        body = b'{"object": "list", "data": []}'
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
+
+    with upstream(script) as url, recording(url, tmp_path / "run.jsonl") as (server, recorder):
+        OPEN.append(connection := http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30))
+        connection.request("GET", "/v1/models", headers={"Content-Length": "0"})
+        assert json.loads(connection.getresponse().read()) == {"object": "list", "data": []}
+    assert (recorder.counts.recorded, recorder.counts.other) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "url"),
+    [
+        ("https://api.openai.com/v1", "/v1/chat/completions", "https://api.openai.com/v1/chat/completions"),
+        ("https://api.z.ai/api/paas/v4", "/v1/chat/completions", "https://api.z.ai/api/paas/v4/chat/completions"),
+        ("https://api.deepseek.com", "/v1/chat/completions", "https://api.deepseek.com/v1/chat/completions"),
+        ("https://a.example/v1/", "/v1/models?limit=2", "https://a.example/v1/models?limit=2"),
+    ],
+)
+def test_where_a_path_goes(base: str, path: str, url: str) -> None:
+    assert Upstreams(base).url(path) == url
+    assert Upstreams(base).url("/v1/messages") == "https://api.anthropic.com/v1/messages"
+
+
+def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run.jsonl")
+    with (
+        pytest.raises(UsageError, match="can be reached from elsewhere"),
+        passing(("0.0.0.0", 0), Upstreams(), recorder),
+    ):
+        pass
+    recorder.close()
+    with pytest.raises(UsageError, match="is no URL of an API"):
+        Upstreams("file:///etc/passwd")
