@@ -23,7 +23,7 @@ def audit(**verdicts: Any) -> dict[str, Any]:
 def gate(key: str, result: str = "PASS") -> dict[str, Any]:
     return {
         "key": key, "limit": "<= +1pt", "kind": "difference", "limit_value": 0.01, "result": result, "estimate": 0.0,
-        "low": -0.001, "high": 0.002,
+        "low": -0.001, "high": 0.002, "current": 0.01, "target": 0.01, "pairs": 1200, "words": "",
     }  # fmt: skip
 
 

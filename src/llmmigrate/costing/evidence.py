@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,8 @@ AUDIT: Final = "llmmigrate.audit/1"
 VERDICT: Final = "llmmigrate.verdict/1"
 DRILL: Final = "llmmigrate.drill/1"
 PLACE: Final = ".llmmigrate"
+Kind = Literal["difference", "share", "ratio", "ms"]
+"""Of a gate's figures: target minus current, the target's share, the target over the current side, or milliseconds."""
 LARGEST: Final = 16 << 20
 """Bytes; a larger file is none of these."""
 
@@ -27,12 +29,16 @@ class Gate(msgspec.Struct, frozen=True):
 
     key: str
     limit: str
-    kind: str
+    kind: Kind
     limit_value: float
     result: str
     estimate: float | None
     low: float | None
     high: float | None
+    current: float | None
+    target: float | None
+    pairs: int
+    words: str
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -340,7 +340,12 @@ def _quality(evidence: Evidence) -> roi_results.Quality | None:
     path, verdict = evidence.verdict
     gates = [roi_results.GateLine(**msgspec.structs.asdict(gate)) for gate in verdict.gates]
     return roi_results.Quality(
-        path=path, verdict=verdict.verdict, words=verdict.words, pairs=verdict.pairs, gates=gates
+        path=path,
+        verdict=verdict.verdict,
+        words=verdict.words,
+        pairs=verdict.pairs,
+        exploratory=verdict.exploratory,
+        gates=gates,
     )
 
 

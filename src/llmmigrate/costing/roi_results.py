@@ -4,6 +4,7 @@ Money is a decimal string in `currency`; an absent figure is null and never 0. E
 """
 
 from llmmigrate.costing import results
+from llmmigrate.costing.evidence import Kind
 from llmmigrate.costing.results import Money, Record, Share
 from llmmigrate.costing.risks import Risk, RiskLevel
 
@@ -123,12 +124,16 @@ class GateLine(Record, frozen=True, kw_only=True):
 
     key: str
     limit: str
-    kind: str
+    kind: Kind
     limit_value: float
     result: str
     estimate: float | None
     low: float | None
     high: float | None
+    current: float | None
+    target: float | None
+    pairs: int
+    words: str
 
 
 class Quality(Record, frozen=True, kw_only=True):
@@ -138,6 +143,8 @@ class Quality(Record, frozen=True, kw_only=True):
     verdict: str
     words: str
     pairs: int
+    exploratory: bool
+    """Stored answers were judged again, so the stated risks do not hold."""
     gates: list[GateLine]
 
 

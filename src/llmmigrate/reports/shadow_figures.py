@@ -2,9 +2,13 @@
 
 from typing import Final, Literal
 
+from llmmigrate.costing.roi_results import GateLine
 from llmmigrate.reports import numbers
 from llmmigrate.shadow.judgement import GateResult
 from llmmigrate.shadow.results import ComparisonResult
+
+Gate = GateResult | GateLine
+"""A gate as a run judges it, and as a report quotes it."""
 
 _NAMES: Final = {"ttft": "time to first token", "json": "JSON"}
 _REASONS: Final = {
@@ -40,7 +44,7 @@ def change_words(reason: str) -> str:
     return _REASONS.get(reason, reason if " " in reason else reason.replace("_", " "))
 
 
-def figure_words(gate: GateResult) -> str:
+def figure_words(gate: Gate) -> str:
     """The estimate with its interval: `+0.2 pt (-0.5 … +0.9)`."""
     if gate.estimate is None:
         return numbers.MISSING
@@ -50,7 +54,7 @@ def figure_words(gate: GateResult) -> str:
     return f"{middle} ({_bare(value(gate, gate.low))} … {_bare(value(gate, gate.high))})"
 
 
-def value(gate: GateResult, number: float) -> str:
+def value(gate: Gate, number: float) -> str:
     """An estimate or an end of its interval, in the unit of its gate."""
     match gate.kind:
         case "difference":
@@ -63,7 +67,7 @@ def value(gate: GateResult, number: float) -> str:
             return numbers.milliseconds(number)
 
 
-def level(gate: GateResult, number: float | None) -> str:
+def level(gate: Gate, number: float | None) -> str:
     """What one side shows: a time, or a share or score in per cent."""
     if number is None:
         return numbers.MISSING

@@ -7,7 +7,16 @@ from typing import Final
 from llmmigrate.reports import numbers
 from llmmigrate.reports.html.blocks import Card, Cards, Compared, Forest, Interval, Page, Section, Tone, WebBlock
 from llmmigrate.reports.html.forest import placed
-from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_name, level, percent, side_name, unbilled
+from llmmigrate.reports.shadow_figures import (
+    Gate,
+    change_words,
+    figure_words,
+    gate_name,
+    level,
+    percent,
+    side_name,
+    unbilled,
+)
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 from llmmigrate.shadow.examples import Example, Examples, FailureExample
 from llmmigrate.shadow.judgement import GateResult
@@ -107,10 +116,11 @@ def _forest(result: ComparisonResult) -> Forest:
         "Each row has a scale of its own. Solid line: the limit, worse lies to its right. Dashed line: where things"
         f" stand now. Bar: {percent(result.confidence)} interval, an estimate; the result is the test's beside it."
     )
-    return Forest(rows=[_interval(gate, result.exploratory) for gate in result.gates], legend=legend)
+    return Forest(rows=[interval(gate, result.exploratory) for gate in result.gates], legend=legend)
 
 
-def _interval(gate: GateResult, exploratory: bool) -> Interval:
+def interval(gate: Gate, exploratory: bool) -> Interval:
+    """A gate as a row of a forest plot."""
     rising = not gate.limit.startswith(">")
     now = _now(gate, rising)
 
@@ -133,7 +143,7 @@ def _interval(gate: GateResult, exploratory: bool) -> Interval:
     )
 
 
-def _now(gate: GateResult, rising: bool) -> float:
+def _now(gate: Gate, rising: bool) -> float:
     """Where the current side stands, in the unit of the gate's estimate."""
     match gate.kind:
         case "difference":
@@ -146,7 +156,7 @@ def _now(gate: GateResult, rising: bool) -> float:
             return gate.current if gate.current is not None else 0.0
 
 
-def _gate_note(gate: GateResult) -> str:
+def _gate_note(gate: Gate) -> str:
     sides = f"now {level(gate, gate.current)}, target {level(gate, gate.target)}; {numbers.counted(gate.pairs, 'pair')}"
     return sides if gate.result == "PASS" else f"{gate.words}; {sides}"
 

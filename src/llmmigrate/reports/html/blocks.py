@@ -52,6 +52,47 @@ class Forest(msgspec.Struct, frozen=True, kw_only=True):
     legend: str
 
 
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a chart; a value that is None leaves a gap."""
+
+    name: str
+    style: Literal["now", "then"]
+    """A dashed or a solid line: colour alone tells nothing."""
+    values: Sequence[float | None]
+
+
+class Lines(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines over equal steps, such as days or months, with a band around one of them."""
+
+    title: str
+    unit: str
+    steps: Sequence[str]
+    """The name of each step."""
+    series: Sequence[Series]
+    low: Sequence[float | None] = ()
+    high: Sequence[float | None] = ()
+    mark: tuple[float, str] | None = None
+    """A place between the steps that is worth a line, and its words."""
+    summary: str
+    """What the chart shows, in words."""
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """Two lengths to compare; None is not known."""
+
+    name: str
+    now: float | None
+    then: float | None
+    figure: str
+
+
+class Bars(msgspec.Struct, frozen=True, kw_only=True):
+    """Pairs of bars on one scale."""
+
+    rows: Sequence[Bar]
+    legend: str
+
+
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """Two texts side by side, and what both answer."""
 
@@ -80,4 +121,4 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     sections: Sequence[Section]
 
 
-WebBlock = Block | Cards | Forest | Compared
+WebBlock = Block | Cards | Forest | Lines | Bars | Compared

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmmigrate.reports.escape import visible_lines
 from llmmigrate.reports.html.blocks import Page, WebBlock
+from llmmigrate.reports.html.charts import lengths, plotted
 from llmmigrate.reports.html.forest import drawn
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _environment() -> "Environment":
         keep_trailing_newline=True,
         finalize=_shown,
     )
-    environment.globals["drawn"] = drawn
+    environment.globals.update(drawn=drawn, plotted=plotted, lengths=lengths)
     return environment
 
 
