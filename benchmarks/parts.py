@@ -39,7 +39,7 @@ def read_line_by_line(path: str) -> int:
     """Read a log without the quick lane."""
     from llmmigrate.logs.reader import Reader
 
-    Reader._may_be_quick = lambda self: False  # type: ignore[method-assign]
+    Reader._may_be_quick = lambda self, size: False  # type: ignore[method-assign]
     return read(path)
 
 

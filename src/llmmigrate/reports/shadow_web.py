@@ -19,7 +19,6 @@ from llmmigrate.reports.shadow_figures import (
 )
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 from llmmigrate.shadow.examples import Example, Examples, FailureExample
-from llmmigrate.shadow.judgement import GateResult
 from llmmigrate.shadow.results import ComparisonResult, SideSummary
 
 _TONES: Final[Mapping[str, Tone]] = {"PASS": "good", "FAIL": "bad"}
