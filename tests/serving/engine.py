@@ -1,6 +1,7 @@
 """A small server that starts, answers, crashes or hangs as it is told: what a supervisor has to live with.
 
-python engine.py PORT [silent] [broken] [crash=SECONDS] [hang=SECONDS] [stubborn] [child=FILE] [exit=CODE] [key=KEY]
+python engine.py PORT [silent] [broken] [crash=SECONDS] [hang=SECONDS] [stubborn] [child=FILE] [exit=CODE] [key=NAME]
+                          [stuck=FILE]
 """
 
 import json
@@ -9,7 +10,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 OPTIONS = dict(word.partition("=")[::2] for word in sys.argv[2:])
@@ -21,6 +24,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "stuck" in OPTIONS:
+            Path(OPTIONS["stuck"]).touch()
+            time.sleep(60)
         if "key" in OPTIONS and self.headers["Authorization"] != f"Bearer {os.environ[OPTIONS['key']]}":
             self._write(401, {})
         elif "broken" in OPTIONS:

@@ -178,6 +178,39 @@ def test_the_largest_kind_of_card_counts_in_a_mixed_host() -> None:
     assert [(pool.name, pool.count) for pool in pools] == [("h200", 1), ("l40s", 2), (None, 1)]
 
 
+def test_an_engine_is_kept_to_the_cards_that_were_planned() -> None:
+    cards = [
+        Device(platform="nvidia", index=n, name=name, uuid=f"GPU-{n}", memory_bytes=size * MIB)
+        for n, (name, size) in enumerate([("NVIDIA L40S", 46_068), ("NVIDIA H200", 143_771), ("NVIDIA H200", 143_771)])
+    ]
+    best, rest, _ = found_pools(Inventory(devices=(*cards, HOST)))
+    assert (best.visible, rest.visible) == (
+        {"CUDA_VISIBLE_DEVICES": "GPU-1,GPU-2"},
+        {"CUDA_VISIBLE_DEVICES": "GPU-0"},
+    )
+    assert found_pools(Inventory(devices=(*cards[1:], HOST)))[0].visible == {}
+    nameless = [
+        Device(platform="ascend", index=12 + n, name=n_ * "910B2", memory_bytes=1) for n, n_ in ((0, 1), (1, 2))
+    ]
+    assert found_pools(Inventory(devices=(*nameless, HOST)))[1].visible == {"ASCEND_RT_VISIBLE_DEVICES": "1"}
+
+
+def test_of_slices_an_engine_gets_one() -> None:
+    slices = [
+        Device(platform="nvidia", index=0, name="MIG 3g.40gb", uuid=f"MIG-{n}", slice_of=0, memory_bytes=40 << 30)
+        for n in range(2)
+    ]
+    assert found_pools(Inventory(devices=(*slices, HOST)))[0].visible == {"CUDA_VISIBLE_DEVICES": "MIG-0"}
+
+
+def test_what_cannot_be_spread_over_machines_says_so() -> None:
+    flash = choices("glm-4.7-flash", models()["glm-4.7-flash"], named_pool("16xH100"), Wish())
+    assert {choice.verdict for choice in flash} == {"no_recipe"}
+    assert flash[0].why == "vllm cannot spread it over 16 devices in 2 machines: plan one machine"
+    layers = weighed("glm-5.2", "16xA100", "UD-Q4_K_M", "llama_cpp")
+    assert layers.verdict == "no_recipe"
+
+
 @pytest.mark.parametrize("text", ["", "0xH200", "9xH200", "8x", "many h200", "8xH200 and more", "99999xh200"])
 def test_hardware_that_makes_no_sense_is_an_error(text: str) -> None:
     with pytest.raises((UsageError, UnknownNameError)):

@@ -4,12 +4,14 @@ GLM-5, waits for it, and ends it. Without a network and without an accelerator.
 What replays a log on such an endpoint (`shadow --to local/tiny-glm5`) belongs at the end of `test_it_answers`.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+from llmmigrate.config import load
 from llmmigrate.endpoints.http import get_json, post_json, stream_events
 
 pytestmark = pytest.mark.skipif(
@@ -121,6 +124,25 @@ def test_sigterm_ends_it_with_zero(served: Served) -> None:
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(timeout=60) == 0
     assert served.errors.read_text().splitlines()[-1] == "stopped"
+
+
+def test_it_is_measured_and_registered(workplace: Path, port: int) -> None:
+    running = start(workplace, port, "--measure", "--gpu-price", "0.10", "--to-config", "-o", "plan.json")
+    try:
+        said = wait_for(running, "→ llmmigrate shadow --to local/tiny-glm5")
+    finally:
+        running.process.terminate()
+        assert running.process.wait(timeout=60) == 0
+    assert "measuring with 2 requests at a time, 64 words in and 8 tokens out" in said
+    plan = json.loads((workplace / "plan.json").read_text())
+    rate = plan["cost"]["rates"][0]
+    assert (rate["basis"], rate["concurrency"]) == ("measured", 2)
+    assert rate["output_tokens"] is not None
+    assert 1 <= rate["output_tokens"] <= 8
+    assert Decimal(rate["cost_per_million_output"]) > Decimal(rate["cost_per_million_tokens"]) > 0
+    local = load(directory=workplace).config.providers["local"]
+    assert (local.base_url, local.api_key_env) == (f"http://127.0.0.1:{port}/v1", None)
+    assert engines(running) == []
 
 
 def test_control_c_while_it_loads_is_an_interruption(served: Served) -> None:

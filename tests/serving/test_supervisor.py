@@ -167,6 +167,14 @@ def test_stopping_during_the_start_is_an_interruption(port: int, tmp_path: Path,
         run(job_for(port, tmp_path / "engine.log", "silent"), told, stop_when=lambda: bool(told.words))
 
 
+def test_stopping_while_the_first_answer_is_awaited_does_not_wait_for_it(port: int, tmp_path: Path, told: Told) -> None:
+    asked = tmp_path / "asked"
+    job = job_for(port, tmp_path / "engine.log", f"stuck={asked}")
+    with pytest.raises(KeyboardInterrupt):
+        run(job, told, policy=dataclasses.replace(QUICK, answer=100), stop_when=asked.exists)
+    assert told.ready == []
+
+
 def test_a_key_reaches_the_engine_and_no_log(port: int, tmp_path: Path, told: Told) -> None:
     job = job_for(port, tmp_path / "engine.log", "key=ENGINE_KEY", key="k-secret")
     run(job, told, stop_when=lambda: bool(told.ready))

@@ -69,7 +69,7 @@ def prepare(decision: "Decision", place: "Place", *, force: bool) -> Prepared:
     return Prepared(job, key_file)
 
 
-def run(prepared: Prepared, console: Console, *, first: Callable[[], None], next_step: str) -> int:
+def run(prepared: Prepared, console: Console, *, first: Callable[[], None], next_step: str | None) -> int:
     """Run the engine until a signal; exit code 0. ServingError when it fails, with its last lines shown.
 
     `first` is called once, when it is ready for the first time, beside the watch over the engine; what it raises ends
@@ -110,12 +110,14 @@ def run(prepared: Prepared, console: Console, *, first: Callable[[], None], next
     return 0
 
 
-def _how_to_call(prepared: Prepared, next_step: str) -> list[str]:
+def _how_to_call(prepared: Prepared, next_step: str | None) -> list[str]:
     lines = []
     if prepared.key_file is not None:
         lines.append(f'its key, until it stops: export {KEY_VARIABLE}="$(cat {shlex.quote(str(prepared.key_file))})"')
     elif prepared.job.key is None:
         lines.append("it takes no key: whoever reaches this address can use it")
+    if next_step is None:
+        return [*lines, "to use it as provider local in llmmigrate, start it with --to-config"]
     return [*lines, f"→ {next_step}"]
 
 

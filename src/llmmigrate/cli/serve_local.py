@@ -98,8 +98,8 @@ def _launch(options: ServeLocalOptions, planned: Planned, to: list[Destination],
         if options.measure:
             _show(planned.plan(_measured(prepared, planned, console)), options, to, console)
 
-    name = planned.decision.name
-    return run(prepared, console, first=first, next_step=f"llmmigrate shadow --to local/{name}")
+    step = f"llmmigrate shadow --to local/{prepared.job.served_model}" if settings is not None else None
+    return run(prepared, console, first=first, next_step=step)
 
 
 def _measured(prepared: Prepared, planned: Planned, console: Console) -> "Rate":

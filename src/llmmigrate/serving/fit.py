@@ -126,7 +126,7 @@ def _weighed(name: str, model: Model, checkpoint: Checkpoint, engine: str, pool:
     usable = usable_bytes(pool, module, model)
     options = [
         _spread(name, model, checkpoint, engine, pool, wish, ranks=ranks, usable=usable or 0)
-        for ranks in _ranks(pool, model, module)
+        for ranks in _ranks(pool, model, module) or [pool.count]
     ]
     best = _best(options, wish.context or model.shape.context)
     why = _obstacle(model, checkpoint, engine, pool, wish)
@@ -149,12 +149,12 @@ def _best(options: list[Choice], context: int) -> Choice:
 def _ranks(pool: Pool, model: Model, engine: Engine) -> list[int]:
     """Numbers of devices that can hold one replica together, ascending.
 
-    Tensor parallelism takes powers of two that divide the attention heads; over several machines, all devices.
+    Tensor parallelism takes powers of two that divide the attention heads; over several machines, all devices, if they
+    do. Sharing out layers is planned within one machine. Empty where there is no way.
     """
-    if engine.SPLIT == "layers":
-        return [pool.count]
-    if pool.nodes > 1:
-        return [pool.count]
+    divides = model.shape.heads % pool.count == 0
+    if engine.SPLIT == "layers" or pool.nodes > 1:
+        return [pool.count] if pool.nodes == 1 or (divides and engine.SPLIT == "tensor") else []
     powers = [1 << power for power in range(pool.count.bit_length())]
     return [number for number in powers if number <= pool.count and model.shape.heads % number == 0]
 
@@ -200,6 +200,9 @@ def _obstacle(
     model: Model, checkpoint: Checkpoint, engine: str, pool: Pool, wish: Wish
 ) -> tuple[Verdict, str, Refusal | None] | None:
     """Why a checkpoint must not be launched here, whatever the memory; None with --force."""
+    if not _ranks(pool, model, load_engine(engine)):
+        words = f"{load_engine(engine).TITLE} cannot spread it over {pool.count} devices in {pool.nodes} machines"
+        return "no_recipe", f"{words}: plan one machine", None
     if wish.force:
         return None
     architecture = pool.architecture or "unknown architecture"

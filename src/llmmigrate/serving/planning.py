@@ -178,9 +178,8 @@ def recipe_of(choice: Choice, model: Model) -> Recipe | None:
 def launch_for(choice: Choice, model: Model, place: Place) -> Launch:
     """The command line of a choice. A checkpoint in a folder needs no network."""
     launch = load_engine(choice.engine).launch(order_for(choice, model, place))
-    if Path(choice.checkpoint.repo).is_dir():
-        return replace(launch, environment={**launch.environment, "HF_HUB_OFFLINE": "1"})
-    return launch
+    offline = {"HF_HUB_OFFLINE": "1"} if Path(choice.checkpoint.repo).is_dir() else {}
+    return replace(launch, environment={**launch.environment, **offline, **choice.pool.visible})
 
 
 def deployment_of(decision: Decision, place: Place, *, header: str) -> Deployment:

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from llmmigrate.errors import UsageError
@@ -13,6 +14,12 @@ from llmmigrate.serving.inventory import Inventory
 CPU: Final = "cpu"
 _ON: Final = re.compile(r"(?:([0-9]+) ?[x×*] ?)?([A-Za-z][\w-]*)")
 _MOST: Final = 1024
+_VISIBLE: Final = {
+    "nvidia": "CUDA_VISIBLE_DEVICES",
+    "amd": "HIP_VISIBLE_DEVICES",
+    "ascend": "ASCEND_RT_VISIBLE_DEVICES",
+    "cambricon": "MLU_VISIBLE_DEVICES",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,8 @@ class Pool:
     hardware: Hardware | None = None
     found: bool = False
     """Whether these devices are in this machine."""
+    visible: dict[str, str] = field(default_factory=dict)
+    """The environment that keeps an engine to these devices; empty where they are all that there are."""
 
     @property
     def nodes(self) -> int:
@@ -80,7 +89,8 @@ def found_pools(inventory: Inventory) -> list[Pool]:
     for device in inventory.accelerators():
         kinds[device.platform, device.name, device.slice_of is not None].append(device)
     host = inventory.host()
-    pools = [_pool(devices, host) for devices in kinds.values()]
+    everything = inventory.devices
+    pools = [replace(_pool(devices, host), visible=_kept_to(devices, everything)) for devices in kinds.values()]
     pools.sort(key=lambda pool: -(pool.memory_bytes or 0) * pool.count)
     return [*pools, *([_pool([host], host)] if host is not None else [])]
 
@@ -105,6 +115,23 @@ def _pool(devices: list[Device], host: Device | None) -> Pool:
         hardware=hardware,
         found=True,
     )
+
+
+def _kept_to(devices: list[Device], everything: Sequence[Device]) -> dict[str, str]:
+    """What makes an engine see these devices alone, and of slices the first; empty where it sees no others anyway."""
+    platform = devices[0].platform
+    variable = _VISIBLE.get(platform)
+    usable = [device for device in everything if device.platform == platform and device.hidden_by is None]
+    sliced = devices[0].slice_of is not None
+    if variable is None or (len(usable) == len(devices) and not sliced):
+        return {}
+    kept = devices[:1] if sliced else devices
+    uuids = [device.uuid for device in kept if device.uuid is not None]
+    if platform == "nvidia" and len(uuids) == len(kept):
+        return {variable: ",".join(uuids)}
+    cards = list(dict.fromkeys(device.index for device in everything if device.platform == platform))
+    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if platform == "nvidia" else {}
+    return {variable: ",".join(str(cards.index(device.index)) for device in kept), **order}
 
 
 def _sizes(devices: list[Device], host: Device | None) -> tuple[list[int], list[int]]:

@@ -173,13 +173,34 @@ def _wait_ready(job: Job, running: _Running, policy: Policy, stop: threading.Eve
             raise _failed(job, f"the engine ended with exit code {code} before it was ready")
         _tell_phase(job, running, tell)
         if _healthy(job, policy):
-            _first_answer(job, policy)
+            if not _answered(job, policy, stop):
+                return None
             _tell_phase(job, running, tell)
             return time.monotonic() - running.started
         if time.monotonic() > deadline:
             why = f"last seen: {running.phase}" if running.phase else None
             raise _failed(job, f"the engine was not ready within {policy.start:g} s", why=why)
     return None
+
+
+def _answered(job: Job, policy: Policy, stop: threading.Event) -> bool:
+    """Whether the model has given its first answer before `stop` was set. ServingError when it cannot give one."""
+    faults: list[ServingError] = []
+
+    def ask() -> None:
+        try:
+            _first_answer(job, policy)
+        except ServingError as error:
+            faults.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    while asking.is_alive():
+        if stop.wait(policy.poll):
+            return False
+    if faults:
+        raise faults[0]
+    return True
 
 
 def _first_answer(job: Job, policy: Policy) -> None:
