@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
+NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
+NO_RELAY = "litellm is not installed"
 
 _skipped: list[str] = []
 
@@ -43,6 +45,8 @@ def _data_folder() -> Path:
 
 
 _DATA = _data_folder()  # before clean_environment hides the variable
+LITELLM = os.environ.get("LLMMIGRATE_LITELLM")
+"""The program of LiteLLM's proxy, in an environment of its own: it wants other versions than we do."""
 
 
 @pytest.fixture(scope="session")
@@ -85,10 +89,14 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run.
 
-    LLMMIGRATE_BROWSER says that there has to be a browser.
+    LLMMIGRATE_BROWSER says that there has to be a browser, LLMMIGRATE_REAL_ENGINE an engine, LLMMIGRATE_LITELLM where
+    LiteLLM is.
     """
-    known = {NO_DATA: not _DATA.is_dir(), NO_BROWSER: not os.environ.get("LLMMIGRATE_BROWSER")}
-    expected = tuple(reason for reason, is_known in known.items() if is_known)
+    asked_by = {NO_BROWSER: "LLMMIGRATE_BROWSER", NO_ENGINE: "LLMMIGRATE_REAL_ENGINE", NO_RELAY: "LLMMIGRATE_LITELLM"}
+    expected = (
+        *(() if _DATA.is_dir() else (NO_DATA,)),
+        *(reason for reason, variable in asked_by.items() if not os.environ.get(variable)),
+    )
     unexpected = [line for line in _skipped if not line.endswith(expected)]
     if unexpected and os.environ.get("LLMMIGRATE_STRICT_SKIPS"):
         print("\nunexpected skips:", *unexpected, sep="\n  ")
