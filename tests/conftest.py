@@ -13,6 +13,7 @@ NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
 NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
 NO_CHECKER = "is not installed here: nothing checks this file but us"
+NO_RELAY = "litellm is not installed"
 
 _skipped: list[str] = []
 
@@ -46,6 +47,8 @@ def _data_folder() -> Path:
 
 _DATA = _data_folder()  # before clean_environment hides the variable
 _WANTS_ENGINE = bool(os.environ.get("LLMMIGRATE_REAL_ENGINE"))
+LITELLM = os.environ.get("LLMMIGRATE_LITELLM")
+"""The program of LiteLLM's proxy, in an environment of its own: it wants other versions than we do."""
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +91,15 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run.
 
-    LLMMIGRATE_BROWSER says that there has to be a browser.
+    LLMMIGRATE_BROWSER says that there has to be a browser, LLMMIGRATE_REAL_ENGINE an engine, LLMMIGRATE_LITELLM where
+    LiteLLM is.
     """
-    known = {
-        NO_DATA: not _DATA.is_dir(),
-        NO_BROWSER: not os.environ.get("LLMMIGRATE_BROWSER"),
-        NO_ENGINE: not _WANTS_ENGINE,
-    }
-    expected = (NO_CHECKER, *(reason for reason, is_known in known.items() if is_known))
+    asked_by = {NO_BROWSER: "LLMMIGRATE_BROWSER", NO_ENGINE: "LLMMIGRATE_REAL_ENGINE", NO_RELAY: "LLMMIGRATE_LITELLM"}
+    expected = (
+        NO_CHECKER,
+        *(() if _DATA.is_dir() else (NO_DATA,)),
+        *(reason for reason, variable in asked_by.items() if not os.environ.get(variable)),
+    )
     unexpected = [line for line in _skipped if not line.endswith(expected)]
     if unexpected and os.environ.get("LLMMIGRATE_STRICT_SKIPS"):
         print("\nunexpected skips:", *unexpected, sep="\n  ")

@@ -68,6 +68,14 @@ def zai(code: str, message: str) -> dict[str, Any]:
         (404, vllm(404, "The model `x` does not exist.", "NotFoundError"), "not_found"),
         (400, zai("1211", "Model does not exist, please check the model code"), "not_found"),
         (404, "<html>404</html>", "not_found"),
+        # LiteLLM without a database: any key that is not its master key.
+        (400, openai("No connected db.", "400", "no_db_connection"), "auth"),
+        (400, openai("/chat/completions: Invalid model name passed in model=zzz.", "400"), "not_found"),
+        # LiteLLM rests a deployment that has failed; the key and the request are in order.
+        (429, openai("No deployments available for selected model, Try again in 5 seconds.", "429"), "rate_limit"),
+        # transformers serve
+        (400, {"detail": "Server is pinned to 'tiny-glm5'; requested 'nope'."}, "not_found"),
+        (422, {"detail": "Unexpected fields in the request: {'frobnicate'}"}, "unsupported_parameter"),
         (400, openai("Invalid value for 'temperature'"), "bad_request"),
         (413, anthropic("request_too_large", "Request exceeds the maximum size"), "bad_request"),
         (308, "moved", "bad_request"),

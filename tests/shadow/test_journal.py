@@ -1,11 +1,19 @@
 import asyncio
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llmmigrate.errors import InputError
 from llmmigrate.shadow.journal import Journal
+
+
+def result(key: str, failure: str | None = None) -> dict[str, Any]:
+    return {
+        "type": "result", "key": key, "side": "target", "arm": {"failure": failure} if failure else {},
+        "charged": Decimal(0), "tokens": 0,
+    }  # fmt: skip
 
 
 def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
@@ -18,7 +26,7 @@ def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
                 *(journal.intend({"type": "intent", "key": str(n), "worst": "0.5", "tokens": 9}) for n in range(20))
             )
             for number in range(15):
-                journal.note({"type": "result", "key": str(number), "charged": Decimal("0.10"), "tokens": 3})
+                journal.note(result(str(number)) | {"charged": Decimal("0.10"), "tokens": 3})
 
     asyncio.run(first())
     with Journal(path) as journal:
@@ -68,3 +76,14 @@ def test_a_second_holder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     with Journal(path), pytest.raises(InputError, match="in use"):
         Journal(path)
+
+
+def test_failures_of_an_outage_are_told_apart_from_those_before_it(tmp_path: Path) -> None:
+    """Also when the start after the outage was killed: what it has not asked again is still no evidence."""
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        for key, failure in (("a", "server"), ("b", None), ("c", "server"), ("d", "breaker"), ("e", "connection")):
+            journal.note(result(key, failure))
+        assert not journal.past().outage
+        journal.note({"type": "end", "reason": "infrastructure"})
+        journal.note(result("f", "server"))
+        assert journal.past().outage == {"c", "e"}

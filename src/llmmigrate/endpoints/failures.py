@@ -1,6 +1,6 @@
 """What a failed attempt is called, from the status and words of the endpoint; `docs/failures.md` explains each.
 
-The words are those of OpenAI, Anthropic, vLLM, LiteLLM, llama.cpp and Z.ai (whose business codes stand in
+The words are those of OpenAI, Anthropic, vLLM, LiteLLM, transformers, llama.cpp and Z.ai (whose business codes stand in
 https://docs.z.ai/api-reference/api-code). A code is believed before a status, and a status before words in a message.
 """
 
@@ -27,7 +27,7 @@ OUTAGE: Final[frozenset[Failure]] = frozenset(
 
 _CODES: Final[dict[Failure, str]] = {
     "quota": "insufficient_quota billing_error billing_hard_limit_reached 1113 1304 1308",
-    "auth": "invalid_api_key authentication_error permission_error 1110 1111 1112 1121",
+    "auth": "invalid_api_key authentication_error permission_error no_db_connection 1110 1111 1112 1121",
     "context_length": "context_length_exceeded exceed_context_size_error 1261",
     "content_filter": "content_filter content_policy_violation invalid_prompt 1300 1301",
     "unsupported_parameter": "unsupported_parameter unsupported_value unknown_parameter 1215",
@@ -55,9 +55,11 @@ _PHRASES: Final[dict[Failure, str]] = {
     r"|maximum (?:context|model) length|too many (?:input )?tokens",
     "content_filter": r"content.?(?:filter|policy|management)|responsible ai|sensitive content|flagged",
     "unsupported_parameter": r"unsupported (?:parameter|value)|unknown parameter|unrecognized request argument"
-    r"|extra (?:inputs|fields) (?:are )?not permitted|unsupportedparamserror|does not support (?:the )?param"
+    r"|unexpected fields in the request|extra (?:inputs|fields) (?:are )?not permitted|unsupportedparamserror"
+    r"|does not support (?:the )?param"
     r"|(?:is|are) not supported (?:with|by|for) (?:this|the) (?:model|endpoint)|cannot be set simultaneously",
-    "not_found": r"model\S* (?:\S+ )?(?:does not exist|not found)|no such model|unknown model|invalid model name",
+    "not_found": r"model\S* (?:\S+ )?(?:does not exist|not found)|no such model|unknown model|invalid model name"
+    r"|server is pinned to",
 }
 _WORDS: Final = {failure: re.compile(words, re.IGNORECASE) for failure, words in _PHRASES.items()}
 

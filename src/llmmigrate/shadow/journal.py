@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from llmmigrate.endpoints.failures import OUTAGE
 from llmmigrate.errors import InputError, Location
 from llmmigrate.money import EXACT
 
@@ -33,8 +34,8 @@ class Past(NamedTuple):
     """USD that all of it counts against the cap; an intent without a result its worst case."""
     tokens: int
     """The same in tokens."""
-    ended: str | None
-    """The reason with which the last start ended; None where it did not come to an end."""
+    outage: frozenset[str]
+    """Failed requests with which a start ended whose endpoint was down: no evidence when it is up again."""
     torn: bool
     """The last line was cut off by a crash, and was dropped."""
 
@@ -101,23 +102,22 @@ class Journal:
     def past(self) -> Past:
         """What is in the file."""
         results: dict[str, int] = {}
-        intents: dict[str, dict[str, Any]] = {}
-        charged, tokens, ended = Decimal(0), 0, None
+        ambiguous: dict[str, dict[str, Any]] = {}
+        outages = _Outages()
+        charged, tokens = Decimal(0), 0
         for place, record in self._read():
+            outages.add(record)
             kind = record.get("type")
             if kind == "intent":
-                intents[record["key"]] = record
-            elif kind == "result":
-                results[record["key"]] = place
+                ambiguous[record["key"]] = record
+            elif kind in ("result", "given_up"):
+                ambiguous.pop(record["key"], None)
                 charged, tokens = EXACT.add(charged, Decimal(record["charged"])), tokens + record["tokens"]
-            if kind == "end":
-                ended = record["reason"]
-            elif kind == "intent":
-                ended = None
-        ambiguous = {key: intent for key, intent in intents.items() if key not in results}
+            if kind == "result":
+                results[record["key"]] = place
         for intent in ambiguous.values():
             charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
-        return Past(results, ambiguous, charged, tokens, ended, self.torn)
+        return Past(results, ambiguous, charged, tokens, frozenset(outages.found), self.torn)
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
         """All records of a kind, in order; one at a time, as there may be many."""
@@ -141,6 +141,34 @@ class Journal:
                     raise InputError("the journal is damaged", where=where, why=str(error)) from None
                 yield place, record
                 place += len(line)
+
+
+class _Outages:
+    """Finds, record by record, the failures with which a start ended that was broken off because of them.
+
+    Those before the last answer of the side stay what they are: evidence.
+    """
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._in_a_row: dict[str, list[str]] = {}
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take the next record."""
+        if record.get("type") == "result":
+            failure = record["arm"].get("failure")
+            row = self._in_a_row.setdefault(record["side"], [])
+            if failure in OUTAGE:
+                row.append(record["key"])
+            elif failure not in _SAY_NOTHING:
+                row.clear()
+        elif record.get("type") == "end" and record["reason"] == "infrastructure":
+            self.found.update(*self._in_a_row.values())
+            self._in_a_row.clear()
+
+
+_SAY_NOTHING: Final = frozenset({"breaker", "ours", "rate_limit"})
+"""Failures that tell neither that an endpoint is up nor that it is down."""
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -10,11 +10,10 @@ from typing import Any, Final, Protocol
 from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.endpoints.exchange import Exchange, Failure
-from llmmigrate.endpoints.failures import OUTAGE
 from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
 from llmmigrate.shadow.answers import ENDED, answer_of, body_of, call_of, tokens_of
-from llmmigrate.shadow.budget import Budget, Stake
+from llmmigrate.shadow.budget import Budget, BudgetReachedError, Stake
 from llmmigrate.shadow.journal import Journal, Past
 from llmmigrate.shadow.pairs import Arm, Sampled
 from llmmigrate.shadow.sides import Side
@@ -113,23 +112,26 @@ class Sender:
         """
         while key in self.past.results:
             arm = restored_arm(self.journal.record_at(self.past.results[key])["arm"])
-            if arm.failure is None or not self._is_asked_again(arm.failure):
+            if arm.failure is None or not self._is_asked_again(key, arm.failure):
                 self.spending.add(arm)
                 return arm
             key = hashlib.sha256(f"{key} again".encode()).hexdigest()
         if key in self.past.ambiguous and not self.resend:
             return Arm(answer=None, failure="interrupted", first_failure="interrupted", attempts=0)
         worst = self.side.worst(body)
-        purchase = _Purchase(self.budget, worst)
+        purchase = _Purchase(self.budget, worst, self._charged_before(key))
 
         async def before(previous: Failure | None) -> None:
-            first = await purchase.attempt(previous)
-            if first:
-                await self.journal.intend({"type": "intent", "key": key, "worst": worst.cost, "tokens": worst.tokens})
+            most = await purchase.attempt(previous)
+            if most is not None:
+                await self.journal.intend({"type": "intent", "key": key, "worst": most.cost, "tokens": most.tokens})
 
         try:
             exchange = await self.client.send(body, tokens=expected, stream=self.stream, on_send=before)
-        except BaseException:  # cancelled, or no room for a retry: what may have been sent is charged in full
+        except BudgetReachedError:
+            self._give_up(key, purchase)
+            raise
+        except BaseException:  # cancelled: what may have been sent is charged in full
             await purchase.settle(worst)
             raise
         if on_exchange is not None:
@@ -140,10 +142,20 @@ class Sender:
         self._check_served(arm)
         return arm
 
-    def _is_asked_again(self, failure: str) -> bool:
+    def _is_asked_again(self, key: str, failure: str) -> bool:
         """Whether a failure of an earlier start says nothing about the endpoint as it is now."""
-        outage = self.past.ended == "infrastructure" and failure in OUTAGE
-        return self.retry_failed or failure in NOT_THE_MODELS or outage
+        return self.retry_failed or failure in NOT_THE_MODELS or key in self.past.outage
+
+    def _charged_before(self, key: str) -> Stake:
+        """What an earlier start may have paid for a request that it did not see answered."""
+        intent = self.past.ambiguous.get(key)
+        return NOTHING if intent is None else Stake(Decimal(intent["worst"] or 0), intent["tokens"])
+
+    def _give_up(self, key: str, purchase: "_Purchase") -> None:
+        """Note that no room was left for another attempt: nothing is under way, so a later start may ask again."""
+        if purchase.sent:
+            charged = purchase.charged
+            self.journal.note({"type": "given_up", "key": key, "charged": charged.cost, "tokens": charged.tokens})
 
     def _check_served(self, arm: Arm) -> None:
         """EndpointError for a failure that every further request would meet, too."""
@@ -164,6 +176,7 @@ class Sender:
             {
                 "type": "result",
                 "key": key,
+                "side": self.side.name,
                 "arm": stored_arm(arm, self.store),
                 "charged": purchase.charged.cost,
                 "tokens": purchase.charged.tokens,
@@ -200,19 +213,21 @@ class Sender:
 class _Purchase:
     """One request's reservation, renewed for each attempt so that a retry never waits for its own."""
 
-    def __init__(self, budget: Budget, worst: Stake) -> None:
+    def __init__(self, budget: Budget, worst: Stake, charged: Stake) -> None:
+        """`charged`: what an earlier start may have paid, which the budget counts already."""
         self._budget = budget
         self.worst = worst
-        self._held = self._sent = False
-        self.charged = NOTHING
+        self._held = self.sent = False
+        self._most: Stake | None = None
+        self.charged = charged
 
-    async def attempt(self, previous: Failure | None) -> bool:
-        """Reserve for the next attempt; whether it is the first."""
+    async def attempt(self, previous: Failure | None) -> Stake | None:
+        """Reserve for the next attempt; what all of them may have cost then, None where that is no more than before."""
         await self.settle(_charged(previous, self.worst, self.worst))
         await self._budget.reserve(self.worst)
-        self._held = True
-        first, self._sent = not self._sent, True
-        return first
+        self._held = self.sent = True
+        most, self._most = self._most, _sum(self.charged, self.worst)
+        return None if most == self._most else self._most
 
     async def settle(self, actual: Stake) -> None:
         """Replace the reservation, if there is one, by what was spent."""
@@ -220,15 +235,17 @@ class _Purchase:
             return
         self._held = False
         await self._budget.settle(self.worst, actual)
-        self.charged = Stake(
-            EXACT.add(self.charged.cost or ZERO, actual.cost or ZERO), self.charged.tokens + actual.tokens
-        )
+        self.charged = _sum(self.charged, actual)
 
 
 def incompatible(translation: Translation) -> Arm:
     """The arm of a request that this side cannot be asked at all."""
     words = "; ".join(finding.words for finding in translation.refused)
     return Arm(answer=None, failure="incompatible", first_failure="incompatible", detail=words, attempts=0)
+
+
+def _sum(one: Stake, other: Stake) -> Stake:
+    return Stake(EXACT.add(one.cost or ZERO, other.cost or ZERO), one.tokens + other.tokens)
 
 
 def _spent(arm: Arm, worst: Stake) -> Stake:

@@ -48,8 +48,11 @@ class Side:
         return bool(features_of(body, self.endpoint.dialect).max_output_tokens or self.till.max_output)
 
     def key(self, name: str, body: dict[str, Any], copy: int) -> str:
-        """The journal's key of a request: what is sent, where, for which logged request, and the how many-eth time."""
+        """The journal's key of a request: what is sent, where, for which logged request, and the how many-eth time.
+
+        Both sides may be one model at one endpoint, and are asked each for itself.
+        """
         digest = hashlib.sha256(canonical_json(body))
-        for part in (self.endpoint.name, self.endpoint.base_url, name, str(copy)):
+        for part in (self.name, self.endpoint.name, self.endpoint.base_url, name, str(copy)):
             digest.update(b"\0" + part.encode())
         return digest.hexdigest()

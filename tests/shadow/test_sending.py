@@ -1,0 +1,123 @@
+"""One request and its money: what the journal of a start that broke off says at the next one."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.endpoints.fault_server import FaultServer
+
+from llmmigrate.costing.audit.targets import find_target
+from llmmigrate.costing.audit.translate import translate
+from llmmigrate.endpoints.client import Client, Retries
+from llmmigrate.endpoints.exchange import Endpoint, Timeouts
+from llmmigrate.prices import load_catalog
+from llmmigrate.shadow.budget import Budget, BudgetReachedError, Stake
+from llmmigrate.shadow.journal import Journal, Past
+from llmmigrate.shadow.pairs import Arm
+from llmmigrate.shadow.paying import Till
+from llmmigrate.shadow.sending import Sender
+from llmmigrate.shadow.sides import Side, SideName
+
+BODY: dict[str, Any] = {"messages": [{"role": "user", "content": "What is up?"}], "max_completion_tokens": 100}
+CATALOG = load_catalog()
+COST = Decimal("0.000078")
+"""Of an answer of the fault server: 11 tokens at 2 USD and 7 at 8 USD a million."""
+
+
+def side(server: FaultServer, name: SideName = "target") -> Side:
+    timeouts = Timeouts(first_token=0.3, read=0.2)
+    endpoint = Endpoint(
+        provider="openai", model="o3", base_url=server.base_url, dialect="openai-chat", key="k", timeouts=timeouts
+    )
+    known = find_target(CATALOG, "openai", "o3", "openai-chat")
+    return Side(
+        name=name,
+        endpoint=endpoint,
+        till=Till(CATALOG, "openai", "o3", now=1_790_100_000, price=None),
+        translate=lambda asked: translate(asked.request, asked.dialect, known),
+    )
+
+
+def start(
+    path: Path, server: FaultServer, work: Callable[[Sender], Coroutine[Any, Any, Any]], *, cap: str = "1", **more: Any
+) -> tuple[Any, Budget]:
+    """One start of a program on the journal at `path`; what `work` gives, and what was spent of the cap in the end."""
+
+    async def whole() -> tuple[Any, Budget]:
+        with Journal(path) as journal:
+            past = journal.past()
+            budget = Budget(cap=Decimal(cap))
+            budget.charge(Stake(past.charged, past.tokens))
+            async with Client(side(server).endpoint, retries=Retries(base=0.0)) as client:
+                sender = Sender(
+                    side=side(server), client=client, budget=budget, journal=journal, past=past, store="full", **more
+                )
+                return await work(sender), budget
+
+    return asyncio.run(whole())
+
+
+async def ask(sender: Sender) -> Arm:
+    return await sender.send("key", BODY, expected=20)
+
+
+def past_of(path: Path) -> Past:
+    with Journal(path) as journal:
+        return journal.past()
+
+
+async def break_off(sender: Sender, server: FaultServer, requests: int) -> None:
+    """Ask, and be cancelled while so many requests have been sent."""
+    asking = asyncio.create_task(ask(sender))
+    while len(server.requests) < requests:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+def test_each_attempt_that_may_have_been_billed_is_in_the_journal_before_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with FaultServer("hang_mid_stream", "hang_mid_stream", then="hang") as server:
+        worst = side(server).worst(BODY).cost
+        assert worst is not None
+        _, budget = start(path, server, lambda sender: break_off(sender, server, 3))
+    assert budget.spent == 3 * worst
+    assert past_of(path).charged == 3 * worst
+
+
+def test_a_request_that_is_sent_again_keeps_what_the_first_one_may_have_cost(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with FaultServer("hang") as server:
+        worst = side(server).worst(BODY).cost
+        assert worst is not None
+        start(path, server, lambda sender: break_off(sender, server, 1))
+        assert past_of(path).ambiguous
+        arm, budget = start(path, server, ask, resend=True)
+    assert arm.cost == COST
+    assert budget.spent == worst + COST
+    assert past_of(path).charged == worst + COST
+
+
+def test_a_retry_that_the_cap_forbids_is_no_lost_request(tmp_path: Path) -> None:
+    """It is known that nothing is under way, so a later start with more money asks again."""
+    path = tmp_path / "journal.jsonl"
+    with FaultServer("hang_mid_stream") as server:
+        worst = side(server).worst(BODY).cost
+        assert worst is not None
+        with pytest.raises(BudgetReachedError):
+            start(path, server, ask, cap=str(worst * 3 / 2))
+        assert past_of(path).charged == worst
+        arm, budget = start(path, server, ask)
+    assert arm.cost == COST
+    assert budget.spent == worst + COST
+    assert past_of(path).charged == worst + COST
+
+
+def test_both_sides_may_be_the_same_model_at_the_same_endpoint() -> None:
+    with FaultServer() as server:
+        current, target = side(server, "current"), side(server, "target")
+    assert current.key("r1", BODY, 0) != target.key("r1", BODY, 0)
