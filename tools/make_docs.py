@@ -16,11 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tools import drill_tables
 from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
+from llmmigrate.rollout.drill.results import SCHEMA as DRILL_SCHEMA
+from llmmigrate.rollout.drill.results import Drill
+from llmmigrate.rollout.lint import SCHEMA as LINT_SCHEMA
+from llmmigrate.rollout.lint import Lint
+from llmmigrate.rollout.plan import schema as plan_schema
+from llmmigrate.rollout.status import SCHEMA as STATUS_SCHEMA
+from llmmigrate.rollout.status import Status
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
@@ -29,6 +37,9 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.analysis/1": Analysis,
     "llmmigrate.estimate/1": Estimate,
     PROFILE_SCHEMA: ProfileFile,
+    DRILL_SCHEMA: Drill,
+    LINT_SCHEMA: Lint,
+    STATUS_SCHEMA: Status,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -41,6 +52,7 @@ def schema_files() -> Iterator[tuple[Path, str]]:
     for name, record in SCHEMAS.items():
         path = DOCS / "schemas" / f"{name.partition('/')[0]}.schema.json"
         yield path, json.dumps(schema(name, record), indent=2, ensure_ascii=False) + "\n"
+    yield DOCS / "schemas" / "llmmigrate.migration.schema.json", json.dumps(plan_schema(), indent=2) + "\n"
     yield from price_schema_files()
 
 
@@ -88,7 +100,12 @@ def _generic(words: str) -> str:
     return words.replace("{n}", "N").replace("{places}", "…")
 
 
-MAKERS: Mapping[str, Callable[[], str]] = {"warnings": warnings_table}
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "warnings": warnings_table,
+    "drill-faults": drill_tables.faults,
+    "drill-measures": drill_tables.measures,
+    "findings": drill_tables.findings,
+}
 
 
 def documents() -> list[Path]:
