@@ -36,7 +36,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.run
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .venv-litellm .node .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llmmigrate needs Python 3.11 or later: make PYTHON=python3.11 …")'
@@ -56,7 +56,7 @@ $(VENV)/.installed-gateways: $(INPUTS) | $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable '.[test,gateways]'
 	$(PYTHON) -m venv .venv-litellm
 	.venv-litellm/bin/pip --quiet --disable-pip-version-check install 'litellm[proxy]==1.106.2' prometheus-client
-	npm install --silent --no-save --no-package-lock --prefix samples/clients/node openai@6
+	npm install --silent --no-save --no-package-lock --prefix .node openai@6
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(INPUTS) | $(BIN)/python

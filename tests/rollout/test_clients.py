@@ -20,8 +20,8 @@ REQUESTS = 40
 
 
 def node_modules() -> Path | None:
-    """Where the Node SDK is installed: beside the sample, or where NODE_PATH says."""
-    places = [CLIENTS / "node" / "node_modules", Path(os.environ.get("NODE_PATH") or "/nowhere")]
+    """Where the Node SDK is installed: by `make gateways`, or where NODE_PATH says."""
+    places = [CLIENTS.parents[1] / ".node" / "node_modules", Path(os.environ.get("NODE_PATH") or "/nowhere")]
     return next((place for place in places if (place / "openai").is_dir()), None)
 
 
