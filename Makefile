@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test lint fix goldens docs bench clean
+.PHONY: demo test gateways lint fix goldens docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/llmmigrate analyze samples/logs.jsonl
@@ -13,6 +13,8 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/pytest
+
+gateways: $(VENV)/.installed-gateways
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
@@ -34,7 +36,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.run
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .venv-litellm .node .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llmmigrate needs Python 3.11 or later: make PYTHON=python3.11 …")'
@@ -48,6 +50,14 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 $(VENV)/.installed-test: $(INPUTS) | $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+# LiteLLM needs other versions of shared packages, so it lives apart; nginx and HAProxy come from the system.
+$(VENV)/.installed-gateways: $(INPUTS) | $(BIN)/python
+	$(PIP) install --constraint constraints.txt --editable '.[test,gateways]'
+	$(PYTHON) -m venv .venv-litellm
+	.venv-litellm/bin/pip --quiet --disable-pip-version-check install 'litellm[proxy]==1.106.2' prometheus-client
+	npm install --silent --no-save --no-package-lock --prefix .node openai@6
+	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(INPUTS) | $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable '.[test,bench]'

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, NoReturn
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+NOT_FROM_THE_INDEX = ("nginx is not installed", "haproxy is not installed")
+"""Gateways that the system has to have; all others are installed by `make gateways`."""
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
 NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
@@ -46,7 +48,6 @@ def _data_folder() -> Path:
 
 
 _DATA = _data_folder()  # before clean_environment hides the variable
-_WANTS_ENGINE = bool(os.environ.get("LLMMIGRATE_REAL_ENGINE"))
 LITELLM = os.environ.get("LLMMIGRATE_LITELLM")
 """The program of LiteLLM's proxy, in an environment of its own: it wants other versions than we do."""
 
@@ -97,6 +98,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     asked_by = {NO_BROWSER: "LLMMIGRATE_BROWSER", NO_ENGINE: "LLMMIGRATE_REAL_ENGINE", NO_RELAY: "LLMMIGRATE_LITELLM"}
     expected = (
         NO_CHECKER,
+        *NOT_FROM_THE_INDEX,
         *(() if _DATA.is_dir() else (NO_DATA,)),
         *(reason for reason, variable in asked_by.items() if not os.environ.get(variable)),
     )

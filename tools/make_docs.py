@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tools import serving_points
+from tools import drill_tables, serving_points
 from tools.screens import CLEAN, ROOT, show, workplace
 from tools.write_price_schema import schema_files as price_schema_files
 
@@ -36,6 +36,13 @@ from llmmigrate.shadow.results import ComparisonResult
 from llmmigrate.shadow.scoring import ROOM as MEASURES
 from llmmigrate.shadow.scoring import measure
 from llmmigrate.shadow.side_by_side import ComparedModels
+from llmmigrate.rollout.drill.results import SCHEMA as DRILL_SCHEMA
+from llmmigrate.rollout.drill.results import Drill
+from llmmigrate.rollout.lint import SCHEMA as LINT_SCHEMA
+from llmmigrate.rollout.lint import Lint
+from llmmigrate.rollout.plan import schema as plan_schema
+from llmmigrate.rollout.status import SCHEMA as STATUS_SCHEMA
+from llmmigrate.rollout.status import Status
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
@@ -54,6 +61,9 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.playbook/1": Playbook,
     PROFILE_SCHEMA: ProfileFile,
     VERDICT_SCHEMA: ComparisonResult,
+    DRILL_SCHEMA: Drill,
+    LINT_SCHEMA: Lint,
+    STATUS_SCHEMA: Status,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -66,6 +76,7 @@ def schema_files() -> Iterator[tuple[Path, str]]:
     for name, record in SCHEMAS.items():
         path = DOCS / "schemas" / f"{name.partition('/')[0]}.schema.json"
         yield path, json.dumps(schema(name, record), indent=2, ensure_ascii=False) + "\n"
+    yield DOCS / "schemas" / "llmmigrate.migration.schema.json", json.dumps(plan_schema(), indent=2) + "\n"
     yield from price_schema_files()
 
 
@@ -143,8 +154,10 @@ def _generic(words: str) -> str:
 
 MAKERS: Mapping[str, Callable[[], str]] = {
     "audit-rules": audit_rules, "measures": measures_table, "thinking-budgets": thinking_budgets,
-    "warnings": warnings_table, "serving-points": serving_points.table,
+    "warnings": warnings_table, "serving-points": serving_points.table, "drill-faults": drill_tables.faults,
+    "drill-measures": drill_tables.measures, "findings": drill_tables.findings,
 }  # fmt: skip
+}
 
 
 def documents() -> list[Path]:

@@ -236,3 +236,9 @@ def test_a_port_that_is_taken_is_said(here: Site) -> None:
 
     with pytest.raises(GatewayError, match="cannot listen on"):
         asyncio.run(run())
+
+
+def test_a_watch_without_a_gateway_is_undecided(here: Site, llmmigrate: Callable[..., Any]) -> None:
+    done = llmmigrate("rollout", "watch", str(here.path), "--once")
+    assert done.code == 3
+    assert "Envoy does not answer at 127.0.0.1:5" in done.err

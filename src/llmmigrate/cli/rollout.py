@@ -91,6 +91,15 @@ class StageOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The command line of `rollout run`."""
+
+    plan: PlanArgument = "migration.yaml"
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the timetable, and change nothing.")] = False
+    release: Annotated[bool, typer.Option("--release", help="Release the lock, for another attempt.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class StatusOptions(OutputOptions):
     """The command line of `rollout status`."""
 
@@ -148,6 +157,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.reports.rollout import emission_report
     from llmmigrate.rollout.emission import emit as emitted
+    from llmmigrate.rollout.emission import gateway_of
     from llmmigrate.rollout.state import Place
 
     to = destinations(options.format, [])
@@ -161,7 +171,8 @@ def emit(options: EmitOptions, console: Console) -> int:
     if not refused:
         _write_files(emission, directory, force=options.force)
         place.journal("emitted", at=_now_text(), gateway=emission.gateway, stage=stage, directory=str(directory))
-    next_step = None if refused else f"llmmigrate rollout drill {options.plan} --to {emission.gateway}"
+    drilled = gateway_of(emission.gateway).PROGRAM is not None and not refused
+    next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
     write(emission_report(emission, str(directory), next_step=next_step), to, console)
     if refused:
         console.warn(f"--strict: nothing was written, the worst finding is {emission.worst}")
@@ -270,6 +281,33 @@ def watch(options: WatchOptions, console: Console) -> int:
     if running.run():
         return 1
     return 3 if running.latest is None or running.latest.verdict == "inconclusive" else 0
+
+
+@command(app)
+def run(options: RunOptions, console: Console) -> int:
+    """Walk through all stages, each for its time, watched; exit code 1 on a rollback. Goes on where it was ended.
+
+    \b
+    Examples:
+      llmmigrate rollout run migration.yaml --dry-run
+      llmmigrate rollout run migration.yaml
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.reports.formats import table
+    from llmmigrate.reports.rollout_state import timetable_report
+    from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.state import Place
+    from llmmigrate.rollout.walk import timetable, walk
+
+    plan = _plan(options.plan)
+    place = Place(Path(options.plan), plan)
+    if options.dry_run:
+        steps = timetable(plan, datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC))
+        console.result(table.render(timetable_report(plan, steps), width=console.width()))
+        return 0
+    reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    arrived = walk(plan, place, reader, console.say, clock=lambda: datetime.now(UTC), release=options.release)
+    console.result("all stages taken" if arrived else "rolled back, locked")
+    return 0 if arrived else 1
 
 
 def _address(text: str | None) -> tuple[str, int] | None:

@@ -50,7 +50,8 @@ def emission_report(emission: Emission, directory: str, *, next_step: str | None
         "config_sha256": emission.config_sha256,
         "findings": findings,
     }
-    return Report(document=document, page=list(_emission_page(emission, directory, next_step)), records=findings)
+    records = [{**finding, "faults": " ".join(finding["faults"])} for finding in findings]
+    return Report(document=document, page=list(_emission_page(emission, directory, next_step)), records=records)
 
 
 def _emission_page(emission: Emission, directory: str, next_step: str | None) -> Iterator[Block]:
@@ -105,7 +106,7 @@ def _fault_table(faults: Sequence[FaultResult]) -> Table:
             fault.fault,
             numbers.count(fault.sent),
             numbers.count(fault.lost),
-            _seconds(fault.left_alone_s, "never" if fault.fault not in ("dns", "flap") else numbers.MISSING),
+            _seconds(fault.left_alone_s, "not seen" if fault.fault not in ("dns", "flap") else numbers.MISSING),
             _seconds(fault.back_s, f"> {fault.watched_s} s" if fault.watched_s > 1 else numbers.MISSING),
             numbers.milliseconds(fault.p99_ms),
             ", ".join(f"{why}: {count}" for why, count in fault.failures.items()),

@@ -1,18 +1,38 @@
-"""The page of `rollout status`."""
+"""The pages of `rollout status` and `rollout run --dry-run`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.tables import Block, Bullets, Column, Paragraph, Table
+from llmmigrate.rollout.plan import Plan
+from llmmigrate.rollout.state import instant
 from llmmigrate.rollout.status import Status
+from llmmigrate.rollout.walk import Step
 
 
 def status_report(found: Status) -> Report:
     """The report of where a rollout stands."""
     document = msgspec.to_builtins(found)
     return Report(document=document, page=list(_page(found)), records=found.journal)
+
+
+def timetable_report(plan: Plan, steps: Sequence[Step]) -> Report:
+    """The report of what `rollout run` would do."""
+    columns = [Column("Stage"), Column("Share", "right"), Column("From"), Column("Until"), Column("Attempts", "right")]
+    rows = [
+        [
+            step.stage,
+            numbers.share(step.share),
+            instant(step.starts),
+            instant(step.ends) if step.ends is not None else "stays",
+            numbers.count(step.min_requests) if step.min_requests else numbers.MISSING,
+        ]
+        for step in steps
+    ]
+    words = f"{plan.name}: {numbers.counted(len(steps), 'stage')}, at the earliest. Nothing was changed."
+    return Report(document={}, page=[Paragraph(words, strong=True), Table(columns=columns, rows=rows)])
 
 
 def _page(found: Status) -> Iterator[Block]:

@@ -143,7 +143,8 @@ def _about_time(plan: Plan) -> Iterator[Remark]:
     windows, every = plan.rollback.windows, plan.monitoring.every
     worst = (windows + 1) * every
     if worst > RECOVERY_SECONDS:
-        what = f"a rollback can take {worst:f} s: {windows} windows of {every:f} s and the rest of one before them"
+        parts = f"{windows} windows of {every.normalize():f} s and the rest of one before them"
+        what = f"a rollback can take {worst.normalize():f} s: {parts}"
         yield _remark("warning", "slow_recovery", what, f"keep (windows + 1) × every below {RECOVERY_SECONDS} s")
 
 
@@ -181,14 +182,13 @@ def _too_small(plan: Plan, stage: Stage, rate: float, expected: float) -> Remark
 def _about_latency(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
     limit, p95, p99 = plan.rollback.latency_p95, traffic.latency_p95_ms, traffic.latency_p99_ms
     if limit is not None and p95 is not None and traffic.slow_share is not None and traffic.slow_share > 0.05:
-        what = f"{limit * 1000:f} ms is below {_part(traffic.slow_share)} of the calls in your log (p95 {_ms(p95)})"
+        what = f"{int(limit * 1000)} ms is below {_part(traffic.slow_share)} of the calls in your log (p95 {_ms(p95)})"
         fix = f"latency_p95: {_suggested(p95)}: half as much again as today's p95, or leave it out"
         yield _remark("error", "latency_limit", what, fix)
     idle = plan.failover.idle_timeout
     if p99 is not None and p99 > float(idle * 1000):
-        what = (
-            f"idle_timeout {idle:f} s is below the p99 of whole answers, {_ms(p99)}: those without stream are cut off"
-        )
+        below = f"idle_timeout {idle.normalize():f} s is below the p99 of whole answers, {_ms(p99)}"
+        what = f"{below}: those without stream are cut off"
         fix = f"idle_timeout: {math.ceil(p99 / 1000 * 1.5)}s, and billed attempts stay whole"
         yield _remark("error", "idle_timeout", what, fix)
 

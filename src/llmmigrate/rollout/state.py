@@ -60,7 +60,7 @@ class Place:
 
     def __init__(self, plan_path: Path, plan: Plan) -> None:
         self.plan_path = plan_path
-        self.root = plan_path.absolute().parent
+        self.root = plan_path.parent
         self.directory = self.root / ".llmmigrate" / "rollout" / plan.name
 
     def gateway_directory(self, plan: Plan) -> Path:

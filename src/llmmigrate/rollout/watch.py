@@ -63,6 +63,8 @@ class Options:
     once: bool = False
     limit: int | None = None
     """Windows after which to end; None: never."""
+    until: Callable[[int], bool] | None = None
+    """Whether to end after so many attempts in all; asked after each window."""
     address: tuple[str, int] | None = None
     """Where to show `/verdict` and the metrics."""
 
@@ -79,6 +81,7 @@ class Watch:
     memory: Memory = field(default_factory=Memory)
     latest: Report | None = None
     rolled_back: bool = False
+    attempts: int = 0
     windows: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> bool:
@@ -113,8 +116,14 @@ class Watch:
             window = between(before, after) if before is not None and after is not None else None
             await asyncio.to_thread(self._judge, window)
             before = after if after is not None else before
-            if self.options.once or sum(self.windows.values()) == self.options.limit:
+            if self._ends():
                 return
+
+    def _ends(self) -> bool:
+        """Whether the options say that this is enough."""
+        until = self.options.until
+        enough = self.options.once or sum(self.windows.values()) == self.options.limit
+        return enough or (until is not None and until(self.attempts))
 
     def _read(self) -> Counts | None:
         try:
@@ -127,6 +136,7 @@ class Watch:
         """Take one window in, and go back if it is the last straw."""
         judgement, memory = judge(window, self.memory, self.plan.rollback)
         self.memory = memory
+        self.attempts += window.attempts if window is not None else 0
         self._keep(judgement.verdict, judgement, window)
         shown = f"{window.attempts} attempts, {window.errors} failed" if window is not None else "no counts"
         words = f": {'; '.join(judgement.reasons)}" if judgement.reasons else ""

@@ -36,7 +36,7 @@ _ALL: Final = (
     Fault("429", "every request fails with 429", "429"),
     Fault("401", "every request fails with 401: the key was revoked", "401"),
     Fault("cut", "streams end after five pieces", "cut", seconds=15.0, stream_pieces=12, rate=15, quick=True),
-    Fault("big", "500 for prompts of 2 MB", "500", padding=2_000_000, rate=5, share=Decimal("0.5")),
+    Fault("big", "500 for prompts of 2 MB", "500", padding=2_000_000, rate=2, share=Decimal("0.5")),
     Fault("burst", "500 for 20 requests at one time", "500", rate=20, burst=20, share=Decimal("0.5"), quick=True),
     Fault("flap", "well and sick in turn, a second each", "flap"),
     Fault("dns", "the target's name does not resolve", "dns", seconds=4.0, seen=False),

@@ -30,7 +30,7 @@ class FaultResult(Record, frozen=True, kw_only=True):
     target_hits: int | None
     """Requests that reached the sick target; null where they cannot be seen."""
     left_alone_s: Seconds | None
-    """From the fault to the last attempt at the target before a gap; null: never left alone."""
+    """From the fault to the last attempt at the target before a gap; null: no such gap was seen."""
     back_s: Seconds | None
     """From the target's recovery to its first answer; null: not while it was watched."""
     watched_s: Seconds

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import MODEL
 from llmmigrate.rollout.drill import results
 from llmmigrate.rollout.drill.faults import Fault
@@ -54,7 +55,10 @@ def drill(plan: Plan, request: Request, say: Say) -> Drill:
 
 async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
     gateway = gateway_of(request.gateway)
-    found = version(gateway.PROGRAM) if gateway.PROGRAM else "none"
+    if gateway.PROGRAM is None:
+        why = "nothing of ours stands between callers and providers"
+        raise GatewayError(f"{request.gateway} cannot be drilled here", why=why, fix="drill a gateway such as envoy")
+    found = version(gateway.PROGRAM)
     began = time.monotonic()
     wrong = Counter[str]()
     async with opened(plan, gateway) as lab:
@@ -221,7 +225,7 @@ def _left_alone(attempts: Sequence[float], seconds: float, gap: float) -> float 
     """The last attempt before the first gap of so many seconds; None without an attempt, or without such a gap."""
     if not attempts:
         return None
-    last = 0.0
+    last = attempts[0]
     for attempt in [*attempts, seconds]:
         if attempt - last > gap:
             return _rounded(last, 2)

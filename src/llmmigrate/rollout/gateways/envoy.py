@@ -247,7 +247,10 @@ def _chain(plan: Plan, first: Role) -> dict[str, Any]:
 
 
 def _member(plan: Plan, role: Role) -> dict[str, Any]:
-    """A provider as the split sees it: its inner listener, watched for failures in a row."""
+    """A provider as the split sees it: its inner listener, watched for failures in a row.
+
+    The last of the chain is never left alone: there would be nobody to ask.
+    """
     failover = plan.failover
     outlier = {
         "consecutive_5xx": failover.eject_after,
@@ -259,13 +262,14 @@ def _member(plan: Plan, role: Role) -> dict[str, Any]:
         "max_ejection_percent": 100,
         "always_eject_one_host": True,
     }
+    last = role == plan.roles()[-1]
     return {
         "name": role,
         "type": "STATIC",
         "connect_timeout": span(failover.connect_timeout),
         "per_connection_buffer_limit_bytes": failover.max_body,
         "circuit_breakers": _UNBROKEN,
-        "outlier_detection": outlier,
+        **({} if last else {"outlier_detection": outlier}),
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "load_assignment": _endpoints(role, {"pipe": {"path": f"{role}.sock"}}),
     }

@@ -1,0 +1,78 @@
+"""`rollout` and `rollback` as a shell sees them: files, exit codes, JSON."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tools.make_docs import DOCS
+
+Run = Callable[..., Any]
+PLAN = 'providers: {current: {base_url: "http://127.0.0.1:8/v1"}, target: {base_url: "http://127.0.0.1:7/v1"}}\n'
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("migration.yaml").write_text(PLAN)
+
+
+def valid(text: str, name: str) -> Any:
+    """A result that is what its schema says."""
+    document = json.loads(text)
+    schema = json.loads((DOCS / "schemas" / f"llmmigrate.{name}.schema.json").read_text())
+    jsonschema.validate(document, schema)
+    return document
+
+
+def test_from_the_plan_to_a_stage_and_back(llmmigrate: Run) -> None:
+    assert llmmigrate("rollout", "emit", "--stage", "shadow").code == 0
+    assert stat.S_IMODE(Path("gateway/start.sh").stat().st_mode) == 0o755
+    assert llmmigrate("rollout", "stage", "migration.yaml", "canary").code == 0
+    status = valid(llmmigrate("rollout", "status", "--format", "json").out, "rollout-status")
+    assert (status["stage"], status["share"], status["stage_in_file"], status["lock"]) == (
+        "canary",
+        "0.1",
+        "canary",
+        None,
+    )
+    back = llmmigrate("rollback", "--reason", "answers are cut off")
+    assert (back.code, back.out.split(" in ")[0]) == (0, "canary → back")
+    status = valid(llmmigrate("rollout", "status", "--format", "json").out, "rollout-status")
+    assert (status["stage"], status["lock"]["reason"]) == ("back", "answers are cut off")
+    refused = llmmigrate("rollout", "stage", "migration.yaml", "canary")
+    assert (refused.code, "locked" in refused.err) == (1, True)
+
+
+def test_emitting_again_keeps_the_stage_in_force(llmmigrate: Run) -> None:
+    llmmigrate("rollout", "emit")
+    llmmigrate("rollout", "stage", "migration.yaml", "half")
+    assert llmmigrate("rollout", "emit").code == 0
+    assert Path("gateway/rds.json").read_text() == Path("gateway/stages/half/rds.json").read_text()
+
+
+def test_strict_writes_nothing_below_exact(llmmigrate: Run) -> None:
+    assert llmmigrate("rollout", "emit", "--strict").code == 1
+    assert not Path("gateway").exists()
+
+
+def test_the_aliases_of_rollback(llmmigrate: Run) -> None:
+    assert llmmigrate("rollback", "emit", "migration.yaml", "--to", "env", "-o", "clients").code == 0
+    assert Path("clients/llm.env").exists()
+    assert llmmigrate("rollback", "verify", "--faults", "hnag").code == 2
+
+
+def test_a_lint_is_what_its_schema_says(llmmigrate: Run) -> None:
+    done = llmmigrate("rollout", "lint", "--format", "json")
+    assert done.code == 0
+    assert valid(done.out, "lint")["remarks"][0]["code"] == "no_emergency"
+
+
+def test_the_schema_is_written_beside_the_plan(llmmigrate: Run) -> None:
+    assert llmmigrate("init", "--rollout", "--force").code == 0
+    first = Path("migration.yaml").read_text().splitlines()[0]
+    written = json.loads(Path(first.partition("$schema=")[2]).read_text())
+    assert written == json.loads((DOCS / "schemas" / "llmmigrate.migration.schema.json").read_text())

@@ -1,0 +1,141 @@
+"""A plan held against a log: what its numbers mean at the traffic that there is."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.rollout.conftest import PLAN
+
+Run = Callable[..., Any]
+START = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write_log(*, per_second: float, latency_ms: int = 900, prompt: int = 500, failed_every: int = 0) -> None:
+    """Two minutes of calls at a steady rate."""
+    lines = [
+        json.dumps(
+            {
+                "timestamp": (START + timedelta(seconds=number / per_second)).isoformat(),
+                "request_id": f"r{number}",
+                "provider": "openai",
+                "model": "o3",
+                "input_tokens": prompt,
+                "output_tokens": 50,
+                "latency_ms": latency_ms,
+                "status": 500 if failed_every and number % failed_every == 0 else 200,
+            }
+        )
+        for number in range(int(120 * per_second))
+    ]
+    Path("logs.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def linted(llmmigrate: Run, plan: str = PLAN) -> tuple[int, dict[str, dict[str, str]]]:
+    """The exit code and the remarks by their code."""
+    Path("migration.yaml").write_text(plan)
+    done = llmmigrate("rollout", "lint", "--logs", "logs.jsonl", "--format", "json")
+    return done.code, {remark["code"]: remark for remark in json.loads(done.out)["remarks"]}
+
+
+def test_a_plan_that_fits_its_traffic_passes(llmmigrate: Run) -> None:
+    write_log(per_second=30)
+    code, remarks = linted(llmmigrate, PLAN.replace("200ms", "5s").replace("context: 64k", "context: 200k"))
+    assert (code, remarks) == (0, {})
+
+
+def test_an_absolute_limit_below_every_answer(llmmigrate: Run) -> None:
+    write_log(per_second=30)
+    code, remarks = linted(llmmigrate)
+    assert code == 1
+    assert remarks["latency_limit"]["message"].startswith("200 ms is below every one of the calls in your log (p95 9")
+
+
+def test_windows_too_small_for_the_trigger(llmmigrate: Run) -> None:
+    write_log(per_second=2)
+    code, remarks = linted(llmmigrate, PLAN.replace("200ms", "5s"))
+    assert code == 1
+    said = remarks["window_too_small"]
+    assert re.match(r"10 % of 2\.\d+ requests a second is 6\.\d+ a window; 60 are needed", said["message"])
+    assert said["fix"] == "a stage of 100 %"
+
+
+def test_a_longer_window_is_proposed_where_it_recovers_in_time(llmmigrate: Run) -> None:
+    write_log(per_second=10)
+    _, remarks = linted(llmmigrate, PLAN.replace("200ms", "5s"))
+    assert remarks["window_too_small"]["fix"] == "monitoring: {every: 60s}"
+
+
+def test_prompts_that_do_not_fit_the_chain(llmmigrate: Run) -> None:
+    write_log(per_second=30, prompt=100_000)
+    code, remarks = linted(llmmigrate, PLAN.replace("200ms", "5s"))
+    assert code == 1
+    assert "emergency holds 64,000" in remarks["context_too_small"]["message"]
+    assert remarks["context_shrinks"]["level"] == "warning"
+
+
+def test_an_idle_time_out_below_whole_answers(llmmigrate: Run) -> None:
+    write_log(per_second=30, latency_ms=90_000)
+    _, remarks = linted(llmmigrate, PLAN.replace("200ms", "200s"))
+    assert "60 s is below the p99 of whole answers" in remarks["idle_timeout"]["message"]
+
+
+def test_a_limit_below_todays_errors(llmmigrate: Run) -> None:
+    write_log(per_second=30, failed_every=10)
+    _, remarks = linted(llmmigrate, PLAN.replace("200ms", "5s"))
+    assert remarks["error_limit"]["message"].startswith("10.0% of the calls in your log failed")
+
+
+def test_a_model_that_the_target_does_not_rename(llmmigrate: Run) -> None:
+    write_log(per_second=30)
+    _, remarks = linted(llmmigrate, PLAN.replace("models: {o3: glm-5}", "models: {o4: glm-5}"))
+    assert remarks["model_not_mapped"]["message"].endswith(": o3")
+
+
+def test_a_key_in_the_clear_is_an_error(llmmigrate: Run) -> None:
+    write_log(per_second=30)
+    code, remarks = linted(llmmigrate, PLAN.replace("https://api.z.ai", "http://api.z.ai"))
+    assert (code, remarks["key_in_clear"]["level"]) == (1, "error")
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "python"])
+def test_a_playbook_is_taken_over_as_written(form: str, llmmigrate: Run) -> None:
+    config = {
+        "latency_threshold_ms": 200,
+        "error_rate_threshold": 0.05,
+        "consecutive_failures": 3,
+        "fallback_providers": [
+            {"name": "primary", "base_url": "https://api.holysheep.ai/v1"},
+            {"name": "secondary", "provider": "openai"},
+            {"name": "emergency", "url": "http://10.0.0.5:8000/v1"},
+        ],
+        "check_interval_seconds": 30,
+        "alert_webhook": "https://hooks.example/llm",
+    }
+    text = f"ROLLBACK_CONFIG = {config!r}\n" if form == "python" else json.dumps(config)
+    Path("playbook").write_text(text)
+    assert llmmigrate("init", "--rollout", "--from-playbook", "playbook").code == 0
+    from llmmigrate.rollout.plan import load
+
+    plan = load(Path("migration.yaml"))
+    assert plan.rollback.latency_p95 is not None
+    assert (float(plan.rollback.latency_p95), float(plan.rollback.error_rate)) == (0.2, 0.05)
+    assert (plan.rollback.windows, plan.failover.eject_after, plan.monitoring.every) == (3, 3, 30)
+    assert plan.monitoring.webhook == "https://hooks.example/llm"
+    urls = [plan.provider(role).base_url for role in ("target", "current", "emergency")]
+    assert urls == ["https://api.holysheep.ai/v1", "https://api.openai.com/v1", "http://10.0.0.5:8000/v1"]
+
+
+def test_what_a_playbook_cannot_mean_is_refused(llmmigrate: Run) -> None:
+    for text in ('{"error_rate_threshold": "often"}', "[1, 2]", "a: [", "just words"):
+        Path("playbook").write_text(text)
+        assert llmmigrate("init", "--rollout", "--from-playbook", "playbook").code == 2
+        assert not Path("migration.yaml").exists()

@@ -1,0 +1,66 @@
+"""What happens when a running gateway refuses, or is not there to be told."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.rollout.live import emitted, site
+
+from llmmigrate.errors import GatewayError
+from llmmigrate.rollout.changing import roll_back, take_stage
+from llmmigrate.rollout.drill.traffic import send
+
+
+def test_a_refused_configuration_leaves_the_old_one_and_shows_why(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("nginx")
+    asyncio.run(_refused(tmp_path))
+
+
+async def _refused(directory: Path) -> None:
+    async with site(directory, "nginx", stage="half") as here:
+        before = (here.directory / "stage.conf").read_text()
+        main = here.directory / "nginx.conf"
+        main.write_text(main.read_text().replace("http {", "http { no_such_thing on;"))
+        with pytest.raises(GatewayError) as refused:
+            await asyncio.to_thread(roll_back, here.plan, here.place, "test")
+        assert refused.value.code == "refused"
+        assert 'unknown directive "no_such_thing"' in (refused.value.why or "")
+        assert (here.directory / "stage.conf").read_text() == before
+        assert here.place.state() is None
+        assert [line["event"] for line in here.place.journaled(5)] == ["begun", "refused"]
+        assert (await send(here.load())).ok
+
+
+@pytest.mark.parametrize(("kind", "file"), [("nginx", "stage.conf"), ("haproxy", "share.map")])
+def test_a_gateway_that_does_not_run_will_start_with_the_way_back(
+    kind: str, file: str, tmp_path: Path, needs: Callable[[str], None]
+) -> None:
+    needs(kind)
+    here = emitted(tmp_path, kind, [11, 12, 13, 14, 15], stage="half")
+    with pytest.raises(GatewayError):
+        roll_back(here.plan, here.place, "test")
+    assert (here.directory / file).read_text() == (here.directory / "stages" / "back" / file).read_text()
+    state = here.place.state()
+    assert state is not None
+    assert state.lock is not None
+    with pytest.raises(GatewayError):
+        take_stage(here.plan, here.place, "half", release=True)
+
+
+@pytest.mark.parametrize("kind", ["envoy", "nginx", "haproxy"])
+def test_a_running_gateway_takes_a_stage_up(kind: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs(kind)
+    assert asyncio.run(_served(tmp_path, kind)) == ["current", "target", "current"]
+
+
+async def _served(directory: Path, kind: str) -> list[str]:
+    """Who answers before, during and after a stage with the whole traffic but a little."""
+    served = []
+    stages = "stages: [{name: none, share: 0%}, {name: most, share: 99.99%}]\n"
+    async with site(directory, kind, stage="none", extra=stages) as here:
+        for name in ("none", "most", "back"):
+            await asyncio.to_thread(take_stage, here.plan, here.place, name)
+            await asyncio.sleep(1)
+            served.append((await send(here.load())).served_by or "nobody")
+    return served

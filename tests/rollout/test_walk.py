@@ -1,0 +1,86 @@
+"""`rollout run`: gate by gate, back on a breach, three attempts, and on where it was."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.rollout.live import Site, emitted
+
+from llmmigrate.errors import RolloutRefusedError
+from llmmigrate.rollout import Counts, Reader
+from llmmigrate.rollout.changing import take_stage
+from llmmigrate.rollout.walk import Gate, timetable, walk
+
+STAGES = """\
+monitoring: {every: 10ms}
+stages:
+  - {name: canary, share: 10%, for: 50ms, min_requests: 300}
+  - {name: half, share: 50%, for: 50ms}
+  - {name: most, share: 90%}
+"""
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Site:
+    return emitted(tmp_path, "envoy", [1, 2, 3, 4, 5], stage="canary", extra=STAGES)
+
+
+def counting(failing: bool) -> Reader:
+    """A target with 100 attempts a window, half of them failed or none."""
+
+    def counts() -> Iterator[Counts]:
+        for number in range(1_000_000):
+            yield Counts(100 * number, 50 * number if failing else 0, 100 * number, 0, 0)
+
+    readings = counts()
+    return lambda: next(readings)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def stage_of(here: Site) -> str | None:
+    state = here.place.state()
+    return state.stage if state is not None else None
+
+
+def test_a_healthy_target_gets_to_the_last_stage(here: Site) -> None:
+    said: list[str] = []
+    assert walk(here.plan, here.place, counting(False), said.append, clock=now)
+    assert stage_of(here) == "most"
+    taken = [line["to"] for line in here.place.journaled(20) if line["event"] == "done"]
+    assert taken == ["canary", "half", "most"]
+    good = [line for line in said if " good " in line]
+    assert len(good) >= 3 + 1
+
+
+def test_it_goes_on_with_the_stage_that_is_in_force(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    assert walk(here.plan, here.place, counting(False), print, clock=now)
+    assert [line["to"] for line in here.place.journaled(20) if line["event"] == "done"] == ["half", "most"]
+
+
+def test_a_breach_goes_back_and_three_attempts_are_all(here: Site) -> None:
+    assert not walk(here.plan, here.place, counting(True), print, clock=now)
+    assert stage_of(here) == "back"
+    with pytest.raises(RolloutRefusedError, match="locked"):
+        walk(here.plan, here.place, counting(False), print, clock=now)
+    for _ in range(2):
+        assert not walk(here.plan, here.place, counting(True), print, clock=now, release=True)
+    with pytest.raises(RolloutRefusedError, match="rolled back 3 times"):
+        walk(here.plan, here.place, counting(False), print, clock=now, release=True)
+
+
+def test_a_gate_needs_time_and_attempts(here: Site) -> None:
+    stage = here.plan.stage("canary")
+    early, late = Gate(stage, NOON, lambda: NOON), Gate(stage, NOON, lambda: NOON + timedelta(seconds=1))
+    assert [early.passed(300), late.passed(299), late.passed(300)] == [False, False, True]
+
+
+def test_the_timetable(here: Site) -> None:
+    steps = timetable(here.plan, NOON)
+    assert [(step.stage, step.ends is None) for step in steps] == [("canary", False), ("half", False), ("most", True)]
+    assert steps[1].starts == steps[0].ends
