@@ -27,6 +27,7 @@ from llmmigrate.costing.audit.results import Audit
 from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.warnings import WORDS
+from llmmigrate.prices.differences import PriceDifferences
 from llmmigrate.shadow.bench_results import Bench
 from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
 from llmmigrate.shadow.results import ComparisonResult
@@ -44,6 +45,7 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.estimate/1": Estimate,
     "llmmigrate.price-check/1": PriceCheck,
     "llmmigrate.prices-compare/1": ComparedModels,
+    "llmmigrate.prices-diff/1": PriceDifferences,
     AUDIT_SCHEMA: Audit,
     PROFILE_SCHEMA: ProfileFile,
     VERDICT_SCHEMA: ComparisonResult,

@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "batch": "Run a file of requests through one endpoint, within limits and a cap.",
     "check": "Did this change make the calls dearer: for continuous integration.",
     "record": "Get logs where there are none: records what a command calls.",
-    "prices": "The price tables: list, show, compare, validate.",
+    "prices": "The price tables: list, show, compare, diff, validate.",
 }
 """Every command and its line in `--help`, in the order a newcomer needs them."""
 
