@@ -30,6 +30,7 @@ from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.roi_results import Roi
 from llmmigrate.costing.warnings import WORDS
 from llmmigrate.serving.results import AcceleratorList, Plan, Playbook
+from llmmigrate.prices.differences import PriceDifferences
 from llmmigrate.shadow.bench_results import Bench
 from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
 from llmmigrate.shadow.results import ComparisonResult
@@ -56,6 +57,7 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     "llmmigrate.roi/1": Roi,
     "llmmigrate.price-check/1": PriceCheck,
     "llmmigrate.prices-compare/1": ComparedModels,
+    "llmmigrate.prices-diff/1": PriceDifferences,
     AUDIT_SCHEMA: Audit,
     "llmmigrate.plan/1": Plan,
     "llmmigrate.playbook/1": Playbook,

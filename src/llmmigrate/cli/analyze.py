@@ -11,6 +11,7 @@ from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import command_line, groups_of, moment, next_command, read_logs, share, strict_code
 
 if TYPE_CHECKING:
+    from llmmigrate.costing.invoice_files import Invoice
     from llmmigrate.prices import Catalog
 
 app = new_app()
@@ -31,6 +32,10 @@ class AnalyzeOptions(ReportOptions):
     growth: Annotated[
         str | None, typer.Option(metavar="N%", help="Growth of the traffic a month, for the projection.")
     ] = None
+    invoice: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Hold a vendor's bill against the log: OpenAI costs, Anthropic report, CSV."),
+    ] = None
     demo: Annotated[bool, typer.Option("--demo", help="Use the samples that come with llmmigrate.")] = False
 
 
@@ -45,13 +50,17 @@ def analyze(options: AnalyzeOptions, console: Console) -> int:
       llmmigrate analyze logs.jsonl.gz --by tag.team -o spend.json -o spend.md
       llmmigrate analyze --demo
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from msgspec import structs
+
     from llmmigrate import __version__
     from llmmigrate.costing.analysis import Terms, analyse
     from llmmigrate.costing.bill import Biller
+    from llmmigrate.costing.invoice import compare_invoice
     from llmmigrate.costing.reconciliation import Reconciler
     from llmmigrate.reports.analysis import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
+    bill = _bill(options)
     by = groups_of(options.by, default="model")
     as_of = moment(options.as_of, "--as-of", options.tz)
     reconcilers: list[Reconciler] = []
@@ -67,5 +76,17 @@ def analyze(options: AnalyzeOptions, console: Console) -> int:
         reading.profile, biller, terms, command=command_line(), version=__version__,
         reconciliation=reconcilers[0].result(),
     )  # fmt: skip
+    if bill is not None:
+        found = compare_invoice(reading.profile, biller, bill, as_of=as_of or reading.now)
+        analysis = structs.replace(analysis, invoice=found)
     write(report(analysis, next_step=next_command("estimate", options, options.demo)), to, console)
     return strict_code(reading.profile, options, console, unpriced=analysis.total.unpriced_calls)
+
+
+def _bill(options: AnalyzeOptions) -> "Invoice | None":
+    """The bill to hold against the log, read before the log: a bill that is none should not cost the time."""
+    if options.invoice is None:
+        return None
+    from llmmigrate.costing.invoice_files import read_invoice
+
+    return read_invoice(options.invoice)

@@ -1,4 +1,4 @@
-"""`llmmigrate prices list|show|compare|validate`."""
+"""`llmmigrate prices list|show|compare|diff|validate`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from llmmigrate.config import Settings
     from llmmigrate.prices import Catalog, Entry
+    from llmmigrate.prices.differences import PriceSide
 
 app = new_app()
 
@@ -32,6 +33,7 @@ def _prices() -> None:
       llmmigrate prices list anthropic
       llmmigrate prices show openai/o3 --at 2025-05-01 --explain
       llmmigrate prices compare openai/o3 zai/glm-5 --bench bench.json
+      llmmigrate prices diff holysheep openai
       llmmigrate prices validate contract.yaml
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
 
@@ -65,6 +67,14 @@ class CompareOptions(OutputOptions):
         list[str], typer.Option(metavar="FILE", help="Show the speed that `bench` measured, too; repeatable.")
     ] = field(default_factory=list)
     at: Annotated[str | None, typer.Option(metavar="TIME", help="The rates of this time; now.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffOptions(OutputOptions):
+    """The command line of `prices diff`."""
+
+    a: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A provider, provider@TIME or a file.")]
+    b: Annotated[str, typer.Argument(metavar="B", show_default=False, help="What to hold it against.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +158,26 @@ def compare(options: CompareOptions, console: Console) -> int:
 
 
 @command(app)
+def diff(options: DiffOptions, console: Console) -> int:
+    """Two price tables side by side: two providers, two dates, or a file and a table.
+
+    \b
+    Examples:
+      llmmigrate prices diff holysheep openai
+      llmmigrate prices diff openai@2025-06-01 openai
+      llmmigrate prices diff contract.yaml openai
+    """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.cli.output import destinations, write
+    from llmmigrate.prices.differences import differences
+    from llmmigrate.reports.price_differences import report
+
+    to = destinations(options.format, options.output)
+    catalog = catalog_of(settings(options))
+    write(report(differences(_side(catalog, options.a), _side(catalog, options.b))), to, console)
+    return 0
+
+
+@command(app)
 def validate(options: ValidateOptions, console: Console) -> int:
     """What is wrong with price tables: schema, overlaps, gaps, names, slips. Exit code 1 with errors.
 
@@ -197,3 +227,16 @@ def _all_tables(found: "Settings") -> list[Path]:
     from llmmigrate.prices import bundled_directory, table_paths
 
     return [*table_paths(bundled_directory()), *(found.resolve(path) for path in found.config.prices)]
+
+
+def _side(catalog: "Catalog", text: str) -> "PriceSide":
+    """One side of `prices diff`: a provider or a file, with @TIME where another time than now is meant."""
+    from llmmigrate.prices.differences import side_of_file, side_of_table
+
+    name, sign, time = text.rpartition("@")
+    name, at = (name, _at(time)) if sign else (text, _at(None))
+    if name in catalog.tables:
+        return side_of_table(catalog, name, text, at)
+    if Path(name).is_file():
+        return side_of_file(Path(name), text, at)
+    raise unknown_name("provider or file", name, catalog.tables)

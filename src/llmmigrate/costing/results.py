@@ -199,6 +199,47 @@ class Reconciliation(Record, frozen=True, kw_only=True):
     differing: list[CostDifference]
 
 
+class InvoiceLineResult(Record, frozen=True, kw_only=True):
+    """One day (and model) of a bill against the log; `difference` is billed less recomputed.
+
+    `reason`: equal, usage_missing, unpriced_calls, service_tier, cache, partial_day, calls_not_in_log, day_not_in_log,
+    not_billed or unexplained.
+    """
+
+    day: str
+    model: str | None
+    billed: Money | None
+    recomputed: Money | None
+    logged: Money | None
+    difference: Money
+    calls: int
+    usage_missing: int
+    unpriced_calls: int
+    reason: str
+    detail: str | None
+
+
+class InvoiceReason(Record, frozen=True, kw_only=True):
+    """The differences of one reason."""
+
+    reason: str
+    lines: int
+    difference: Money
+
+
+class InvoiceResult(Record, frozen=True, kw_only=True):
+    """A vendor's bill against the log; the sums are over days that both have."""
+
+    path: str
+    vendor: str | None
+    currency: str
+    billed: Money
+    recomputed: Money
+    difference: Money
+    reasons: list[InvoiceReason]
+    lines: list[InvoiceLineResult]
+
+
 class Analysis(Record, frozen=True, kw_only=True):
     """What the traffic of a log cost (llmmigrate.analysis/1)."""
 
@@ -218,6 +259,8 @@ class Analysis(Record, frozen=True, kw_only=True):
     prices: PricesUsed
     reconciliation: Reconciliation | None
     warnings: list[Notice]
+    invoice: InvoiceResult | UnsetType = UNSET
+    """The bill given with --invoice."""
 
 
 class AssumptionResult(Record, frozen=True, kw_only=True):

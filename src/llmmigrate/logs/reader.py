@@ -9,6 +9,7 @@ import msgspec
 from llmmigrate import registry
 from llmmigrate.errors import InputError, unknown_name
 from llmmigrate.logs import formats
+from llmmigrate.logs.cassettes import cassette, is_cassette
 from llmmigrate.logs.documents import Documents, shows_its_kind, starts_document
 from llmmigrate.logs.formats import NotACall
 from llmmigrate.logs.identities import Identities, anonymous_hash, fingerprint, hash_text
@@ -174,6 +175,10 @@ class Reader:
         if head.startswith(store.SIGNATURE):
             self._add_profile(b"".join(blocks), source.path)
             return None
+        if is_cassette(head):
+            for record in cassette(b"".join(blocks)):
+                self.take(record)
+            return head
         if starts_document(head):
             for record in Documents(blocks).records():
                 self.take(record)

@@ -20,6 +20,7 @@ from llmmigrate.costing.results import (
     UnpricedCalls,
 )
 from llmmigrate.reports import Report, numbers
+from llmmigrate.reports.invoice import invoice_blocks
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 
 UNPRICED_SHOWN: Final = 8
@@ -35,6 +36,8 @@ def report(analysis: Analysis, *, next_step: str | None = None, group_limit: int
 def _page(analysis: Analysis, next_step: str | None, group_limit: int) -> Iterator[Block]:
     yield Paragraph(headline(analysis), strong=True)
     yield _groups(analysis, group_limit)
+    if not isinstance(analysis.invoice, UnsetType):
+        yield from invoice_blocks(analysis.invoice)
     projection = projection_words(analysis)
     if projection:
         yield Paragraph(projection)

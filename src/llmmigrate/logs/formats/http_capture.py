@@ -20,7 +20,7 @@ NAME: Final = "http_capture"
 _REQUESTS: Final = ("request", "req", "request_body", "requestBody")
 _RESPONSES: Final = ("response", "response_sse", "res", "response_body", "responseBody")
 _OWN_KEYS: Final = frozenset({*_REQUESTS, *_RESPONSES, "method", "url", "host", "query", "provider_processing_ms"})
-_OTHER_FORMATS: Final = frozenset({"custom_id", "call_type", "ai_model"})
+_OTHER_FORMATS: Final = frozenset({"custom_id", "call_type", "ai_model", "testIdx"})
 _MODEL_IN_PATH: Final = re.compile(r"/(?:models|deployments)/([^/:?]+)")
 
 _HOSTS: Final = {

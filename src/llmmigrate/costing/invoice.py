@@ -1,0 +1,201 @@
+"""A vendor's bill against the log: per day and model, and why they differ as far as the log tells."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import msgspec
+
+from llmmigrate.costing.bill import Biller, Purse
+from llmmigrate.costing.invoice_files import Invoice
+from llmmigrate.costing.results import InvoiceLineResult, InvoiceReason, InvoiceResult
+from llmmigrate.errors import UsageError
+from llmmigrate.money import from_pico, plain
+from llmmigrate.prices.entries import Entry
+from llmmigrate.units import NANOSECONDS
+from llmmigrate.usage.profile import Cell, CellKey, Profile
+
+ZERO: Final = Decimal(0)
+EQUAL: Final = Decimal("0.005")
+"""Bills round by the day: what differs by less than this part is the same, …"""
+CENT: Final = Decimal("0.01")
+"""… and what differs by less than this."""
+_TIERS: Final = ("standard", "batch", "flex", "priority")
+
+
+class Place(NamedTuple):
+    """A day and a model; None where the bill names no models."""
+
+    day: date
+    model: str | None
+
+
+class Held(msgspec.Struct):
+    """What the log has for a place."""
+
+    purse: Purse = msgspec.field(default_factory=Purse)
+    logged: int = 0
+    calls: int = 0
+    missing: int = 0
+    unpriced: int = 0
+    cells: list[tuple[CellKey, Cell]] = msgspec.field(default_factory=list)
+
+
+def compare_invoice(profile: Profile, biller: Biller, invoice: Invoice, *, as_of: int) -> InvoiceResult:
+    """The bill against the log. UsageError where they have no day in common, or the log's days are not those of UTC."""
+    if profile.marks.zone != "UTC":
+        raise UsageError("a bill has the days of UTC", fix="leave out --tz")
+    comparer = _Comparer(profile, biller, invoice, as_of)
+    lines = list(comparer.lines())
+    if not any(line.calls and line.billed is not None for line in lines):
+        days = [line.day for line in invoice.lines]
+        raise UsageError(
+            f"the invoice {invoice.path} and the log have no day in common",
+            why=f"it has {min(days)} … {max(days)}, the log {comparer.span_words()}",
+            fix="give the invoice of the log's days",
+        )
+    both = [line for line in lines if line.reason not in ("day_not_in_log", "not_billed")]
+    billed = sum((Decimal(line.billed or 0) for line in both), ZERO)
+    recomputed = sum((Decimal(line.recomputed or 0) for line in both), ZERO)
+    return InvoiceResult(
+        path=invoice.path, vendor=invoice.vendor, currency="USD", billed=plain(billed), recomputed=plain(recomputed),
+        difference=plain(billed - recomputed), reasons=_reasons(lines), lines=lines,
+    )  # fmt: skip
+
+
+class _Comparer:
+    """Holds what the lines of a comparison share."""
+
+    def __init__(self, profile: Profile, biller: Biller, invoice: Invoice, as_of: int) -> None:
+        self._profile, self._biller, self._as_of = profile, biller, as_of
+        self._by_model = any(line.model for line in invoice.lines)
+        self._billed: dict[Place, Decimal] = {}
+        for line in invoice.lines:
+            place = Place(line.day, self._name(invoice.vendor, line.model))
+            self._billed[place] = self._billed.get(place, ZERO) + line.amount
+        self._held: dict[Place, Held] = {}
+        for key, cell in profile.cells.items():
+            self._hold(key, cell, invoice.vendor)
+
+    def lines(self) -> Iterator[InvoiceLineResult]:
+        """One line a day and model of either side, in order of time; the dearest first."""
+        places = {**self._billed, **dict.fromkeys(self._held)}
+        for place in sorted(places, key=lambda p: (p.day, -self._billed.get(p, ZERO), p.model or "")):
+            yield self._line(place)
+
+    def span_words(self) -> str:
+        """The days of the log."""
+        days = sorted({place.day for place in self._held})
+        return f"{days[0]} … {days[-1]}" if days else "has no calls of this vendor with a timestamp"
+
+    def _name(self, vendor: str | None, model: str | None) -> str | None:
+        """A model under the name that the price tables give it, so that both sides meet."""
+        if not self._by_model or model is None:
+            return None if not self._by_model else "(other)"
+        entry = self._biller.catalog.find(vendor, model)
+        return entry.id if isinstance(entry, Entry) else model
+
+    def _hold(self, key: CellKey, cell: Cell, vendor: str | None) -> None:
+        entry = self._biller.entry(key)
+        provider = entry.provider if isinstance(entry, Entry) else key.provider
+        if key.start is None or key.billing in ("gateway_hit", "failed") or (vendor and provider not in (vendor, None)):
+            return
+        name = entry.id if isinstance(entry, Entry) else key.model
+        place = Place(datetime.fromtimestamp(key.start, tz=UTC).date(), name if self._by_model else None)
+        held = self._held.setdefault(place, Held())
+        bill = self._biller.bill(key, cell)
+        held.purse.add(bill)
+        held.calls += cell.calls
+        held.logged += cell.logged_cost
+        held.missing += cell.calls if key.usage == "missing" else 0
+        held.unpriced += cell.calls if bill.unpriced is not None else 0
+        held.cells.append((key, cell))
+
+    def _line(self, place: Place) -> InvoiceLineResult:
+        billed, held = self._billed.get(place), self._held.get(place)
+        recomputed = None if held is None else self._cost(held.purse)
+        reason, detail = self._why(place, billed, held, recomputed)
+        return InvoiceLineResult(
+            day=place.day.isoformat(), model=place.model,
+            billed=None if billed is None else plain(billed),
+            recomputed=None if recomputed is None else plain(recomputed),
+            logged=plain(from_pico(held.logged)) if held and held.logged else None,
+            difference=plain((billed or ZERO) - (recomputed or ZERO)),
+            calls=held.calls if held else 0, usage_missing=held.missing if held else 0,
+            unpriced_calls=held.unpriced if held else 0, reason=reason, detail=detail,
+        )  # fmt: skip
+
+    def _why(
+        self, place: Place, billed: Decimal | None, held: Held | None, recomputed: Decimal | None
+    ) -> tuple[str, str | None]:
+        """The reason of a difference, the plainest that fits."""
+        if held is None or recomputed is None:
+            known = place.day in {held_place.day for held_place in self._held}
+            return ("calls_not_in_log" if known else "day_not_in_log"), None
+        if billed is None:
+            return "not_billed", None
+        if same(billed, recomputed):
+            return "equal", None
+        if billed > recomputed and (held.missing or held.unpriced):
+            return "usage_missing" if held.missing else "unpriced_calls", f"{held.missing or held.unpriced:,} calls"
+        tier = next((tier for tier in _TIERS if same(billed, self._as_if(held.cells, tier))), None)
+        if tier is not None:
+            return "service_tier", f"as if all calls were served as {tier}"
+        if same(billed, self._uncached(held.cells)):
+            return "cache", "as if nothing had been read from a cache"
+        if billed > recomputed and self._is_partial(place.day):
+            return "partial_day", "the log begins or ends within this day"
+        return "unexplained", _factor(billed, recomputed)
+
+    def _cost(self, purse: Purse) -> Decimal:
+        return purse.total(self._biller.catalog, "USD", self._as_of).middle
+
+    def _as_if(self, cells: Iterable[tuple[CellKey, Cell]], tier: str) -> Decimal | None:
+        purse = Purse()
+        for key, cell in cells:
+            bill = self._biller.bill(key._replace(service_tier=tier), cell)
+            if bill.unpriced is not None:
+                return None
+            purse.add(bill)
+        return self._cost(purse)
+
+    def _uncached(self, cells: Iterable[tuple[CellKey, Cell]]) -> Decimal | None:
+        """What the same calls cost with the cached input read anew."""
+        purse = Purse()
+        for key, cell in cells:
+            fresh = Cell()
+            fresh.calls, fresh.searches, fresh.images = cell.calls, cell.searches, cell.images
+            fresh.tokens = [cell.tokens[0] + cell.tokens[2], cell.tokens[1], 0, *cell.tokens[3:]]
+            purse.add(self._biller.bill(key, fresh))
+        return self._cost(purse)
+
+    def _is_partial(self, day: date) -> bool:
+        first, last = self._profile.first_ns, self._profile.last_ns
+        if first is None or last is None:
+            return False
+        ends = [datetime.fromtimestamp(ns // NANOSECONDS, tz=UTC) for ns in (first, last)]
+        begun = ends[0].date() == day and ends[0] - datetime.combine(day, datetime.min.time(), UTC) > timedelta(hours=1)
+        return begun or ends[1].date() == day
+
+
+def same(billed: Decimal, cost: Decimal | None) -> bool:
+    """Whether a bill states a cost, but for rounding."""
+    return cost is not None and abs(billed - cost) <= max(CENT, EQUAL * max(billed, cost))
+
+
+def _factor(billed: Decimal, recomputed: Decimal) -> str | None:
+    """How far apart they are: calls that are not in the log, or other rates, look alike."""
+    return f"billed is {billed / recomputed:.3f} × recomputed" if recomputed else None
+
+
+def _reasons(lines: list[InvoiceLineResult]) -> list[InvoiceReason]:
+    """The differences summed by reason, the largest first."""
+    sums: dict[str, list[Decimal]] = {}
+    for line in lines:
+        sums.setdefault(line.reason, []).append(Decimal(line.difference))
+    made = [
+        InvoiceReason(reason=reason, lines=len(amounts), difference=plain(sum(amounts, ZERO)))
+        for reason, amounts in sums.items()
+    ]
+    return sorted(made, key=lambda entry: (-abs(Decimal(entry.difference)), entry.reason))

@@ -1,0 +1,150 @@
+"""`analyze --invoice`: bills in every form that vendors export, against logs whose difference is known."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import Outcome
+
+Run = Callable[..., Outcome]
+MILLION = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795348800")
+
+
+def call(day: int, **fields: Any) -> dict[str, Any]:
+    """A gpt-4.1 call of a million tokens in: 2 USD."""
+    plain = {
+        "timestamp": f"2026-10-{day:02d}T00:10:00Z", "provider": "openai", "model": "gpt-4.1",
+        "input_tokens": MILLION, "output_tokens": 0,
+    }  # fmt: skip
+    return {**plain, **fields}
+
+
+def log(*calls: dict[str, Any]) -> str:
+    Path("log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in calls))
+    return "log.jsonl"
+
+
+def bill(text: str, name: str = "bill.csv") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+def invoice(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.code == 0, outcome.err
+    found: dict[str, Any] = json.loads(outcome.out)["invoice"]
+    return found
+
+
+def reasons(found: dict[str, Any]) -> dict[str, str]:
+    return {line["day"]: line["reason"] for line in found["lines"]}
+
+
+def test_every_difference_has_its_reason(llmmigrate: Run) -> None:
+    path = log(
+        call(1), call(2, input_tokens=MILLION, cached_input_tokens=MILLION), call(3), call(4),
+        call(4, input_tokens=None, output_tokens=None), call(5), call(6), call(7, model="nobody-knows"), call(8),
+    )  # fmt: skip
+    text = "date,amount\n2026-10-01,2.00\n2026-10-02,2.00\n2026-10-03,1.00\n2026-10-04,9.00\n2026-10-05,2.37\n"
+    text += "2026-10-07,4\n2026-10-09,5.00\n"
+    outcome = llmmigrate("analyze", path, "--invoice", bill(text), "--format", "json")
+    found = invoice(outcome)
+    assert reasons(found) == {
+        "2026-10-01": "equal", "2026-10-02": "cache", "2026-10-03": "service_tier", "2026-10-04": "usage_missing",
+        "2026-10-05": "unexplained", "2026-10-06": "not_billed", "2026-10-07": "unpriced_calls",
+        "2026-10-08": "not_billed", "2026-10-09": "day_not_in_log",
+    }  # fmt: skip
+    assert (found["billed"], found["recomputed"], found["difference"]) == ("20.37", "8.5", "11.87")
+    words = llmmigrate("analyze", path, "--invoice", "bill.csv").out
+    assert "Billed 20.37 USD on the days of the log, recomputed 8.50 (+11.87)." in words
+    assert "as if all calls were served as batch" in words
+
+
+PAGE = {
+    "object": "page",
+    "data": [{
+        "object": "bucket", "start_time": 1790812800, "end_time": 1790899200,
+        "results": [
+            {"object": "organization.costs.result", "amount": {"value": 1.5, "currency": "usd"},
+             "line_item": "gpt-4.1-2025-04-14, input"},
+            {"object": "organization.costs.result", "amount": {"value": 0.5, "currency": "usd"},
+             "line_item": "gpt-4.1-2025-04-14, output"},
+        ],
+    }],
+}  # fmt: skip
+REPORT = {
+    "data": [{
+        "starting_at": "2026-10-01T00:00:00Z", "ending_at": "2026-10-02T00:00:00Z",
+        "results": [{"currency": "USD", "amount": "30.0", "model": "claude-sonnet-4-5-20250929", "token_type": "x"}],
+    }],
+    "has_more": False,
+}  # fmt: skip
+EXPORT = (
+    "amount_value\tamount_currency\tstart_time_iso\tline_item\n"
+    "2.0\tusd\t2026-10-01T00:00:00+00:00\tgpt-4.1, input\n"
+    "\t\t2026-10-02T00:00:00+00:00\t\n"
+)
+
+
+def test_openai_s_page_names_models_behind_their_items(llmmigrate: Run) -> None:
+    path = log(call(1), call(1, provider="anthropic", model="claude-sonnet-4-5"))
+    found = invoice(llmmigrate("analyze", path, "--invoice", bill(json.dumps(PAGE)), "--format", "json"))
+    assert found["vendor"] == "openai"
+    assert [(line["model"], line["billed"], line["reason"]) for line in found["lines"]] == [("gpt-4.1", "2", "equal")]
+
+
+def test_anthropic_s_report_is_in_cents(llmmigrate: Run) -> None:
+    path = log(call(1), call(1, provider="anthropic", model="claude-sonnet-4-5", input_tokens=100_000))
+    found = invoice(llmmigrate("analyze", path, "--invoice", bill(json.dumps(REPORT)), "--format", "json"))
+    assert (found["vendor"], found["billed"], found["difference"]) == ("anthropic", "0.3", "0")
+
+
+def test_openai_s_export_may_have_empty_rows(llmmigrate: Run) -> None:
+    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(EXPORT, "costs.tsv"), "--format", "json"))
+    assert (found["vendor"], reasons(found)) == ("openai", {"2026-10-01": "equal"})
+
+
+def test_models_of_the_bill_that_the_log_lacks_are_said(llmmigrate: Run) -> None:
+    text = "date,amount,model\n2026-10-01,2,gpt-4.1\n2026-10-01,7,o3\n"
+    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
+    assert {line["model"]: line["reason"] for line in found["lines"]} == {"o3": "calls_not_in_log", "gpt-4.1": "equal"}
+
+
+def test_the_page_of_the_data_folder_is_read(llmmigrate: Run, data: Path) -> None:
+    path = log(call(1, timestamp="2024-11-01T10:00:00Z", model="gpt-4o-mini", input_tokens=400_000))
+    found = invoice(
+        llmmigrate("analyze", path, "--invoice", str(data / "formats/openai_costs_page.jsonl"), "--format", "json")
+    )
+    assert (found["billed"], found["recomputed"], reasons(found)) == ("0.06", "0.06", {"2024-11-01": "equal"})
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("date,amount\n2025-01-01,5\n", "the invoice bill.csv and the log have no day in common"),
+        ("date,amount,currency\n2026-10-01,5,EUR\n", "the invoice bill.csv is in EUR"),
+        ("when,what\n1,2\n", "the invoice bill.csv has no columns of days and amounts"),
+        ("date,amount\n2026-13-01,5\n", "the invoice bill.csv has a day that is none: '2026-13-01'"),
+        ("date,amount\n2026-10-01,five\n", "the invoice bill.csv has an amount that is none: 'five'"),
+        ("date,amount\n", "the invoice bill.csv states no amount"),
+        ('{"data": [', "the invoice bill.csv is not JSON"),
+        ("", "the invoice bill.csv has no columns of days and amounts"),
+    ],
+)
+def test_what_is_no_bill_is_an_error(llmmigrate: Run, text: str, what: str) -> None:
+    outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
+    assert (outcome.code, outcome.out, outcome.err.splitlines()[0]) == (2, "", f"error: {what}")
+
+
+def test_days_of_another_zone_are_refused(llmmigrate: Run) -> None:
+    outcome = llmmigrate(
+        "analyze", log(call(1)), "--tz", "Europe/Berlin", "--invoice", bill("date,amount\n2026-10-01,2\n")
+    )
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, "error: a bill has the days of UTC")
