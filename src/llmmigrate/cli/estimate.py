@@ -22,7 +22,9 @@ from llmmigrate.cli.reading import (
 )
 
 if TYPE_CHECKING:
+    from llmmigrate.costing.caching import PrefixCache
     from llmmigrate.costing.results import Estimate
+    from llmmigrate.logs.reader import CallSink
 
 app = new_app()
 
@@ -59,6 +61,9 @@ class EstimateOptions(ReportOptions):
     growth: Annotated[
         str | None, typer.Option(metavar="N%", help="Growth of the traffic a month, for the projection.")
     ] = None
+    prefix_cache: Annotated[
+        bool, typer.Option("--prefix-cache", help="Say how much a prefix cache could serve; reads the log's prompts.")
+    ] = False
     demo: Annotated[bool, typer.Option("--demo", help="Use the samples that come with llmmigrate.")] = False
 
 
@@ -74,6 +79,7 @@ def estimate(options: EstimateOptions, console: Console) -> int:
       llmmigrate estimate usage.profile.json --to openai/o3 --as-of 2025-05-01 -o estimate.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate import __version__
+    from llmmigrate.costing.caching import PrefixCache
     from llmmigrate.costing.comparing import Request, estimate_traffic
     from llmmigrate.reports.estimate import report
 
@@ -83,7 +89,9 @@ def estimate(options: EstimateOptions, console: Console) -> int:
     cache, measured = cache_of(options.cache, calibrated=bool(calibrations))
     logged = options.as_of == "logged"
     as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
-    reading = read_logs(options, console, by=by, demo=options.demo)
+    cache_of_prefixes = PrefixCache() if options.prefix_cache else None
+    reading = read_logs(options, console, by=by, demo=options.demo, keep_text=options.prefix_cache,
+                        on_call=_watch(cache_of_prefixes))  # fmt: skip
     request = Request(
         to=tuple(options.to or _configured(options) or [found.target for found in calibrations if not options.map]),
         map={**_configured_map(options), **pairs(options.map, "--map")},
@@ -98,9 +106,18 @@ def estimate(options: EstimateOptions, console: Console) -> int:
         calibrations=calibrations,
         measured_cache=measured,
     )
-    result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
+    result = estimate_traffic(
+        reading.profile, reading.catalog, request, command=command_line(), version=__version__,
+        caching=cache_of_prefixes.result() if cache_of_prefixes else None,
+    )  # fmt: skip
+    if cache_of_prefixes is not None and result.caching is None:
+        console.warn("--prefix-cache: the log has no prompts with an instant; nothing is said of a cache")
     write(report(result, next_step=_next_step(options, result)), to, console)
     return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
+
+
+def _watch(cache: "PrefixCache | None") -> "CallSink | None":
+    return None if cache is None else lambda call, *_: cache.add(call)
 
 
 def _configured(options: EstimateOptions) -> list[str]:

@@ -23,6 +23,7 @@ from llmmigrate.costing.estimate import (
     moved_to,
     ranked,
 )
+from llmmigrate.costing.potential import PrefixCaching
 from llmmigrate.costing.projection import DayCost, Projection, project
 from llmmigrate.costing.rows import calibrations_used, is_measured, moved, rank, stranded
 from llmmigrate.costing.selfhosted import Today, is_machine, machine_rows
@@ -62,9 +63,15 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def estimate_traffic(
-    profile: Profile, catalog: Catalog, request: Request, *, command: str, version: str
+    profile: Profile,
+    catalog: Catalog,
+    request: Request,
+    *,
+    command: str,
+    version: str,
+    caching: PrefixCaching | None = None,
 ) -> results.Estimate:
-    """The estimate.
+    """The estimate; `caching` is what a prefix cache could serve, where that was looked at.
 
     Raises UnknownNameError for a target that no price table knows, UsageError for a calibration that does not fit.
     """
@@ -84,6 +91,7 @@ def estimate_traffic(
         span=span(profile),
         current=maker.current(),
         targets=sorted([*map(maker.target, outcomes), *maker.machines()], key=rank),
+        caching=caching,
         projection=maker.projection(),
         prices=maker.prices(outcomes),
         warnings=explain_reading(profile),

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, MachinePlan, TargetGroup
+from llmmigrate.costing.potential import MachinePlan, PrefixCaching
+from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.analysis import lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
@@ -55,6 +56,8 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
     for target in moves:
         if target.machines is not None:
             yield from machine_blocks(target, target.machines)
+    if estimate.caching is not None:
+        yield from _caching(estimate.caching)
     if best is not None:
         yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
     yield from _doubts(estimate, moves[:limit])
@@ -185,6 +188,23 @@ def _group_row(group: TargetGroup, names: list[str]) -> list[str]:
     now = "unknown" if group.current is None else numbers.money(Decimal(group.current))
     keys = [group.key[name] or "(none)" for name in names]
     return [*keys, numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
+
+
+def _caching(found: PrefixCaching) -> Iterator[Block]:
+    """What a prefix cache could serve at most, by how long it keeps what was read."""
+    now = numbers.share(found.cached_now / found.input_tokens)
+    yield Paragraph(
+        f"Prefix caching, from {found.basis} of {numbers.counted(found.calls, 'call')} with"
+        f" {numbers.share(found.input_share)} of the input: at most this part of it begins as an earlier call did;"
+        f" {now} was read from a cache. To reckon with a part: --cache N%."
+    )
+    columns = [Column("A cache that forgets after"), Column("Tokens", "right"), Column("% of input", "right")]
+    rows = [[_kept(row.seconds), numbers.count(row.tokens), numbers.share(row.share)] for row in found.kept]
+    yield Table(columns=columns, rows=rows)
+
+
+def _kept(seconds: int | None) -> str:
+    return "never" if seconds is None else numbers.milliseconds(seconds * 1000)
 
 
 def machine_blocks(target: EstimateTarget, plan: MachinePlan) -> Iterator[Block]:
