@@ -257,10 +257,12 @@ class UnpricedThere(Record, frozen=True, kw_only=True):
 class TargetGroup(Record, frozen=True, kw_only=True):
     """One group of the traffic: today's cost and the target's with its range.
 
-    `current` is of the calls that are priced on both sides, and null where there are none.
+    `to` is where it goes; in a mix `stays` for a part that does not move. `current` is of the calls that are priced on
+    both sides, and null where there are none.
     """
 
     key: dict[str, str | None]
+    to: str
     calls: int
     current: Money | None
     cost: Money
@@ -309,6 +311,8 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     notes: list[str]
     machines: MachinePlan | None
     groups: list[TargetGroup]
+    refused: dict[str, str]
+    """Targets that a mix may not have, and why."""
 
 
 class EstimateCurrent(Record, frozen=True, kw_only=True):

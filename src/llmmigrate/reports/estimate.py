@@ -50,7 +50,8 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
     yield _table(estimate, moves, limit)
     if stays:
         yield _stay_table(estimate, stays)
-    for target in moves[:limit]:
+    mixes = [target for target in moves if target.kind == "mix"]
+    for target in mixes or moves[:limit]:
         if target.groups:
             yield _breakdown(target)
     for target in moves:
@@ -176,18 +177,24 @@ def _breakdown(target: EstimateTarget) -> Table:
     names = list(target.groups[0].key)
     columns = [
         *(Column(name.removeprefix("tag.").replace("_", " ").capitalize()) for name in names),
+        *([Column("Goes to")] if target.kind == "mix" else []),
         Column("Calls", "right", drop=1),
         Column("Now", "right"),
         Column("There", "right"),
+        *([Column("Saves", "right")] if target.kind == "mix" else []),
     ]
-    rows = [_group_row(group, names) for group in target.groups]
+    rows = [_group_row(group, names, target.kind) for group in target.groups]
     return Table(columns=columns, rows=rows, title=target.to)
 
 
-def _group_row(group: TargetGroup, names: list[str]) -> list[str]:
+def _group_row(group: TargetGroup, names: list[str], kind: str) -> list[str]:
     now = "unknown" if group.current is None else numbers.money(Decimal(group.current))
     keys = [group.key[name] or "(none)" for name in names]
-    return [*keys, numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
+    figures = [numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
+    if kind != "mix":
+        return [*keys, *figures]
+    saves = numbers.MISSING if group.current is None else numbers.money(Decimal(group.current) - Decimal(group.cost))
+    return [*keys, group.to, *figures, saves]
 
 
 def _caching(found: PrefixCaching) -> Iterator[Block]:
@@ -249,6 +256,8 @@ def assumption_words(entry: AssumptionResult) -> str:
 def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
         yield from _calibration_doubts(target)
+        for name, why in target.refused.items():
+            yield Paragraph(f"{target.to}: {name} is not allowed: {why}.", kind="note")
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
