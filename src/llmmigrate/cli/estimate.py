@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,9 +21,12 @@ from llmmigrate.cli.reading import (
     share,
     strict_code,
 )
+from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
+    from llmmigrate.costing.caching import PrefixCache
     from llmmigrate.costing.results import Estimate
+    from llmmigrate.logs.reader import CallSink
 
 app = new_app()
 
@@ -59,6 +63,16 @@ class EstimateOptions(ReportOptions):
     growth: Annotated[
         str | None, typer.Option(metavar="N%", help="Growth of the traffic a month, for the projection.")
     ] = None
+    mix: Annotated[
+        bool, typer.Option("--mix", help="The cheapest allowed target for each part of the traffic (--by; model).")
+    ] = False
+    evidence: Annotated[
+        list[str],
+        typer.Option(metavar="FILE", help="For --mix: audits and shadow runs; also found in .llmmigrate/. Repeatable."),
+    ] = field(default_factory=list)
+    prefix_cache: Annotated[
+        bool, typer.Option("--prefix-cache", help="Say how much a prefix cache could serve; reads the log's prompts.")
+    ] = False
     demo: Annotated[bool, typer.Option("--demo", help="Use the samples that come with llmmigrate.")] = False
 
 
@@ -74,16 +88,20 @@ def estimate(options: EstimateOptions, console: Console) -> int:
       llmmigrate estimate usage.profile.json --to openai/o3 --as-of 2025-05-01 -o estimate.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate import __version__
+    from llmmigrate.costing.caching import PrefixCache
     from llmmigrate.costing.comparing import Request, estimate_traffic
     from llmmigrate.reports.estimate import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
-    by = groups_of(options.by)
+    by = groups_of(options.by, default="model" if options.mix else "")
+    refused = _refused(options)
     calibrations = tuple(load_calibration(name) for name in options.calibration)
     cache, measured = cache_of(options.cache, calibrated=bool(calibrations))
     logged = options.as_of == "logged"
     as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
-    reading = read_logs(options, console, by=by, demo=options.demo)
+    cache_of_prefixes = PrefixCache() if options.prefix_cache else None
+    reading = read_logs(options, console, by=by, demo=options.demo, keep_text=options.prefix_cache,
+                        on_call=_watch(cache_of_prefixes))  # fmt: skip
     request = Request(
         to=tuple(options.to or _configured(options) or [found.target for found in calibrations if not options.map]),
         map={**_configured_map(options), **pairs(options.map, "--map")},
@@ -97,10 +115,32 @@ def estimate(options: EstimateOptions, console: Console) -> int:
         growth=share(options.growth, "--growth"),
         calibrations=calibrations,
         measured_cache=measured,
+        mix=options.mix,
+        refused=refused,
     )
-    result = estimate_traffic(reading.profile, reading.catalog, request, command=command_line(), version=__version__)
+    result = estimate_traffic(
+        reading.profile, reading.catalog, request, command=command_line(), version=__version__,
+        caching=cache_of_prefixes.result() if cache_of_prefixes else None,
+    )  # fmt: skip
+    if cache_of_prefixes is not None and result.caching is None:
+        console.warn("--prefix-cache: the log has no prompts with an instant; nothing is said of a cache")
     write(report(result, next_step=_next_step(options, result)), to, console)
     return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
+
+
+def _refused(options: EstimateOptions) -> dict[str, str]:
+    """What is known against targets, for a mix."""
+    from llmmigrate.costing.evidence import find, read, refusals
+
+    if options.evidence and not options.mix:
+        raise UsageError("--evidence is for --mix", fix="add --mix, or see llmmigrate report --help")
+    if not options.mix:
+        return {}
+    return refusals([*find(Path()), *(read(Path(name)) for name in options.evidence)])
+
+
+def _watch(cache: "PrefixCache | None") -> "CallSink | None":
+    return None if cache is None else lambda call, *_: cache.add(call)
 
 
 def _configured(options: EstimateOptions) -> list[str]:

@@ -23,8 +23,10 @@ from llmmigrate.costing.estimate import (
     moved_to,
     ranked,
 )
+from llmmigrate.costing.mix import choose, joined, split
+from llmmigrate.costing.potential import PrefixCaching
 from llmmigrate.costing.projection import DayCost, Projection, project
-from llmmigrate.costing.rows import calibrations_used, is_measured, moved, rank, stranded
+from llmmigrate.costing.rows import calibrations_used, grouped, is_measured, moved, rank, stranded
 from llmmigrate.costing.selfhosted import Today, is_machine, machine_rows
 from llmmigrate.costing.warnings import explain_reading
 from llmmigrate.costing.whatif import Conditions
@@ -57,14 +59,24 @@ class Request(msgspec.Struct, frozen=True):
     currency: str = "USD"
     calibrations: tuple[Calibration, ...] = ()
     """Measured ratios; those of other models are refused."""
+    mix: bool = False
+    """Add a row with the cheapest allowed target for each group of `by`."""
+    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Targets that a mix may not have, and why."""
     measured_cache: bool = False
     """Use the cached share that a calibration saw."""
 
 
 def estimate_traffic(
-    profile: Profile, catalog: Catalog, request: Request, *, command: str, version: str
+    profile: Profile,
+    catalog: Catalog,
+    request: Request,
+    *,
+    command: str,
+    version: str,
+    caching: PrefixCaching | None = None,
 ) -> results.Estimate:
-    """The estimate.
+    """The estimate; `caching` is what a prefix cache could serve, where that was looked at.
 
     Raises UnknownNameError for a target that no price table knows, UsageError for a calibration that does not fit.
     """
@@ -83,7 +95,8 @@ def estimate_traffic(
         unpriced=maker.unpriced(),
         span=span(profile),
         current=maker.current(),
-        targets=sorted([*map(maker.target, outcomes), *maker.machines()], key=rank),
+        targets=sorted([*map(maker.target, outcomes), *maker.machines(), *maker.mixed()], key=rank),
+        caching=caching,
         projection=maker.projection(),
         prices=maker.prices(outcomes),
         warnings=explain_reading(profile),
@@ -303,7 +316,8 @@ class _Maker:
             calibrations=calibrations_used(outcome, self._estimator, self._calibrations),
             notes=list(outcome.notes),
             machines=None,
-            groups=self._groups(scenario) if self._request.by else [],
+            groups=self._groups(scenario) if self._request.by and scenario.kind != "mix" else [],
+            refused={},
         )
 
     def _saving(self, outcome: Outcome) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
@@ -327,33 +341,34 @@ class _Maker:
 
     def _groups(self, scenario: Scenario) -> list[results.TargetGroup]:
         """The scenario for each group of the traffic, the dearest today first."""
-        key_of = group_key(self._request.by, self._profile)
-        parts: dict[tuple[str | None, ...], Profile] = {}
-        for key, cell in self._calls():
-            group = key_of(key, key.start)
-            part = parts.setdefault(group, Profile(self._profile.marks, self._profile.tags))
-            part.cells[key] = cell
-        made = []
-        for group, part in parts.items():
-            part.sketches = self._profile.sketches
-            estimator = Estimator(part, self._catalog, self._conditions, self._request.currency, self._calibrations)
-            outcome = estimator.price(scenario)
-            made.append((outcome.current, group, outcome))
-        made.sort(key=lambda entry: (-entry[0], str(entry[1])))
-        names = self._request.by
-        return [
-            results.TargetGroup(
-                key=dict(zip(names, group, strict=True)), calls=outcome.calls,
-                current=plain(now) if outcome.compared_calls else None, cost=plain(outcome.cost),
-                low=plain(outcome.low), high=plain(outcome.high),
-            )
-            for now, group, outcome in made
-        ]  # fmt: skip
+        found = [(key, scenario.label, self._for_part(part).price(scenario)) for key, part in self._parts().items()]
+        return grouped(found, self._request.by)
+
+    def _parts(self) -> dict[tuple[str | None, ...], Profile]:
+        return split(self._profile, group_key(self._request.by, self._profile))
+
+    def _for_part(self, part: Profile) -> Estimator:
+        return Estimator(part, self._catalog, self._conditions, self._request.currency, self._calibrations)
+
+    def mixed(self) -> list[results.EstimateTarget]:
+        """The row of the cheapest allowed target for each group, where that was asked for."""
+        request = self._request
+        if not request.mix:
+            return []
+        candidates = self._named() or list(
+            Candidates(self._estimator, self._catalog, self._conditions, request.share).targets()
+        )
+        chosen = choose(self._parts(), self._for_part, candidates, request.refused)
+        row = self.target(joined(chosen, self._conditions))
+        groups = grouped([(part.key, part.to, part.outcome) for part in chosen], request.by)
+        labels = {scenario.label for scenario in candidates}
+        refused = {name: why for name, why in sorted(request.refused.items()) if name in labels}
+        return [msgspec.structs.replace(row, groups=groups, refused=refused)]
 
     def prices(self, outcomes: list[Outcome]) -> results.PricesUsed:
         """The tables of the targets and of the sources."""
         names = {entry.provider for name in self._estimator.sources() if (entry := self._estimator.source(name))}
-        names |= {target.split("/")[0] for outcome in outcomes for target in [outcome.scenario.label]}
+        names |= {outcome.scenario.label.split("/")[0] for outcome in outcomes}
         notes: dict[str, int] = {}
         for outcome in outcomes:
             for note in outcome.notes:

@@ -21,7 +21,7 @@ from llmmigrate.prices.entries import Entry
 from llmmigrate.usage.profile import STATED_FREE, Profile, input_total
 from llmmigrate.usage.sketch import Sketch, merge
 
-Kind = Literal["move", "map", "stay"]
+Kind = Literal["move", "map", "mix", "stay"]
 SourceName = tuple[str | None, str | None]
 """Provider and model as logged."""
 

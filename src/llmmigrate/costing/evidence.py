@@ -190,6 +190,32 @@ def about(target: str, sources: Iterable[str], given: Iterable[Found], found: It
     )
 
 
+def refusals(found: Iterable[Found]) -> dict[str, str]:
+    """Targets that an audit cannot put every call to, or whose last shadow run failed; with why."""
+    latest: dict[tuple[str, ...], Found] = {}
+    for item in sorted(found, key=lambda item: (_time(item.result), item.path)):
+        match item.result:
+            case Audit(targets=targets):
+                latest |= {("audit", entry.to): item for entry in targets}
+            case Verdict(current=current, target=target):
+                latest["verdict", current.name, target.name] = item
+    refused: dict[str, str] = {}
+    for key, item in latest.items():
+        why = _why_refused(item.result, key[-1])
+        if why is not None:
+            refused[key[-1]] = f"{why} ({item.path})"
+    return refused
+
+
+def _why_refused(result: Audit | Verdict | Drill, target: str) -> str | None:
+    if isinstance(result, Audit):
+        calls = _target_of(result, target).verdicts.refused.calls
+        return f"the audit refuses {calls:,} calls" if calls else None
+    if isinstance(result, Verdict) and result.verdict == "FAIL":
+        return f"the shadow run against {result.current.name} ended FAIL"
+    return None
+
+
 def _is_about(item: Found, target: str, sources: set[str]) -> bool:
     match item.result:
         case Audit(targets=targets):

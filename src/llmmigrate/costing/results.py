@@ -3,17 +3,12 @@
 Money is a decimal string with its currency beside it; an absent figure is left out or null and never 0.
 """
 
-from typing import Annotated
-
-import msgspec
 from msgspec import UNSET, UnsetType
 
-Money = Annotated[str, msgspec.Meta(pattern=r"^-?\d+(\.\d+)?$", description="an exact decimal amount")]
-Share = Annotated[float, msgspec.Meta(description="a part of 1")]
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Base of all result records."""
+from llmmigrate.costing.potential import MachinePlan, PrefixCaching
+from llmmigrate.costing.records import Money as Money
+from llmmigrate.costing.records import Record as Record
+from llmmigrate.costing.records import Share as Share
 
 
 class SourceFile(Record, frozen=True, kw_only=True):
@@ -285,45 +280,6 @@ class CalibrationUsed(Record, frozen=True, kw_only=True):
     verdict: str | None
 
 
-class Utilisation(Record, frozen=True, kw_only=True):
-    """What a million tokens of the log's mix cost on a machine that is busy for this part of the time."""
-
-    utilisation: Share
-    per_million: Money
-
-
-class MachinePlan(Record, frozen=True, kw_only=True):
-    """Machines of one's own, as many as the log's busiest quarter of an hour needs, paid for all hours.
-
-    `machines_low` and `machines_high` are for the ends of the token ratio. Rates and peaks are tokens a second: of one
-    machine, and of the moved traffic.
-    """
-
-    model: str
-    hardware: str
-    gpus: int
-    machines: int
-    machines_low: int
-    machines_high: int
-    gpu_hour: Money
-    gpu_hour_kind: str
-    gpu_hour_source: str
-    hour_cost: Money
-    month_cost: Money
-    output_per_second: float
-    input_per_second: float | None
-    throughput_source: str
-    peak_output_per_second: float
-    peak_input_per_second: float
-    peak_at: str
-    peak_utilisation: Share
-    mean_utilisation: Share
-    now_per_million: Money | None
-    break_even_utilisation: float | None
-    """Above it a machine is cheaper than today's prices; above 1 it never is."""
-    table: list[Utilisation]
-
-
 class CannotHold(Record, frozen=True, kw_only=True):
     """Calls whose prompt alone exceeds the target's context window, and their share of today's cost.
 
@@ -344,10 +300,12 @@ class UnpricedThere(Record, frozen=True, kw_only=True):
 class TargetGroup(Record, frozen=True, kw_only=True):
     """One group of the traffic: today's cost and the target's with its range.
 
-    `current` is of the calls that are priced on both sides, and null where there are none.
+    `to` is where it goes; in a mix `stays` for a part that does not move. `current` is of the calls that are priced on
+    both sides, and null where there are none.
     """
 
     key: dict[str, str | None]
+    to: str
     calls: int
     current: Money | None
     cost: Money
@@ -396,6 +354,8 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     notes: list[str]
     machines: MachinePlan | None
     groups: list[TargetGroup]
+    refused: dict[str, str]
+    """Targets that a mix may not have, and why."""
 
 
 class EstimateCurrent(Record, frozen=True, kw_only=True):
@@ -423,6 +383,8 @@ class Estimate(Record, frozen=True, kw_only=True):
     span: Span
     current: EstimateCurrent
     targets: list[EstimateTarget]
+    caching: PrefixCaching | None
+    """Null where it was not asked for, or the log has no prompts."""
     projection: ProjectionResult
     prices: PricesUsed
     warnings: list[Notice]

@@ -10,6 +10,7 @@ from llmmigrate.costing import results, roi_results
 from llmmigrate.costing.cash import Terms, Worth, cumulative, worth
 from llmmigrate.costing.claims import claims_about
 from llmmigrate.costing.evidence import Evidence
+from llmmigrate.costing.potential import MachinePlan
 from llmmigrate.costing.projection import MONTH_DAYS
 from llmmigrate.costing.risks import Risk, RiskLevel, Situation, level, register
 from llmmigrate.costing.roi_parts import Parts
@@ -144,7 +145,7 @@ def monthly_saving(estimate: results.Estimate, target: results.EstimateTarget) -
     return Range(*(part.quantize(_MICRO) for part in (value, min(ends), max(ends))))
 
 
-def _avoided(month: results.Outlook, moved: Decimal, plan: results.MachinePlan) -> Range:
+def _avoided(month: results.Outlook, moved: Decimal, plan: MachinePlan) -> Range:
     """What is no longer paid by the token where machines are paid by the hour; the ends have fewer or more machines."""
     value, low, high = (
         Decimal(part or "0") * moved for part in (month.cost, month.low or month.cost, month.high or month.cost)
@@ -259,7 +260,7 @@ def sensitivity(basis: Basis, gross: Range) -> list[roi_results.Change]:
     return [_change(name, change, saving, basis.terms) for name, change, saving in found]
 
 
-def _more_machines(plan: results.MachinePlan | None, factor: Decimal) -> Decimal:
+def _more_machines(plan: MachinePlan | None, factor: Decimal) -> Decimal:
     """What the machines cost a month that so many times the traffic needs beside those there are."""
     if plan is None:
         return Decimal(0)
@@ -291,7 +292,7 @@ def _payback(found: _Worths | None) -> roi_results.Months:
     )
 
 
-def _break_even(found: _Worths | None, calls: int | None, plan: results.MachinePlan | None) -> roi_results.BreakEven:
+def _break_even(found: _Worths | None, calls: int | None, plan: MachinePlan | None) -> roi_results.BreakEven:
     """Null, too, where the machines could not serve so much traffic."""
     share = None if found is None else found.value.break_even
     if share is not None and plan is not None and share * Decimal(str(plan.peak_utilisation)) > 1:

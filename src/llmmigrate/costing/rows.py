@@ -1,5 +1,6 @@
 """Parts of an estimate's rows."""
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from llmmigrate.costing import results
@@ -30,6 +31,21 @@ def stranded(outcome: Outcome) -> results.UnpricedThere | None:
     if not outcome.stranded:
         return None
     return results.UnpricedThere(calls=sum(outcome.stranded.values()), reasons=dict(sorted(outcome.stranded.items())))
+
+
+def grouped(
+    parts: Iterable[tuple[tuple[str | None, ...], str, Outcome]], names: Sequence[str]
+) -> list[results.TargetGroup]:
+    """Groups of the traffic with where each goes, the dearest today first."""
+    ordered = sorted(parts, key=lambda part: (-part[2].current, str(part[0])))
+    return [
+        results.TargetGroup(
+            key=dict(zip(names, key, strict=True)), to=to, calls=outcome.calls,
+            current=plain(outcome.current) if outcome.compared_calls else None, cost=plain(outcome.cost),
+            low=plain(outcome.low), high=plain(outcome.high),
+        )
+        for key, to, outcome in ordered
+    ]  # fmt: skip
 
 
 def calibrations_used(

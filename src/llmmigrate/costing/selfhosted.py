@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from llmmigrate.costing import results
 from llmmigrate.costing.assumptions import OTHER, Ratio
+from llmmigrate.costing.potential import MachinePlan, Utilisation
 from llmmigrate.errors import InputError, UsageError, unknown_name
 from llmmigrate.money import plain
 from llmmigrate.prices.loading import bundled_directory
@@ -153,7 +154,7 @@ def _target(
         cannot_hold=results.CannotHold(calls=None, spend_share=None), unpriced_there=None, grade=machine.price.grade,
         assumptions=_assumptions(machine, ratio, counts), calibrations=[],
         notes=[] if machine.throughput.input_per_second else ["input_throughput_not_published"],
-        groups=[], machines=plan,
+        groups=[], refused={}, machines=plan,
     )  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def _hourly(machine: Machine) -> Decimal:
 
 def _plan(
     machine: Machine, profile: Profile, today: Today, counts: Sequence[int], peak: Load, start: int
-) -> results.MachinePlan:
+) -> MachinePlan:
     sums = [sum(slot[place] for slot in profile.load.values()) * today.share for place in (1, 2)]
     seconds = today.days * 86_400
     mean = Load(sums[0] / seconds, sums[1] / seconds)
@@ -184,7 +185,7 @@ def _plan(
     full = (mean.input + mean.output) / busy if busy else None
     now = None if today.cost is None or not tokens else today.cost * today.share / tokens * _MILLION
     at_full = None if full is None else _hourly(machine) * _MILLION / (full * 3600)
-    return results.MachinePlan(
+    return MachinePlan(
         model=machine.model, hardware=machine.price.hardware, gpus=machine.gpus, machines=counts[0],
         machines_low=counts[1], machines_high=counts[2],
         gpu_hour=plain(machine.price.usd), gpu_hour_kind=machine.price.kind,
@@ -200,7 +201,7 @@ def _plan(
         now_per_million=None if now is None else _text(now),
         break_even_utilisation=None if now is None or at_full is None or not now else round(float(at_full / now), 4),
         table=[] if at_full is None else [
-            results.Utilisation(utilisation=float(part), per_million=_text(at_full / part)) for part in UTILISATIONS
+            Utilisation(utilisation=float(part), per_million=_text(at_full / part)) for part in UTILISATIONS
         ],
     )  # fmt: skip
 

@@ -22,7 +22,12 @@ def has_reply(record: dict[str, Any]) -> bool:
 def keep_flat(draft: Draft, record: dict[str, Any]) -> None:
     """The text of a flat record: `request` or `messages` or `prompt`, and the reply."""
     replies = (text for key in _REPLY_KEYS if isinstance(text := record.get(key), str) and text)
-    keep(draft, request_of(record.get("request")) or _messages(record), next(replies, None), record.get("tool_calls"))
+    keep(
+        draft,
+        request_of(record.get("request")) or _messages(record) or _blocks(record),
+        next(replies, None),
+        record.get("tool_calls"),
+    )
 
 
 def keep(draft: Draft, request: dict[str, Any] | None, reply: str | None, tool_calls: Any) -> None:
@@ -43,6 +48,12 @@ def _messages(record: dict[str, Any]) -> dict[str, Any] | None:
         if isinstance(value, str) and value:
             return {"messages": [{"role": "user", "content": value}]}
     return None
+
+
+def _blocks(record: dict[str, Any]) -> dict[str, Any] | None:
+    """Names of the prompt's blocks in place of its text, as in Mooncake traces."""
+    blocks = record.get("hash_ids")
+    return {"hash_ids": blocks} if isinstance(blocks, list) and blocks else None
 
 
 def request_of(request: Any) -> dict[str, Any] | None:

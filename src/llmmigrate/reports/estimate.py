@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, MachinePlan, TargetGroup
+from llmmigrate.costing.potential import MachinePlan, PrefixCaching
+from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.analysis import lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
@@ -49,12 +50,15 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
     yield _table(estimate, moves, limit)
     if stays:
         yield _stay_table(estimate, stays)
-    for target in moves[:limit]:
+    mixes = [target for target in moves if target.kind == "mix"]
+    for target in mixes or moves[:limit]:
         if target.groups:
             yield _breakdown(target)
     for target in moves:
         if target.machines is not None:
             yield from machine_blocks(target, target.machines)
+    if estimate.caching is not None:
+        yield from _caching(estimate.caching)
     if best is not None:
         yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
     yield from _doubts(estimate, moves[:limit])
@@ -173,18 +177,41 @@ def _breakdown(target: EstimateTarget) -> Table:
     names = list(target.groups[0].key)
     columns = [
         *(Column(name.removeprefix("tag.").replace("_", " ").capitalize()) for name in names),
+        *([Column("Goes to")] if target.kind == "mix" else []),
         Column("Calls", "right", drop=1),
         Column("Now", "right"),
         Column("There", "right"),
+        *([Column("Saves", "right")] if target.kind == "mix" else []),
     ]
-    rows = [_group_row(group, names) for group in target.groups]
+    rows = [_group_row(group, names, target.kind) for group in target.groups]
     return Table(columns=columns, rows=rows, title=target.to)
 
 
-def _group_row(group: TargetGroup, names: list[str]) -> list[str]:
+def _group_row(group: TargetGroup, names: list[str], kind: str) -> list[str]:
     now = "unknown" if group.current is None else numbers.money(Decimal(group.current))
     keys = [group.key[name] or "(none)" for name in names]
-    return [*keys, numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
+    figures = [numbers.count(group.calls), now, numbers.money(Decimal(group.cost))]
+    if kind != "mix":
+        return [*keys, *figures]
+    saves = numbers.MISSING if group.current is None else numbers.money(Decimal(group.current) - Decimal(group.cost))
+    return [*keys, group.to, *figures, saves]
+
+
+def _caching(found: PrefixCaching) -> Iterator[Block]:
+    """What a prefix cache could serve at most, by how long it keeps what was read."""
+    now = numbers.share(found.cached_now / found.input_tokens)
+    yield Paragraph(
+        f"Prefix caching, from {found.basis} of {numbers.counted(found.calls, 'call')} with"
+        f" {numbers.share(found.input_share)} of the input: at most this part of it begins as an earlier call did;"
+        f" {now} was read from a cache. To reckon with a part: --cache N%."
+    )
+    columns = [Column("A cache that forgets after"), Column("Tokens", "right"), Column("% of input", "right")]
+    rows = [[_kept(row.seconds), numbers.count(row.tokens), numbers.share(row.share)] for row in found.kept]
+    yield Table(columns=columns, rows=rows)
+
+
+def _kept(seconds: int | None) -> str:
+    return "never" if seconds is None else numbers.milliseconds(seconds * 1000)
 
 
 def machine_blocks(target: EstimateTarget, plan: MachinePlan) -> Iterator[Block]:
@@ -229,6 +256,8 @@ def assumption_words(entry: AssumptionResult) -> str:
 def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
         yield from _calibration_doubts(target)
+        for name, why in target.refused.items():
+            yield Paragraph(f"{target.to}: {name} is not allowed: {why}.", kind="note")
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
