@@ -29,14 +29,7 @@ from llmmigrate.costing.audit.rules import DEMANDS, HINTS, RULES
 from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.roi_results import Roi
 from llmmigrate.costing.warnings import WORDS
-from llmmigrate.serving.results import AcceleratorList, Plan, Playbook
 from llmmigrate.prices.differences import PriceDifferences
-from llmmigrate.shadow.bench_results import Bench
-from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
-from llmmigrate.shadow.results import ComparisonResult
-from llmmigrate.shadow.scoring import ROOM as MEASURES
-from llmmigrate.shadow.scoring import measure
-from llmmigrate.shadow.side_by_side import ComparedModels
 from llmmigrate.rollout.drill.results import SCHEMA as DRILL_SCHEMA
 from llmmigrate.rollout.drill.results import Drill
 from llmmigrate.rollout.lint import SCHEMA as LINT_SCHEMA
@@ -44,6 +37,13 @@ from llmmigrate.rollout.lint import Lint
 from llmmigrate.rollout.plan import schema as plan_schema
 from llmmigrate.rollout.status import SCHEMA as STATUS_SCHEMA
 from llmmigrate.rollout.status import Status
+from llmmigrate.serving.results import AcceleratorList, Plan, Playbook
+from llmmigrate.shadow.bench_results import Bench
+from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
+from llmmigrate.shadow.results import ComparisonResult
+from llmmigrate.shadow.scoring import ROOM as MEASURES
+from llmmigrate.shadow.scoring import measure
+from llmmigrate.shadow.side_by_side import ComparedModels
 from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
@@ -159,7 +159,6 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "warnings": warnings_table, "serving-points": serving_points.table, "drill-faults": drill_tables.faults,
     "drill-measures": drill_tables.measures, "findings": drill_tables.findings,
 }  # fmt: skip
-}
 
 
 def documents() -> list[Path]:
