@@ -51,11 +51,21 @@ class Client:
     but never for loopback addresses; redirects are never followed, so a key only goes where the settings say.
     """
 
-    def __init__(self, endpoint: Endpoint, *, retries: Retries | None = None, seed: int = 0) -> None:
-        """`seed` draws the jitter. Raises ConfigError for an address or a key that cannot be used."""
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        retries: Retries | None = None,
+        seed: int = 0,
+        dialect: dialects.Dialect | None = None,
+    ) -> None:
+        """`seed` draws the jitter; `dialect` stands in for the endpoint's own.
+
+        Raises ConfigError for an address or a key that cannot be used.
+        """
         _check_key(endpoint)
         self.endpoint = endpoint
-        self._dialect = dialects.named(endpoint.dialect)
+        self._dialect = dialect or dialects.named(endpoint.dialect)
         self._retries = retries or Retries()
         self._chance = random.Random(seed)
         self._limiter = Limiter(concurrency=endpoint.concurrency, rpm=endpoint.rpm, tpm=endpoint.tpm)
@@ -210,8 +220,8 @@ class Client:
         return tuple(sorted(filter(None, (failures.shown(name, self.endpoint.key) for name in names))))
 
 
-async def _read_some(http: httpx.AsyncClient, request: httpx.Request, most: int) -> bytes:
-    response = await http.send(request, stream=True)
+async def _read_some(http: httpx.AsyncBaseTransport, request: httpx.Request, most: int) -> bytes:
+    response = await http.handle_async_request(request)
     try:
         text = b""
         async for chunk in response.aiter_bytes():
