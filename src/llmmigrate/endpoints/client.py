@@ -72,12 +72,15 @@ class Client:
         self._breaker = Breaker()
         self._numbers = itertools.count()
         self._connections = Connections(endpoint)
-        self._headers = {
-            "accept-encoding": "identity",  # what is not compressed cannot swell
-            "content-type": "application/json",
-            "user-agent": f"llmmigrate/{__version__}",
-            **self._dialect.headers(endpoint.key),
-        }
+        self._address = httpx.URL(dialects.address(endpoint.base_url, self._dialect.PATH))
+        self._headers = httpx.Headers(
+            {
+                "accept-encoding": "identity",  # what is not compressed cannot swell
+                "content-type": "application/json",
+                "user-agent": f"llmmigrate/{__version__}",
+                **self._dialect.headers(endpoint.key),
+            }
+        )
         self._offered: asyncio.Task[tuple[str, ...] | None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -142,7 +145,7 @@ class Client:
         prepared = self._dialect.prepare(body, self.endpoint.model, stream)
         return httpx.Request(
             "POST",
-            dialects.address(self.endpoint.base_url, self._dialect.PATH),
+            self._address,
             headers=self._headers,
             content=_encoded(prepared),
             extensions={"timeout": {"connect": self.endpoint.timeouts.connect}},
