@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ LARGEST_ERROR: Final = 64 * 1024
 """Bytes of an error that are read; the rest says nothing new."""
 GRACE: Final = 5.0
 """Seconds that a stream may stay open after the model's last word, for its usage and its end."""
+SLACK: Final = 0.02
+"""Seconds by which a wait may end too early or too late: to set a timer anew takes longer than to read an event."""
 
 _STREAM_STARTS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 
@@ -156,7 +159,7 @@ class _Whole:
 
 
 async def attempt(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncBaseTransport,
     request: httpx.Request,
     *,
     dialect: Dialect,
@@ -181,7 +184,9 @@ async def attempt(
     return Tried(made, reading.body, tuple(reading.events))
 
 
-async def _outcome(http: httpx.AsyncClient, request: httpx.Request, reading: _Reading) -> tuple[Failure | None, str]:
+async def _outcome(
+    http: httpx.AsyncBaseTransport, request: httpx.Request, reading: _Reading
+) -> tuple[Failure | None, str]:
     """Why there is no answer, and what is said about it; None for success."""
     try:
         await _exchange(http, request, reading)
@@ -200,9 +205,9 @@ async def _outcome(http: httpx.AsyncClient, request: httpx.Request, reading: _Re
     return failure, said
 
 
-async def _exchange(http: httpx.AsyncClient, request: httpx.Request, reading: _Reading) -> None:
+async def _exchange(http: httpx.AsyncBaseTransport, request: httpx.Request, reading: _Reading) -> None:
     async with asyncio.timeout_at(reading.deadline(reading.began)) as timer:
-        response = await http.send(request, stream=True)
+        response = await http.handle_async_request(request)
         try:
             reading.status = response.status_code
             reading.ended = _now()
@@ -219,7 +224,7 @@ async def _read(response: httpx.Response, reading: _Reading, timer: asyncio.Time
     """Reads to the end of the answer, also past its last word: a connection that is read to its end is used again."""
     parts: _Events | _Whole | None = None
     size = 0
-    async for chunk in response.aiter_bytes():
+    async for chunk in _pieces(response):
         now = _now()
         if parts is None:
             reading.streamed = _is_stream(response.headers.get("content-type", ""), chunk)
@@ -228,10 +233,20 @@ async def _read(response: httpx.Response, reading: _Reading, timer: asyncio.Time
         if size > LARGEST_ANSWER:
             raise _UnusableError("malformed", f"more than {LARGEST_ANSWER // 1024**2} MiB without an end")
         parts.feed(chunk, now)
-        timer.reschedule(reading.deadline(now))
+        due = reading.deadline(now)
+        if abs(due - (timer.when() or 0.0)) > SLACK:
+            timer.reschedule(due)
     if parts is None:
         raise _UnusableError("empty", "an answer without a body")
     parts.close(_now())
+
+
+def _pieces(response: httpx.Response) -> AsyncIterable[bytes]:
+    """The bytes of an answer as they come; without httpx's decoders where nothing is to be decoded."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return response.stream
 
 
 async def _read_error(response: httpx.Response, reading: _Reading) -> None:
@@ -255,7 +270,7 @@ def _refusal(reading: _Reading) -> tuple[Failure, str]:
 
 def _timed_out(reading: _Reading) -> tuple[Failure, str]:
     waits_for = reading.timeouts
-    if (reading.status is None and not reading.streamed) or _now() >= reading.began + waits_for.total:
+    if (reading.status is None and not reading.streamed) or _now() >= reading.began + waits_for.total - SLACK:
         return "timeout_total", f"no whole answer within {waits_for.total:g} s"
     if reading.first_token is None:
         return "timeout_first_token", f"no content within {waits_for.first_token:g} s"

@@ -51,23 +51,36 @@ class Client:
     but never for loopback addresses; redirects are never followed, so a key only goes where the settings say.
     """
 
-    def __init__(self, endpoint: Endpoint, *, retries: Retries | None = None, seed: int = 0) -> None:
-        """`seed` draws the jitter. Raises ConfigError for an address or a key that cannot be used."""
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        retries: Retries | None = None,
+        seed: int = 0,
+        dialect: dialects.Dialect | None = None,
+    ) -> None:
+        """`seed` draws the jitter; `dialect` stands in for the endpoint's own.
+
+        Raises ConfigError for an address or a key that cannot be used.
+        """
         _check_key(endpoint)
         self.endpoint = endpoint
-        self._dialect = dialects.named(endpoint.dialect)
+        self._dialect = dialect or dialects.named(endpoint.dialect)
         self._retries = retries or Retries()
         self._chance = random.Random(seed)
         self._limiter = Limiter(concurrency=endpoint.concurrency, rpm=endpoint.rpm, tpm=endpoint.tpm)
         self._breaker = Breaker()
         self._numbers = itertools.count()
         self._connections = Connections(endpoint)
-        self._headers = {
-            "accept-encoding": "identity",  # what is not compressed cannot swell
-            "content-type": "application/json",
-            "user-agent": f"llmmigrate/{__version__}",
-            **self._dialect.headers(endpoint.key),
-        }
+        self._address = httpx.URL(dialects.address(endpoint.base_url, self._dialect.PATH))
+        self._headers = httpx.Headers(
+            {
+                "accept-encoding": "identity",  # what is not compressed cannot swell
+                "content-type": "application/json",
+                "user-agent": f"llmmigrate/{__version__}",
+                **self._dialect.headers(endpoint.key),
+            }
+        )
         self._offered: asyncio.Task[tuple[str, ...] | None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -132,7 +145,7 @@ class Client:
         prepared = self._dialect.prepare(body, self.endpoint.model, stream)
         return httpx.Request(
             "POST",
-            dialects.address(self.endpoint.base_url, self._dialect.PATH),
+            self._address,
             headers=self._headers,
             content=_encoded(prepared),
             extensions={"timeout": {"connect": self.endpoint.timeouts.connect}},
@@ -210,8 +223,8 @@ class Client:
         return tuple(sorted(filter(None, (failures.shown(name, self.endpoint.key) for name in names))))
 
 
-async def _read_some(http: httpx.AsyncClient, request: httpx.Request, most: int) -> bytes:
-    response = await http.send(request, stream=True)
+async def _read_some(http: httpx.AsyncBaseTransport, request: httpx.Request, most: int) -> bytes:
+    response = await http.handle_async_request(request)
     try:
         text = b""
         async for chunk in response.aiter_bytes():

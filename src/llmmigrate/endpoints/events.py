@@ -5,8 +5,6 @@ The rules are those of https://html.spec.whatwg.org/multipage/server-sent-events
 data field alone.
 """
 
-from collections.abc import Iterator
-
 
 class EventReader:
     """Feeds on chunks; gives the data of each event that is whole."""
@@ -15,11 +13,12 @@ class EventReader:
         self._rest: list[bytes] = []
         self._data: list[bytes] = []
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
+    def feed(self, chunk: bytes) -> list[bytes]:
         """The data of the events that this chunk completes."""
         self._rest.append(chunk)
+        found: list[bytes] = []
         if b"\n" not in chunk:
-            return  # joined once, when the line is whole: a long line must not cost its length for every piece
+            return found  # joined once, when the line is whole: a long line must not cost its length for every piece
         lines = b"".join(self._rest).split(b"\n")
         self._rest = [lines.pop()]
         for line in lines:
@@ -27,11 +26,12 @@ class EventReader:
             if line.startswith(b"data:"):
                 self._data.append(line[5:].removeprefix(b" "))
             elif not line and self._data:
-                yield self._take()
+                found.append(self._take())
+        return found
 
-    def close(self) -> Iterator[bytes]:
+    def close(self) -> list[bytes]:
         """The data of an event that the end of the stream completes: some servers leave out the last empty line."""
-        yield from self.feed(b"\n\n")
+        return self.feed(b"\n\n")
 
     def _take(self) -> bytes:
         data, self._data = b"\n".join(self._data), []

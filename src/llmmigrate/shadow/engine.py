@@ -1,21 +1,25 @@
 """Asks both sides about every request of the sample, and hands the pairs on in the order of evidence."""
 
 import asyncio
+import hashlib
+import itertools
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from llmmigrate.shadow.journal import Journal
+from llmmigrate.costing.audit.requests import canonical_json
+from llmmigrate.shadow.journal import Journal, as_read
 from llmmigrate.shadow.ordered import Halt, in_order
 from llmmigrate.shadow.pairs import Arm, Pair, Sampled
 from llmmigrate.shadow.redaction import redacted
 from llmmigrate.shadow.sample import Place, Sample
-from llmmigrate.shadow.scoring import Score, Scorer
+from llmmigrate.shadow.scoring import Score, Scorer, restored
 from llmmigrate.shadow.sending import Sender, incompatible
 from llmmigrate.shadow.storing import Store, stored_arm
+from llmmigrate.shadow.vectors import Found, Vectors, fetch
 from llmmigrate.shadow.verdict import Judge
 
 
@@ -27,6 +31,23 @@ class CostPair:
     times: int
     """How often it was drawn."""
     arm: Arm
+
+
+class Asked(NamedTuple):
+    """A pair whose answers are there."""
+
+    place: Place
+    pair: Pair
+    scores: Mapping[str, Score] | None
+    """What an earlier start has measured on these very answers."""
+    vectors: Found
+
+
+class Embedding(NamedTuple):
+    """Who gives the vectors of answers, and where measures find them."""
+
+    sender: Sender
+    vectors: Vectors
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,12 +66,14 @@ class Comparison:
     """The current side is asked anew; else its logged answer stands in for it."""
     repeats: int = 0
     """In so many of the first pairs the current side is asked twice, while agreement is not decided."""
+    embedding: Embedding | None = None
+    """Where a measure needs vectors."""
     on_pair: Callable[[Pair, Mapping[str, Score]], None] = lambda pair, scores: None
     """Told every pair, in the order of evidence."""
     cost: list[CostPair] = field(default_factory=list)
     _in_cost: frozenset[int] = frozenset()
     _doubled: frozenset[int] = frozenset()
-    _known: dict[str, Arm] = field(default_factory=dict)
+    _known: dict[bytes, Arm] = field(default_factory=dict)
 
     async def run_pairs(self, stop: asyncio.Event) -> Halt:
         """Send the canary to both sides until the judge has decided, the budget is reached, or `stop` is set.
@@ -69,22 +92,32 @@ class Comparison:
     async def run_cost(self, stop: asyncio.Event) -> Halt:
         """Ask the target about the cost sample; what the canary has asked already is not asked again."""
         window = self.target.side.endpoint.concurrency
-        return await in_order(self.sample.cost, self._cost_pair, self._take_cost, window=window, stop=stop)
+        groups = itertools.groupby(self.sample.cost, key=lambda drawn: drawn[0].name)
+        jobs = [list(group) for _, group in groups]
+        return await in_order(jobs, self._cost_pairs, self._take_cost, window=window, stop=stop)
 
-    async def _pair(self, place: Place) -> tuple[Place, Pair]:
+    async def _pair(self, place: Place) -> Asked:
+        """Ask both sides, and for the vectors of their answers where these are still to be measured."""
+        pair = await self._answers(place)
+        scores = self._measured_before(pair)
+        if scores is not None or self.embedding is None or _is_altered(pair):
+            return Asked(place, pair, scores, {})
+        return Asked(place, pair, None, await fetch(self.embedding.sender, pair))
+
+    async def _answers(self, place: Place) -> Pair:
         asked = self.sample.bodies.get(place)
         senders = (self.current, self.target) if self.fresh else (self.target,)
         bodies = {sender.side.name: sender.side.translate(asked) for sender in senders}
         unfit = next((made for made in bodies.values() if made.body is None), None)
         if unfit is not None:  # nothing is paid on the other side then
-            return place, Pair(asked=asked, current=incompatible(unfit), target=incompatible(unfit))
+            return Pair(asked=asked, current=incompatible(unfit), target=incompatible(unfit))
         arms: dict[str, Arm] = {}
         for name in self._order(asked, place):
             sender = self.target if name == "target" else self.current
             arms[name] = await sender.ask(asked, translation=bodies[sender.side.name], copy=int(name == "repeat"))
         if not self.fresh:
             arms["current"] = Arm(answer=asked.logged, attempts=0)
-        return place, Pair(asked=asked, current=arms["current"], target=arms["target"], repeat=arms.get("repeat"))
+        return Pair(asked=asked, current=arms["current"], target=arms["target"], repeat=arms.get("repeat"))
 
     def _order(self, asked: Sampled, place: Place) -> list[str]:
         """Who is asked first is drawn, so that the time between the two favours nobody."""
@@ -96,18 +129,34 @@ class Comparison:
         random.Random(f"{self.seed}:order:{asked.key}").shuffle(names)
         return names
 
-    async def _take(self, found: tuple[Place, Pair]) -> bool:
-        place, pair = found
-        if place.name in self._in_cost:
-            self._known[pair.asked.key] = pair.target
-        scores = await self._scores(pair)
-        self._note(pair, scores)
+    def _measured_before(self, pair: Pair) -> Mapping[str, Score] | None:
+        """The scores in the journal, where they are of these answers: it may hold other texts than were measured."""
+        place = self.target.past.pairs.get(pair.asked.key)
+        if place is None:
+            return None
+        record = self.journal.record_at(place)
+        answers = as_read(self._stored_answers(pair))
+        if any(record[name] != answer for name, answer in answers.items()):
+            return None
+        return {name: restored(told) for name, told in record["scores"].items()}
+
+    async def _take(self, found: Asked) -> bool:
+        pair, scores = found.pair, found.scores
+        if found.place.name in self._in_cost:
+            self._known[_identity(pair.asked)] = pair.target
+        if scores is None:
+            scores = await self._scores(pair, found.vectors)
+            self._note(pair, scores)
         self.on_pair(pair, scores)
         self.judge.add(pair, scores)
         return self.judge.decision is None and self.judge.broken is None
 
-    async def _scores(self, pair: Pair) -> Mapping[str, Score]:
+    async def _scores(self, pair: Pair, vectors: Found) -> Mapping[str, Score]:
         """What the pair measures; a program of the user's may take long, and must not hold up requests under way."""
+        if _is_altered(pair):
+            return self.scorer.without_texts(pair)
+        if self.embedding is not None:
+            self.embedding.vectors.turn_to(vectors, pair.current.answer)
         if self.scorer.slow:
             return await asyncio.to_thread(self.scorer.scores, pair)
         return self.scorer.scores(pair)
@@ -121,19 +170,39 @@ class Comparison:
             {
                 "type": "pair",
                 "asked": {**msgspec.to_builtins(pair.asked), "request": request, "logged": None},
-                "current": stored_arm(pair.current, self.store),
-                "target": stored_arm(pair.target, self.store),
-                "repeat": None if pair.repeat is None else stored_arm(pair.repeat, self.store),
                 "scores": msgspec.to_builtins(dict(scores)),
+                **self._stored_answers(pair),
             }
         )
 
-    async def _cost_pair(self, drawn: tuple[Place, int]) -> CostPair:
-        place, times = drawn
-        asked = self.sample.bodies.get(place)
-        arm = self._known.get(asked.key)
-        return CostPair(asked, times, arm if arm is not None else await self.target.ask(asked))
+    def _stored_answers(self, pair: Pair) -> dict[str, Any]:
+        return {
+            "current": stored_arm(pair.current, self.store),
+            "target": stored_arm(pair.target, self.store),
+            "repeat": None if pair.repeat is None else stored_arm(pair.repeat, self.store),
+        }
 
-    async def _take_cost(self, pair: CostPair) -> bool:
-        self.cost.append(pair)
+    async def _cost_pairs(self, drawn: list[tuple[Place, int]]) -> list[CostPair]:
+        """Calls of one key: those that ask the same are answered together, once."""
+        pairs = []
+        for place, times in drawn:
+            asked = self.sample.bodies.get(place)
+            same = _identity(asked)
+            if same not in self._known:
+                self._known[same] = await self.target.ask(asked)
+            pairs.append(CostPair(asked, times, self._known[same]))
+        return pairs
+
+    async def _take_cost(self, pairs: list[CostPair]) -> bool:
+        self.cost.extend(pairs)
         return True
+
+
+def _is_altered(pair: Pair) -> bool:
+    """Whether a text is not as it came."""
+    return any(arm is not None and arm.altered for arm in (pair.current, pair.target, pair.repeat))
+
+
+def _identity(asked: Sampled) -> bytes:
+    """What makes two calls of a log the same request: a log may use an id twice."""
+    return hashlib.sha256(asked.key.encode() + b"\0" + canonical_json(asked.request)).digest()

@@ -34,6 +34,8 @@ class Past(NamedTuple):
     """USD that all of it counts against the cap; an intent without a result its worst case."""
     tokens: int
     """The same in tokens."""
+    pairs: dict[str, int]
+    """Key of a logged request → where the last record of its pair begins, in the order of evidence."""
     outage: frozenset[str]
     """Failed requests with which a start ended whose endpoint was down: no evidence when it is up again."""
     torn: bool
@@ -102,6 +104,7 @@ class Journal:
     def past(self) -> Past:
         """What is in the file."""
         results: dict[str, int] = {}
+        pairs: dict[str, int] = {}
         ambiguous: dict[str, dict[str, Any]] = {}
         outages = _Outages()
         charged, tokens = Decimal(0), 0
@@ -115,9 +118,11 @@ class Journal:
                 charged, tokens = EXACT.add(charged, Decimal(record["charged"])), tokens + record["tokens"]
             if kind == "result":
                 results[record["key"]] = place
+            elif kind == "pair":
+                pairs[record["asked"]["key"]] = place
         for intent in ambiguous.values():
             charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
-        return Past(results, ambiguous, charged, tokens, frozenset(outages.found), self.torn)
+        return Past(results, ambiguous, charged, tokens, pairs, frozenset(outages.found), self.torn)
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
         """All records of a kind, in order; one at a time, as there may be many."""
@@ -141,6 +146,12 @@ class Journal:
                     raise InputError("the journal is damaged", where=where, why=str(error)) from None
                 yield place, record
                 place += len(line)
+
+
+def as_read(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as it comes out of a journal: amounts are text."""
+    found: dict[str, Any] = _decode(_encode(record))
+    return found
 
 
 class _Outages:

@@ -89,6 +89,8 @@ class Arm:
     tokens: Tokens | None = None
     cost: Decimal | None = None
     """USD, at the rates in force when it was sent; None where it is not known."""
+    altered: bool = False
+    """Its texts are not as they came but redacted or hashed, as an earlier start has stored them."""
     served_model: str | None = None
     """The model that the endpoint says has answered."""
 

@@ -80,9 +80,10 @@ class Till:
             return None
         into = [card.rates[name] for name in INPUT_CLASSES if name in card.rates]
         out = [card.rates[name] for name in OUTPUT_CLASSES if name in card.rates]
-        if not into or not out:
+        if not into or (not out and call.output_tokens):  # a model for embeddings has no replies to pay
             return None
-        tokens = EXACT.add(EXACT.multiply(max(into), call.input_tokens), EXACT.multiply(max(out), call.output_tokens))
+        replies = EXACT.multiply(max(out, default=ZERO), call.output_tokens)
+        tokens = EXACT.add(EXACT.multiply(max(into), call.input_tokens), replies)
         fee = card.fees.get("request", ZERO)
         whole = EXACT.multiply(EXACT.add(EXACT.scaleb(tokens, PER_MILLION), fee), card.multiplier)
         return self._usd(whole, card.currency)

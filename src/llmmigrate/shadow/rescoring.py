@@ -4,7 +4,6 @@ Whoever chooses gates after seeing the answers can reach any verdict, so the res
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from llmmigrate.shadow.journal import Journal
 from llmmigrate.shadow.judgement import Verdict
 from llmmigrate.shadow.pairs import Pair, Sampled
 from llmmigrate.shadow.runs import JOURNAL, Plan
-from llmmigrate.shadow.scoring import Alike, Measure, Score, Scorer, Sides
+from llmmigrate.shadow.scoring import Measure, Score, Scorer, restored
 from llmmigrate.shadow.storing import restored_arm
 from llmmigrate.shadow.summary import Summary
 from llmmigrate.shadow.verdict import Judge
@@ -25,7 +24,7 @@ def measured(folder: Path) -> dict[str, int]:
     """By measure: on how many pairs of a run it said something about the target's answer."""
     found: dict[str, int] = {}
     with Journal(folder / JOURNAL) as journal:
-        for record in journal.records("pair"):
+        for record in _records(journal):
             for name, score in record["scores"].items():
                 found[name] = found.get(name, 0) + (score["target"] is not None)
     if not found:
@@ -50,13 +49,18 @@ def rescore(folder: Path, plan: Plan, judge: Judge, measures: Sequence[Measure])
     summary = Summary(measures, current=plan.current, target=plan.target, store=plan.store)
     scorer = Scorer(new)
     with Journal(folder / JOURNAL) as journal:
-        for pair, stored in _pairs(journal.records("pair")):
+        for pair, stored in _pairs(_records(journal)):
             scores = {**stored, **scorer.scores(pair)}
             summary.add(pair, scores)
             judge.add(pair, scores)
             if judge.decision is not None or judge.broken is not None:
                 break
     return judge.result("finished"), summary
+
+
+def _records(journal: Journal) -> Iterator[dict[str, Any]]:
+    """The pairs of a run in the order of evidence; of a pair that a later start has asked about again, its last."""
+    return (journal.record_at(place) for place in journal.past().pairs.values())
 
 
 def _pairs(records: Iterable[dict[str, Any]]) -> Iterator[tuple[Pair, Mapping[str, Score]]]:
@@ -68,15 +72,4 @@ def _pairs(records: Iterable[dict[str, Any]]) -> Iterator[tuple[Pair, Mapping[st
             target=restored_arm(record["target"]),
             repeat=None if record["repeat"] is None else restored_arm(record["repeat"]),
         )
-        yield pair, {name: _score(told) for name, told in record["scores"].items()}
-
-
-def _score(told: dict[str, Any]) -> Score:
-    if "basis" in told:
-        return msgspec.convert(told, Alike)
-    return Sides(current=_number(told["current"]), target=_number(told["target"]), why=told.get("why"))
-
-
-def _number(value: Any) -> float | Decimal | None:
-    """A figure; amounts of money are kept as text."""
-    return Decimal(value) if isinstance(value, str) else value
+        yield pair, {name: restored(told) for name, told in record["scores"].items()}

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from llmmigrate.endpoints import embeddings
 from llmmigrate.endpoints.client import Client
 from llmmigrate.money import EXACT, plain
 from llmmigrate.shadow.budget import Budget, Stake
-from llmmigrate.shadow.engine import Comparison, CostPair
+from llmmigrate.shadow.engine import Comparison, CostPair, Embedding
 from llmmigrate.shadow.journal import Journal, Past
 from llmmigrate.shadow.judgement import Verdict
 from llmmigrate.shadow.pairs import Pair
@@ -24,6 +25,7 @@ from llmmigrate.shadow.sending import Sender
 from llmmigrate.shadow.sides import Side
 from llmmigrate.shadow.storing import Store
 from llmmigrate.shadow.summary import Summary
+from llmmigrate.shadow.vectors import Vectors
 from llmmigrate.shadow.verdict import Judge
 from llmmigrate.statistics.quantiles import quantile
 
@@ -46,6 +48,10 @@ class Job:
     """In so many of the first pairs the current side is asked twice."""
     max_cost: Decimal | None
     token_cap: int | None
+    embeddings: Side | None = None
+    """Who gives the vectors of answers, where a measure needs them."""
+    vectors: Vectors | None = None
+    """Where that measure finds them."""
     resend: bool = False
     """Requests of an earlier start that may have been sent are sent again."""
 
@@ -94,12 +100,15 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
         async with AsyncExitStack() as clients:
             senders = [await _sender(job, side, clients, budget, journal, past) for side in (job.current, job.target)]
             comparison = _comparison(job, senders, journal, on_pair)
+            if job.embeddings is not None and job.vectors is not None:
+                senders.append(await _sender(job, job.embeddings, clients, budget, journal, past))
+                comparison.embedding = Embedding(senders[-1], job.vectors)
             halt = await comparison.run_pairs(stop)
             if halt in ("finished", "decided") and job.judge.decision != "FAIL" and job.judge.broken is None:
                 await comparison.run_cost(stop)
         verdict = job.judge.result("interrupted" if stop.is_set() else halt)
         journal.note({"type": "end", "verdict": verdict.verdict, "reason": verdict.reason})
-    lags = array("d", itertools.chain(*(sender.spending.lags_ms for sender in senders)))
+    lags = array("d", itertools.chain(*(sender.spending.lags_ms for sender in senders[:2])))
     return Ran(
         verdict=verdict,
         summary=summary,
@@ -115,9 +124,17 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
 async def _sender(
     job: Job, side: Side, clients: AsyncExitStack, budget: Budget, journal: Journal, past: Past
 ) -> Sender:
-    client = await clients.enter_async_context(Client(side.endpoint, seed=job.seed))
+    embeds = side.name == "embeddings"
+    client = Client(side.endpoint, seed=job.seed, dialect=embeddings if embeds else None)
     return Sender(
-        side=side, client=client, budget=budget, journal=journal, past=past, store=job.store, resend=job.resend
+        side=side,
+        client=await clients.enter_async_context(client),
+        budget=budget,
+        journal=journal,
+        past=past,
+        store=job.store,
+        stream=not embeds,
+        resend=job.resend,
     )
 
 
@@ -141,7 +158,9 @@ def _comparison(
 
 def _spend(budget: Budget, senders: Sequence[Sender]) -> Spend:
     """What the answers have cost; all else that counts against the cap may have been billed."""
-    known = EXACT.add(senders[0].spending.cost, senders[1].spending.cost)
+    known = Decimal(0)
+    for sender in senders:
+        known = EXACT.add(known, sender.spending.cost)
     return Spend(
         total=plain(known),
         possibly_billed=plain(EXACT.subtract(budget.spent, known)),

@@ -59,7 +59,7 @@ class Sample(NamedTuple):
     def cost_only(self) -> list[Place]:
         """Requests of the cost sample that are not in the canary."""
         canary = {place.name for place in self.canary}
-        return [place for place, _ in self.cost if place.name not in canary]
+        return list({place.name: place for place, _ in self.cost if place.name not in canary}.values())
 
 
 class Bodies:

@@ -10,6 +10,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
+import msgspec
+
 from llmmigrate import registry
 from llmmigrate.costing.audit.requests import features_of
 from llmmigrate.errors import UsageError
@@ -111,6 +113,11 @@ class Scorer:
                     self._earlier[item.name, _basis(item, asked, answer, answer)] = (pair.asked.request, answer)
         return found
 
+    def without_texts(self, pair: Pair) -> Mapping[str, Score]:
+        """The scores of a pair whose texts are not as they came: its figures; all else is not measured."""
+        asked = _asked(pair)
+        return {item.name: _unread(item, asked, pair) for item in self._measures}
+
 
 def scores(pair: Pair, measures: Iterable[Measure], earlier: Earlier = _NONE_YET) -> Mapping[str, Score]:
     """The scores of one pair, by the measures' names; `earlier` gives the answers that serve as control."""
@@ -172,6 +179,27 @@ def _take(item: Measure, asked: Asked, whys: list[str], *answers: Answer | None)
         whys.append(str(failure))
         return None
     return score
+
+
+def _unread(item: Measure, asked: Asked, pair: Pair) -> Score:
+    why = "the answers were not stored as they came"
+    if item.kind == "figure":
+        return _figure(item, asked, pair, _NONE_YET)
+    if item.kind == "validity":
+        return Sides(current=None, target=None, why=why)
+    return Alike(target=None, repeat=None, logged=None, control=None, basis=item.name, why=why)
+
+
+def restored(told: dict[str, Any]) -> Score:
+    """The score that a journal's record holds."""
+    if "basis" in told:
+        return msgspec.convert(told, Alike)
+    return Sides(current=_number(told["current"]), target=_number(told["target"]), why=told.get("why"))
+
+
+def _number(value: Any) -> float | Decimal | None:
+    """A figure; amounts of money are kept as text."""
+    return Decimal(value) if isinstance(value, str) else value
 
 
 def _last(whys: list[str]) -> str | None:

@@ -13,7 +13,7 @@ from llmmigrate.shadow.pairs import Sampled
 from llmmigrate.shadow.paying import Till
 from llmmigrate.usage.call import Call
 
-SideName = Literal["current", "target"]
+SideName = Literal["current", "target", "embeddings"]
 Translate = Callable[[Sampled], Translation]
 
 TOKENS_A_PICTURE: Final = 20_000

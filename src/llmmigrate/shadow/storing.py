@@ -14,9 +14,10 @@ Store = Literal["redacted", "hashes", "full"]
 
 def stored_arm(arm: Arm, store: Store) -> dict[str, Any]:
     """An arm as a JSON object, its texts redacted, hashed or whole."""
-    answer = arm.answer if arm.answer is None else stored_answer(arm.answer, store)
+    answer = arm.answer if arm.answer is None or arm.altered else stored_answer(arm.answer, store)
     found: dict[str, Any] = msgspec.to_builtins(arm, builtin_types=(Decimal,))
     found["answer"] = msgspec.to_builtins(answer)
+    found["altered"] = arm.altered or answer != arm.answer or None
     return {name: value for name, value in found.items() if value is not None}
 
 

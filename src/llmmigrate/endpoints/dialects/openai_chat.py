@@ -7,8 +7,8 @@ from llmmigrate.endpoints.dialects import Glimpse
 PATH: Final = "/chat/completions"
 MODELS: Final = "/models"
 FILTERED: Final = frozenset({"content_filter", "sensitive"})  # Z.ai says `sensitive`
-_REASONING: Final = ("reasoning_content", "reasoning", "reasoning_details")
-_USABLE: Final = ("content", "tool_calls", "function_call", "refusal", "audio")
+_REASONING: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
+_USABLE: Final = frozenset({"content", "tool_calls", "function_call", "refusal", "audio"})
 
 
 def headers(key: str | None) -> dict[str, str]:
@@ -40,14 +40,23 @@ def of_whole(body: dict[str, Any]) -> Glimpse:
 def _glimpse(body: dict[str, Any], part: str) -> Glimpse:
     if body.get("error"):
         return Glimpse(error=body)
+    begun = visible = False
+    finish = None
     choices = body.get("choices")
-    found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-    said = [choice[part] for choice in found if isinstance(choice.get(part), dict)]
-    visible = any(message.get(name) for message in said for name in _USABLE)
-    finish = next((choice["finish_reason"] for choice in found if choice.get("finish_reason")), None)
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            said = _names(choice.get(part))
+            visible = visible or not _USABLE.isdisjoint(said)
+            begun = begun or visible or not _REASONING.isdisjoint(said)
+            finish = finish or choice.get("finish_reason")
     return Glimpse(
-        begun=visible or any(message.get(name) for message in said for name in _REASONING),
+        begun=begun,
         visible=visible,
-        finish=None if finish is None else str(finish),
+        finish=str(finish) if finish else None,
         error=body if finish == "network_error" else None,  # Z.ai: the model broke off
     )
+
+
+def _names(message: Any) -> list[str]:
+    """The parts of a message that hold something."""
+    return [name for name, value in message.items() if value] if isinstance(message, dict) else []
