@@ -128,7 +128,7 @@ def test_a_playbook_is_taken_over_as_written(form: str, llmmigrate: Run) -> None
     plan = load(Path("migration.yaml"))
     assert plan.rollback.latency_p95 is not None
     assert (float(plan.rollback.latency_p95), float(plan.rollback.error_rate)) == (0.2, 0.05)
-    assert (plan.rollback.windows, plan.failover.eject_after, plan.monitoring.every) == (3, 3, 30)
+    assert (plan.rollback.windows, plan.failover.eject_after, int(plan.monitoring.every)) == (3, 3, 30)
     assert plan.monitoring.webhook == "https://hooks.example/llm"
     urls = [plan.provider(role).base_url for role in ("target", "current", "emergency")]
     assert urls == ["https://api.holysheep.ai/v1", "https://api.openai.com/v1", "http://10.0.0.5:8000/v1"]
