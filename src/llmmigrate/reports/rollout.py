@@ -109,11 +109,17 @@ def _fault_table(faults: Sequence[FaultResult]) -> Table:
             _seconds(fault.left_alone_s, "not seen" if fault.fault not in ("dns", "flap") else numbers.MISSING),
             _seconds(fault.back_s, f"> {fault.watched_s} s" if fault.watched_s > 1 else numbers.MISSING),
             numbers.milliseconds(fault.p99_ms),
-            ", ".join(f"{why}: {count}" for why, count in fault.failures.items()),
+            _why(fault),
         ]
         for fault in faults
     ]
     return Table(columns=columns, rows=rows)
+
+
+def _why(fault: FaultResult) -> str:
+    if fault.target_hits == 0:
+        return "shows nothing: the target was not tried"
+    return ", ".join(f"{why}: {count}" for why, count in fault.failures.items())
 
 
 def _seconds(value: float | None, otherwise: str) -> str:

@@ -165,11 +165,19 @@ class Watch:
             self._keep("locked", judgement, window)
             return
         reason = "; ".join(judgement.reasons)
+        try:
+            acted = self._act(reason)
+        except GatewayError as error:
+            self._tell(reason, f"failed: {error.what}")
+            raise
         self.memory = Memory()
         self.rolled_back = True
-        acted = self._act(reason)
         self._keep("rolled_back", judgement, window)
-        message = {"event": "rollback", "plan": self.plan.name, "reason": reason, "action": acted}
+        self._tell(reason, acted)
+
+    def _tell(self, reason: str, action: str) -> None:
+        """Alert the webhook, and keep in the journal whether it was taken."""
+        message = {"event": "rollback", "plan": self.plan.name, "reason": reason, "action": action}
         failed = alert(self.plan.monitoring, {**message, "at": instant(datetime.now(UTC))})
         if failed is not None:
             self.say(f"the alert was not taken: {failed}")

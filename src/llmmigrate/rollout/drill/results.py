@@ -111,7 +111,11 @@ class Drill(Record, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was lost but cut streams and what findings declare, and every request was rightly made."""
+        """Whether nothing was lost but cut streams and what findings declare, and every request was rightly made.
+
+        A fault in which the sick target was not tried has shown nothing: then it has not passed.
+        """
         lost = any(fault.lost and fault.fault != "cut" and not fault.declared for fault in self.faults)
         broken = self.flip is not None and (self.flip.lost > 0 or self.flip.broken > 0)
-        return not (lost or broken or (self.wrong_model and not self.wrong_model_declared) or self.wrong_key)
+        untried = any(fault.target_hits == 0 for fault in self.faults)
+        return not (lost or broken or untried or (self.wrong_model and not self.wrong_model_declared) or self.wrong_key)

@@ -66,6 +66,8 @@ async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
         _note_wrong(lab, wrong)
         flip = await _flip(lab, say) if gateway.PACE.flips else None
         _note_wrong(lab, wrong)
+        if not gateway.PACE.boots_quickly:
+            await lab.start(gateway.PACE.share)
         faults = []
         for fault in request.faults:
             say(f"{fault.name}: {fault.about}")

@@ -62,6 +62,7 @@ def findings(plan: Plan) -> Sequence[Finding]:
         Finding("share", "exact", "simple-shuffle by weight; drawn at random for each request"),
         sticky_finding(plan, "unsupported", "LiteLLM draws each request by itself"),
         Finding("ejection", "approximate", "counts failures within a minute, in a row or not; eject_max is not known"),
+        Finding("streams cut by a provider", "unsupported", "in the drill they did not eject"),
         Finding("ejection of the current provider", "unsupported", _NEVER),
         Finding("model names and keys", "approximate", named),
         Finding("parameters", _parameters_status(plan), "drop_params leaves out what a model does not take"),
