@@ -1,7 +1,7 @@
 """`llmmigrate prices list|show|compare|diff|validate`."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,6 +85,9 @@ class ValidateOptions(OutputOptions):
         list[str],
         typer.Argument(metavar="FILES", show_default=False, help="Price tables; otherwise all bundled and your own."),
     ] = field(default_factory=list)
+    record: Annotated[
+        bool, typer.Option("--record", help="Record closed periods, so that a later edit of them is an error.")
+    ] = False
 
 
 @command(app)
@@ -194,6 +197,8 @@ def validate(options: ValidateOptions, console: Console) -> int:
     to = destinations(options.format, options.output)
     paths = [Path(name) for name in options.files] or _all_tables(settings(options))
     today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
+    if options.record:
+        _record(paths, today, console)
     found = validation(len(paths), validated(paths, today=today))
     write(validation_report(found), to, console)
     return 1 if found.errors else 0
@@ -227,6 +232,16 @@ def _all_tables(found: "Settings") -> list[Path]:
     from llmmigrate.prices import bundled_directory, table_paths
 
     return [*table_paths(bundled_directory()), *(found.resolve(path) for path in found.config.prices)]
+
+
+def _record(paths: list[Path], today: date, console: Console) -> None:
+    from llmmigrate.cli.output import whole_file
+    from llmmigrate.prices.validation import record_closed
+
+    for path, content in record_closed(paths, today=today).items():
+        with whole_file(str(path)) as stream:
+            stream.write(content)
+        console.say(f"wrote {path}")
 
 
 def _side(catalog: "Catalog", text: str) -> "PriceSide":

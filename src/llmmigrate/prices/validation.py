@@ -1,12 +1,13 @@
 """All that is wrong with price files, with places: what `prices validate` shows and CI checks."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from llmmigrate.errors import Location, PriceTableError
+from llmmigrate.prices.closed import RECORD, Stretch, read_record, recorded, removed, stretches
 from llmmigrate.prices.diagnosis import Step, locate, location
 from llmmigrate.prices.faults import gaps
 from llmmigrate.prices.files import PriceFile, read_price_file, rule_errors
@@ -38,7 +39,45 @@ def validate(paths: Sequence[Path], *, today: date) -> list[Problem]:
             continue
         problems += map(_error, rule_errors(files[-1]))
         problems += _notes(files[-1], today) if not problems else ()
-    return [*problems, *_rival_names(files)]
+    sound = [file for file in files if not any(rule_errors(file))]
+    return [*problems, *_rival_names(files), *_edited(sound, today)]
+
+
+def record_closed(paths: Sequence[Path], *, today: date) -> dict[Path, bytes]:
+    """The records of closed periods that the files' directories should have: path → content."""
+    found: dict[Path, list[Stretch]] = {}
+    for path in paths:
+        file = read_price_file(path)
+        found.setdefault(path.parent, []).extend(stretches(file, today))
+    return {place / RECORD: recorded(read_record(place) or {}, periods) for place, periods in found.items() if periods}
+
+
+def _edited(files: Sequence[PriceFile], today: date) -> Iterator[Problem]:
+    """Closed periods that are not as the record of their directory has them."""
+    for directory in sorted({Path(file.path).parent for file in files}):
+        record = read_record(directory)
+        own = [file for file in files if Path(file.path).parent == directory and file.table is not None]
+        if record is None:
+            continue
+        periods = [(file, period) for file in own for period in stretches(file, today)]
+        for file, period in periods:
+            yield from _against(record, file, period)
+        providers = [file.table.provider for file in own if file.table is not None]
+        for name in removed(record, providers, [period for _, period in periods]):
+            what = f"the closed period {name} is not there any more: old calls would have no price"
+            yield Problem("error", Location(str(directory / RECORD)), what, "write it again as it was")
+
+
+def _against(record: Mapping[str, str], file: PriceFile, period: Stretch) -> Iterator[Problem]:
+    steps: Sequence[Step] = ("models", period.model, "periods", period.period)
+    known = record.get(period.name)
+    if known is None and period.closed:
+        what = f"the closed period {period.name} is in no record"
+        yield _note(file, steps, what, "llmmigrate prices validate --record")
+    elif known is not None and known != period.digest:
+        fix = f"append a new period instead, or remove its line from {RECORD} if the past is corrected on purpose"
+        what = f"the closed period {period.name} was edited: old calls would cost something else"
+        yield replace(_note(file, steps, what, fix), severity="error")
 
 
 def _error(error: PriceTableError) -> Problem:
