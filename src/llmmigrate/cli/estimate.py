@@ -13,6 +13,7 @@ from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, setti
 from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import (
     cache_of,
+    catalog_of,
     command_line,
     groups_of,
     moment,
@@ -21,12 +22,15 @@ from llmmigrate.cli.reading import (
     share,
     strict_code,
 )
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from llmmigrate.costing.caching import PrefixCache
+    from collections.abc import Callable, Sequence
+
     from llmmigrate.costing.results import Estimate
+    from llmmigrate.costing.tokenizers import TextCounter
     from llmmigrate.logs.reader import CallSink
+    from llmmigrate.usage.call import Call
 
 app = new_app()
 
@@ -63,6 +67,10 @@ class EstimateOptions(ReportOptions):
     growth: Annotated[
         str | None, typer.Option(metavar="N%", help="Growth of the traffic a month, for the projection.")
     ] = None
+    tokenizer: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=FILE", help="A tokenizer.json; two of them are compared on the log's own text."),
+    ] = field(default_factory=list)
     mix: Annotated[
         bool, typer.Option("--mix", help="The cheapest allowed target for each part of the traffic (--by; model).")
     ] = False
@@ -100,8 +108,11 @@ def estimate(options: EstimateOptions, console: Console) -> int:
     logged = options.as_of == "logged"
     as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
     cache_of_prefixes = PrefixCache() if options.prefix_cache else None
-    reading = read_logs(options, console, by=by, demo=options.demo, keep_text=options.prefix_cache,
-                        on_call=_watch(cache_of_prefixes))  # fmt: skip
+    counter = _counter(options)
+    watchers = [watcher.add for watcher in (cache_of_prefixes, counter) if watcher is not None]
+    reading = read_logs(options, console, by=by, demo=options.demo, keep_text=bool(watchers), on_call=_watch(watchers))
+    if counter is not None and not counter.calls:
+        console.warn("--tokenizer: the log keeps no texts; the published ratios are used")
     request = Request(
         to=tuple(options.to or _configured(options) or [found.target for found in calibrations if not options.map]),
         map={**_configured_map(options), **pairs(options.map, "--map")},
@@ -115,6 +126,7 @@ def estimate(options: EstimateOptions, console: Console) -> int:
         growth=share(options.growth, "--growth"),
         calibrations=calibrations,
         measured_cache=measured,
+        counted=counter.ratios() if counter else {},
         mix=options.mix,
         refused=refused,
     )
@@ -139,8 +151,31 @@ def _refused(options: EstimateOptions) -> dict[str, str]:
     return refusals([*find(Path()), *(read(Path(name)) for name in options.evidence)])
 
 
-def _watch(cache: "PrefixCache | None") -> "CallSink | None":
-    return None if cache is None else lambda call, *_: cache.add(call)
+def _counter(options: EstimateOptions) -> "TextCounter | None":
+    """What counts the log's text by the tokenizers given; UsageError for names that no price table uses."""
+    files = pairs(options.tokenizer, "--tokenizer")
+    if not files:
+        return None
+    from llmmigrate.costing.tokenizers import TextCounter
+
+    if len(files) == 1:
+        raise UsageError(
+            "one tokenizer compares nothing", fix="give --tokenizer twice: that of today, and the target's"
+        )
+    catalog = catalog_of(settings(options))
+    known = {entry.tokenizer for entry in catalog.entries() if entry.tokenizer}
+    for name in files:
+        if name not in known:
+            raise unknown_name("tokenizer", name, known)
+    return TextCounter(files)
+
+
+def _watch(watchers: "Sequence[Callable[[Call], None]]") -> "CallSink | None":
+    def tell(call: "Call", _: str) -> None:
+        for watcher in watchers:
+            watcher(call)
+
+    return tell if watchers else None
 
 
 def _configured(options: EstimateOptions) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339, span
+from llmmigrate.costing.assumptions import Ratio
 from llmmigrate.costing.bill import ZERO
 from llmmigrate.costing.calibration import Calibration, Calibrations
 from llmmigrate.costing.candidates import Candidates
@@ -59,6 +60,8 @@ class Request(msgspec.Struct, frozen=True):
     currency: str = "USD"
     calibrations: tuple[Calibration, ...] = ()
     """Measured ratios; those of other models are refused."""
+    counted: Mapping[tuple[str, str], Ratio] = msgspec.field(default_factory=dict)
+    """By two tokenizers' names, the ratio of their tokens on the log's own text."""
     mix: bool = False
     """Add a row with the cheapest allowed target for each group of `by`."""
     refused: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -114,6 +117,7 @@ class _Maker:
         self._calibrations = Calibrations(
             [(self.entry(found.source), self.entry(found.target), found) for found in request.calibrations],
             cache=request.measured_cache,
+            counted=request.counted,
         )
         self._estimator = Estimator(profile, catalog, self._conditions, request.currency, self._calibrations)
         self._projected = self._project()
