@@ -11,6 +11,7 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.measured import load_calibration
 from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
 from llmmigrate.cli.output import destinations, write
+from llmmigrate.cli.prompts import watch
 from llmmigrate.cli.reading import (
     cache_of,
     catalog_of,
@@ -22,15 +23,11 @@ from llmmigrate.cli.reading import (
     share,
     strict_code,
 )
-from llmmigrate.errors import UsageError, unknown_name
+from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from llmmigrate.costing.request import Request
     from llmmigrate.costing.results import Estimate
-    from llmmigrate.costing.tokenizers import TextCounter
-    from llmmigrate.logs.reader import CallSink
-    from llmmigrate.usage.call import Call
 
 app = new_app()
 
@@ -96,48 +93,51 @@ def estimate(options: EstimateOptions, console: Console) -> int:
       llmmigrate estimate usage.profile.json --to openai/o3 --as-of 2025-05-01 -o estimate.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate import __version__
-    from llmmigrate.costing.caching import PrefixCache
-    from llmmigrate.costing.comparing import Request, estimate_traffic
+    from llmmigrate.costing.comparing import estimate_traffic
     from llmmigrate.reports.estimate import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
-    by = groups_of(options.by, default="model" if options.mix else "")
-    refused = _refused(options)
+    request = _request(options)
+    tokenizers = pairs(options.tokenizer, "--tokenizer")
+    watched = watch(prefix_cache=options.prefix_cache, tokenizers=tokenizers, catalog=catalog_of(settings(options)))
+    reading = read_logs(
+        options, console, by=request.by, demo=options.demo, keep_text=watched.wanted, on_call=watched.sink()
+    )
+    result = estimate_traffic(
+        reading.profile,
+        reading.catalog,
+        request.at(reading.now, watched.ratios(console)),
+        command=command_line(),
+        version=__version__,
+        caching=watched.caching(console),
+    )
+    write(report(result, next_step=_next_step(options, result)), to, console)
+    return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
+
+
+def _request(options: EstimateOptions) -> "Request":
+    """What is asked for, as far as the command line and the settings tell it: everything but the present."""
+    from llmmigrate.costing.request import Request
+
     calibrations = tuple(load_calibration(name) for name in options.calibration)
     cache, measured = cache_of(options.cache, calibrated=bool(calibrations))
     logged = options.as_of == "logged"
-    as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
-    cache_of_prefixes = PrefixCache() if options.prefix_cache else None
-    counter = _counter(options)
-    watchers = [watcher.add for watcher in (cache_of_prefixes, counter) if watcher is not None]
-    reading = read_logs(options, console, by=by, demo=options.demo, keep_text=bool(watchers), on_call=_watch(watchers))
-    if counter is not None and not counter.calls:
-        console.warn("--tokenizer: the log keeps no texts; the published ratios are used")
-    request = Request(
-        to=tuple(options.to or _configured(options) or [found.target for found in calibrations if not options.map]),
+    calibrated = [] if options.map else [found.target for found in calibrations]
+    return Request(
+        to=tuple(options.to or _configured(options) or calibrated),
         map={**_configured_map(options), **pairs(options.map, "--map")},
-        by=tuple(by),
+        by=tuple(groups_of(options.by, default="model" if options.mix else "")),
         share=share(options.share, "--share") or Decimal(1),
         cache=cache,
         batch_share=share(options.batch_share, "--batch-share") or Decimal(0),
-        as_of=as_of or reading.now,
+        as_of=0 if logged else moment(options.as_of, "--as-of", options.tz) or 0,
         logged=logged,
-        now=reading.now,
         growth=share(options.growth, "--growth"),
         calibrations=calibrations,
         measured_cache=measured,
-        counted=counter.ratios() if counter else {},
         mix=options.mix,
-        refused=refused,
+        refused=_refused(options),
     )
-    result = estimate_traffic(
-        reading.profile, reading.catalog, request, command=command_line(), version=__version__,
-        caching=cache_of_prefixes.result() if cache_of_prefixes else None,
-    )  # fmt: skip
-    if cache_of_prefixes is not None and result.caching is None:
-        console.warn("--prefix-cache: the log has no prompts with an instant; nothing is said of a cache")
-    write(report(result, next_step=_next_step(options, result)), to, console)
-    return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
 
 
 def _refused(options: EstimateOptions) -> dict[str, str]:
@@ -149,33 +149,6 @@ def _refused(options: EstimateOptions) -> dict[str, str]:
     if not options.mix:
         return {}
     return refusals([*find(Path()), *(read(Path(name)) for name in options.evidence)])
-
-
-def _counter(options: EstimateOptions) -> "TextCounter | None":
-    """What counts the log's text by the tokenizers given; UsageError for names that no price table uses."""
-    files = pairs(options.tokenizer, "--tokenizer")
-    if not files:
-        return None
-    from llmmigrate.costing.tokenizers import TextCounter
-
-    if len(files) == 1:
-        raise UsageError(
-            "one tokenizer compares nothing", fix="give --tokenizer twice: that of today, and the target's"
-        )
-    catalog = catalog_of(settings(options))
-    known = {entry.tokenizer for entry in catalog.entries() if entry.tokenizer}
-    for name in files:
-        if name not in known:
-            raise unknown_name("tokenizer", name, known)
-    return TextCounter(files)
-
-
-def _watch(watchers: "Sequence[Callable[[Call], None]]") -> "CallSink | None":
-    def tell(call: "Call", _: str) -> None:
-        for watcher in watchers:
-            watcher(call)
-
-    return tell if watchers else None
 
 
 def _configured(options: EstimateOptions) -> list[str]:
