@@ -71,7 +71,8 @@ class Traffic:
         Without targets: the candidates of the same tier. Raises UnknownNameError for a target that no table knows.
         """
         from llmmigrate import __version__
-        from llmmigrate.costing.comparing import Request, estimate_traffic
+        from llmmigrate.costing.comparing import estimate_traffic
+        from llmmigrate.costing.request import Request
 
         if as_of is not None and as_of.tzinfo is None:
             raise ValueError("as_of needs a time zone")

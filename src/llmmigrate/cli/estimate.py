@@ -11,8 +11,10 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.measured import load_calibration
 from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
 from llmmigrate.cli.output import destinations, write
+from llmmigrate.cli.prompts import watch
 from llmmigrate.cli.reading import (
     cache_of,
+    catalog_of,
     command_line,
     groups_of,
     moment,
@@ -24,9 +26,8 @@ from llmmigrate.cli.reading import (
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from llmmigrate.costing.caching import PrefixCache
+    from llmmigrate.costing.request import Request
     from llmmigrate.costing.results import Estimate
-    from llmmigrate.logs.reader import CallSink
 
 app = new_app()
 
@@ -63,6 +64,10 @@ class EstimateOptions(ReportOptions):
     growth: Annotated[
         str | None, typer.Option(metavar="N%", help="Growth of the traffic a month, for the projection.")
     ] = None
+    tokenizer: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=FILE", help="A tokenizer.json; two of them are compared on the log's own text."),
+    ] = field(default_factory=list)
     mix: Annotated[
         bool, typer.Option("--mix", help="The cheapest allowed target for each part of the traffic (--by; model).")
     ] = False
@@ -88,44 +93,51 @@ def estimate(options: EstimateOptions, console: Console) -> int:
       llmmigrate estimate usage.profile.json --to openai/o3 --as-of 2025-05-01 -o estimate.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate import __version__
-    from llmmigrate.costing.caching import PrefixCache
-    from llmmigrate.costing.comparing import Request, estimate_traffic
+    from llmmigrate.costing.comparing import estimate_traffic
     from llmmigrate.reports.estimate import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
-    by = groups_of(options.by, default="model" if options.mix else "")
-    refused = _refused(options)
+    request = _request(options)
+    tokenizers = pairs(options.tokenizer, "--tokenizer")
+    watched = watch(prefix_cache=options.prefix_cache, tokenizers=tokenizers, catalog=catalog_of(settings(options)))
+    reading = read_logs(
+        options, console, by=request.by, demo=options.demo, keep_text=watched.wanted, on_call=watched.sink()
+    )
+    result = estimate_traffic(
+        reading.profile,
+        reading.catalog,
+        request.at(reading.now, watched.ratios(console)),
+        command=command_line(),
+        version=__version__,
+        caching=watched.caching(console),
+    )
+    write(report(result, next_step=_next_step(options, result)), to, console)
+    return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
+
+
+def _request(options: EstimateOptions) -> "Request":
+    """What is asked for, as far as the command line and the settings tell it: everything but the present."""
+    from llmmigrate.costing.request import Request
+
     calibrations = tuple(load_calibration(name) for name in options.calibration)
     cache, measured = cache_of(options.cache, calibrated=bool(calibrations))
     logged = options.as_of == "logged"
-    as_of = None if logged else moment(options.as_of, "--as-of", options.tz)
-    cache_of_prefixes = PrefixCache() if options.prefix_cache else None
-    reading = read_logs(options, console, by=by, demo=options.demo, keep_text=options.prefix_cache,
-                        on_call=_watch(cache_of_prefixes))  # fmt: skip
-    request = Request(
-        to=tuple(options.to or _configured(options) or [found.target for found in calibrations if not options.map]),
+    calibrated = [] if options.map else [found.target for found in calibrations]
+    return Request(
+        to=tuple(options.to or _configured(options) or calibrated),
         map={**_configured_map(options), **pairs(options.map, "--map")},
-        by=tuple(by),
+        by=tuple(groups_of(options.by, default="model" if options.mix else "")),
         share=share(options.share, "--share") or Decimal(1),
         cache=cache,
         batch_share=share(options.batch_share, "--batch-share") or Decimal(0),
-        as_of=as_of or reading.now,
+        as_of=0 if logged else moment(options.as_of, "--as-of", options.tz) or 0,
         logged=logged,
-        now=reading.now,
         growth=share(options.growth, "--growth"),
         calibrations=calibrations,
         measured_cache=measured,
         mix=options.mix,
-        refused=refused,
+        refused=_refused(options),
     )
-    result = estimate_traffic(
-        reading.profile, reading.catalog, request, command=command_line(), version=__version__,
-        caching=cache_of_prefixes.result() if cache_of_prefixes else None,
-    )  # fmt: skip
-    if cache_of_prefixes is not None and result.caching is None:
-        console.warn("--prefix-cache: the log has no prompts with an instant; nothing is said of a cache")
-    write(report(result, next_step=_next_step(options, result)), to, console)
-    return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
 
 
 def _refused(options: EstimateOptions) -> dict[str, str]:
@@ -137,10 +149,6 @@ def _refused(options: EstimateOptions) -> dict[str, str]:
     if not options.mix:
         return {}
     return refusals([*find(Path()), *(read(Path(name)) for name in options.evidence)])
-
-
-def _watch(cache: "PrefixCache | None") -> "CallSink | None":
-    return None if cache is None else lambda call, *_: cache.add(call)
 
 
 def _configured(options: EstimateOptions) -> list[str]:

@@ -221,7 +221,8 @@ def _traffic(options: PlanOptions, console: Console) -> "tuple[Reading | None, b
 def _compared(reading: "Reading | None", api: str | None) -> "Compared":
     """What the same calls cost today and at the model's own API; unknown where no table has it."""
     from llmmigrate import __version__
-    from llmmigrate.costing.comparing import Request, estimate_traffic
+    from llmmigrate.costing.comparing import estimate_traffic
+    from llmmigrate.costing.request import Request
     from llmmigrate.serving.accounts import Compared
 
     if reading is None or api is None:

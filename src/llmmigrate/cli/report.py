@@ -130,7 +130,7 @@ def _terms(options: RoiOptions) -> dict[str, str | None]:
 def _from_logs(options: RoiOptions, console: Console, found: "Settings", terms: "Given") -> Work:
     """The estimates of a log."""
     from llmmigrate import __version__
-    from llmmigrate.costing.comparing import Request
+    from llmmigrate.costing.request import Request
     from llmmigrate.costing.roi_parts import parts_of
 
     calibrations = tuple(load_calibration(name) for name in options.calibration)

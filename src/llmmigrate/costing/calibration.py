@@ -55,10 +55,20 @@ class Calibration(NamedTuple):
 class Calibrations:
     """Calibrations with the models that they speak for."""
 
-    def __init__(self, known: Sequence[tuple[Entry, Entry, Calibration]] = (), *, cache: bool = False) -> None:
-        """`known`: source, target and what was measured. `cache`: the cached share of the canary is used, too."""
+    def __init__(
+        self,
+        known: Sequence[tuple[Entry, Entry, Calibration]] = (),
+        *,
+        cache: bool = False,
+        counted: Mapping[tuple[str, str], Ratio] | None = None,
+    ) -> None:
+        """`known`: source, target and what was measured. `cache`: the cached share of the canary is used, too.
+
+        `counted`: by two tokenizers' names, their ratio on the log's own text.
+        """
         self._known = tuple(known)
         self._cache = cache
+        self._counted = counted or {}
 
     def ratios(self, source: Entry | None, target: Entry) -> Ratios:
         """The measured ratios of a pair, else the assumed ones. Of two calibrations the later named one speaks."""
@@ -66,7 +76,11 @@ class Calibrations:
             return AS_THEY_ARE
         found = self.of(source, target)
         measured = ratios_of(found[-1], apart=_bills_reasoning(target), cache=self._cache) if found else None
-        return measured or assumed(source.tokenizer if source else None, target.tokenizer)
+        if measured is not None:
+            return measured
+        names = (source.tokenizer if source else None, target.tokenizer)
+        ratio = self._counted.get((names[0] or "", names[1] or ""))
+        return assumed(*names) if ratio is None else Ratios(ratio, ratio, ratio)
 
     def of(self, source: Entry | None, target: Entry) -> list[Calibration]:
         """The calibrations that speak for a pair."""

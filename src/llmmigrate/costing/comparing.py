@@ -1,6 +1,6 @@
 """An estimate from a profile and what was asked for: targets, rows to stay, months, groups, doubts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ import msgspec
 from llmmigrate.costing import results
 from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339, span
 from llmmigrate.costing.bill import ZERO
-from llmmigrate.costing.calibration import Calibration, Calibrations
+from llmmigrate.costing.calibration import Calibrations
 from llmmigrate.costing.candidates import Candidates
 from llmmigrate.costing.estimate import (
     Estimator,
@@ -26,6 +26,7 @@ from llmmigrate.costing.estimate import (
 from llmmigrate.costing.mix import choose, joined, split
 from llmmigrate.costing.potential import PrefixCaching
 from llmmigrate.costing.projection import DayCost, Projection, project
+from llmmigrate.costing.request import Request
 from llmmigrate.costing.rows import calibrations_used, grouped, is_measured, moved, rank, stranded
 from llmmigrate.costing.selfhosted import Today, is_machine, machine_rows
 from llmmigrate.costing.warnings import explain_reading
@@ -39,32 +40,6 @@ from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.profile import Cell, CellKey, Profile, input_total, output_total
 
 KEEP = "keep"
-
-
-class Request(msgspec.Struct, frozen=True):
-    """What a user asks of an estimate."""
-
-    to: tuple[str, ...] = ()
-    map: Mapping[str, str] = msgspec.field(default_factory=dict)
-    by: tuple[str, ...] = ()
-    share: Decimal = Decimal(1)
-    cache: Decimal | None = None
-    batch_share: Decimal = Decimal(0)
-    as_of: int = 0
-    """Epoch seconds; the rates of then, on both sides."""
-    logged: bool = False
-    """Each call at the rates of its own date instead, on both sides."""
-    now: int = 0
-    growth: Decimal | None = None
-    currency: str = "USD"
-    calibrations: tuple[Calibration, ...] = ()
-    """Measured ratios; those of other models are refused."""
-    mix: bool = False
-    """Add a row with the cheapest allowed target for each group of `by`."""
-    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """Targets that a mix may not have, and why."""
-    measured_cache: bool = False
-    """Use the cached share that a calibration saw."""
 
 
 def estimate_traffic(
@@ -114,6 +89,7 @@ class _Maker:
         self._calibrations = Calibrations(
             [(self.entry(found.source), self.entry(found.target), found) for found in request.calibrations],
             cache=request.measured_cache,
+            counted=request.counted,
         )
         self._estimator = Estimator(profile, catalog, self._conditions, request.currency, self._calibrations)
         self._projected = self._project()

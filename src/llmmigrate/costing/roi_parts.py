@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.costing import results
-from llmmigrate.costing.comparing import Request, estimate_traffic
+from llmmigrate.costing.comparing import estimate_traffic
+from llmmigrate.costing.request import Request
 from llmmigrate.errors import InputError
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.usage.profile import Profile

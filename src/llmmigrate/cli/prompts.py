@@ -1,0 +1,76 @@
+"""What looks at the prompts of a log while it is read: a prefix cache, and tokenizers that count the text."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from llmmigrate.cli.console import Console
+from llmmigrate.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from llmmigrate.costing.assumptions import Ratio
+    from llmmigrate.costing.caching import PrefixCache
+    from llmmigrate.costing.potential import PrefixCaching
+    from llmmigrate.costing.tokenizers import TextCounter
+    from llmmigrate.logs.reader import CallSink
+    from llmmigrate.prices import Catalog
+    from llmmigrate.usage.call import Call
+
+
+class Watch(NamedTuple):
+    """What was asked for; None was not."""
+
+    cache: "PrefixCache | None"
+    counter: "TextCounter | None"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether prompts have to be read at all."""
+        return self.cache is not None or self.counter is not None
+
+    def sink(self) -> "CallSink | None":
+        """What is told every call."""
+        watchers = [part.add for part in (self.cache, self.counter) if part is not None]
+
+        def tell(call: "Call", _: str) -> None:
+            for watcher in watchers:
+                watcher(call)
+
+        return tell if watchers else None
+
+    def ratios(self, console: Console) -> "Mapping[tuple[str, str], Ratio]":
+        """The ratios that were counted; that there was no text is said."""
+        if self.counter is None:
+            return {}
+        if not self.counter.calls:
+            console.warn("--tokenizer: the log keeps no texts; the published ratios are used")
+        return self.counter.ratios()
+
+    def caching(self, console: Console) -> "PrefixCaching | None":
+        """What a prefix cache could serve; that there were no prompts is said."""
+        found = None if self.cache is None else self.cache.result()
+        if self.cache is not None and found is None:
+            console.warn("--prefix-cache: the log has no prompts with an instant; nothing is said of a cache")
+        return found
+
+
+def watch(*, prefix_cache: bool, tokenizers: Mapping[str, str], catalog: "Catalog") -> Watch:
+    """What `--prefix-cache` and `--tokenizer NAME=FILE` ask for; UsageError for names that no price table uses."""
+    return Watch(_cache() if prefix_cache else None, _counter(tokenizers, catalog) if tokenizers else None)
+
+
+def _cache() -> "PrefixCache":
+    from llmmigrate.costing.caching import PrefixCache
+
+    return PrefixCache()
+
+
+def _counter(files: Mapping[str, str], catalog: "Catalog") -> "TextCounter":
+    from llmmigrate.costing.tokenizers import TextCounter
+
+    if len(files) == 1:
+        raise UsageError("one tokenizer compares nothing", fix="give two: that of today, and the target's")
+    known = {entry.tokenizer for entry in catalog.entries() if entry.tokenizer}
+    for name in files:
+        if name not in known:
+            raise unknown_name("tokenizer", name, known)
+    return TextCounter(files)
