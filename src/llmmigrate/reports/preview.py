@@ -35,7 +35,7 @@ def report(view: Preview, outlook: Outlook, *, cap: Decimal, canary: Decimal, ne
             "outlook": msgspec.to_builtins(outlook),
         }
     )
-    sides = [{"side": side, **document[side]} for side in ("current", "target")]
+    sides = [{"side": side, **document[side]} for side in ("current", "target", "embeddings") if document[side]]
     return Report(document=document, page=list(_page(view, outlook, cap, canary, next_step)), records=sides)
 
 
@@ -67,7 +67,8 @@ def headline(view: Preview, canary: Decimal) -> str:
 def money_words(view: Preview, cap: Decimal) -> str:
     """What it costs, and that the cap holds."""
     if view.expected is None:
-        missing = [side.name for side in (view.current, view.target) if side.expected is None]
+        sides = (view.current, view.target, view.embeddings)
+        missing = [side.name for side in sides if side is not None and side.expected is None]
         return f"There is no price for {' and '.join(missing)}: the cost is not known."
     expected = f"About {numbers.money(view.expected, 'USD')} at the tokens of the log"
     held = f"the run stops before it spends more than {numbers.money(cap, 'USD')} (--max-cost)"
@@ -84,6 +85,8 @@ def _table(view: Preview) -> Table:
         Column("Minutes at its limits", "right", drop=0),
     ]
     rows = [_row("now", view.current), _row("target", view.target)]
+    if view.embeddings is not None:
+        rows.append(_row("vectors", view.embeddings))
     return Table(columns=columns, rows=rows)
 
 

@@ -34,6 +34,11 @@ class Plan:
     log_format: str | None = None
     current: str
     target: str
+    current_url: str | None = None
+    target_url: str | None = None
+    """Where the sides are asked; None for logged answers."""
+    embeddings: str | None = None
+    """Who gives the vectors of answers, as `provider/model`."""
     canary: str
     """As a decimal fraction."""
     seed: int
