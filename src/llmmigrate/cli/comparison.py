@@ -73,8 +73,8 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     _check_choices(options)
     measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
     catalog = catalog_of(found)
-    current = _current(options, found, catalog, console, with_keys)
     target = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
+    current = _current(options, found, catalog, console, with_keys)
     sample, reading = _sample(options, console, catalog, current, limits)
     try:
         return _prepared(options, found, limits, current, target, sample, reading, with_keys)
@@ -221,7 +221,7 @@ def _only_model(options: ShadowOptions, console: Console, catalog: "Catalog") ->
         calls[name] = calls.get(name, 0) + cell.calls
     ranked = sorted(calls, key=lambda name: (-calls[name], name))
     if len(ranked) != 1:
-        shown = ", ".join(ranked[:4])
+        shown = ", ".join(ranked[:4]) + (f" and {len(ranked) - 4} more" if len(ranked) > 4 else "")
         raise UsageError(f"the log holds {len(ranked)} models", why=shown, fix=f"add --from {ranked[0]}")
     return ranked[0]
 

@@ -132,7 +132,7 @@ def _check_affordable(prepared: Prepared, options: ShadowOptions) -> None:
                 f"one request can cost up to {view.largest.normalize():f} USD at {side.endpoint.name}, "
                 f"more than --max-cost {prepared.max_cost:f}",
                 why="the longest reply that the model can give is reserved where a request sets no limit",
-                fix="raise --max-cost, or limit replies with --max-output-tokens",
+                fix="raise --max-cost; --max-output-tokens limits replies where a request sets no limit",
             )
     check_priced(prepared.embeddings, prepared.preview.embeddings, capped=prepared.token_cap is not None)
     expected = prepared.preview.expected
@@ -173,7 +173,9 @@ def _preview(prepared: Prepared, options: ShadowOptions) -> "Report":
     pairs = prepared.preview.pairs
     applies = {name: n / pairs for name, n in prepared.demanded.items()} if pairs else {}
     assumed = Assumed(applies=applies, repeats=prepared.preview.doubled or None)
-    view = outlook(prepared.gates, pairs, assumed, seed=prepared.plan.seed)
+    fresh = prepared.plan.baseline == "fresh"
+    tested = [gate for gate in prepared.gates if fresh or not gate.comparative]
+    view = outlook(tested, pairs, assumed, seed=prepared.plan.seed) if tested else None
     given = [word for word in sys.argv[1:] if word != "--dry-run"]
     step = shlex.join(["llmmigrate", *given]) if options.dry_run else None
     return report(prepared.preview, view, cap=prepared.max_cost, canary=_share(prepared), next_step=step)

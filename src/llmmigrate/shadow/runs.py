@@ -83,7 +83,11 @@ def find_run(root: Path, name: str) -> Path:
             return folder
     known = sorted(place.parent.name for place in (root / RUNS).glob(f"*/{PLAN}"))
     near = nearest(name, known, limit=1) or known[-1:]
-    fix = f"did you mean {near[0]}?" if near else f"there is no run in {root / RUNS} yet"
+    fix = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"runs lie in {RUNS} of the directory where they were started; none is here"
+    )
     raise UsageError(f"no such run: {name}", fix=fix)
 
 
