@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ from llmmigrate.rollout.plan import schema as plan_schema
 from llmmigrate.rollout.status import SCHEMA as STATUS_SCHEMA
 from llmmigrate.rollout.status import Status
 from llmmigrate.serving.results import AcceleratorList, Plan, Playbook
+from llmmigrate.shadow.batch import SCHEMA as BATCH_SCHEMA
+from llmmigrate.shadow.batch import BatchResult
 from llmmigrate.shadow.bench_results import Bench
+from llmmigrate.shadow.calibration import SCHEMA as CALIBRATION_SCHEMA
+from llmmigrate.shadow.calibration import Calibration
 from llmmigrate.shadow.results import SCHEMA as VERDICT_SCHEMA
 from llmmigrate.shadow.results import ComparisonResult
 from llmmigrate.shadow.scoring import ROOM as MEASURES
@@ -61,6 +66,8 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     AUDIT_SCHEMA: Audit,
     "llmmigrate.plan/1": Plan,
     "llmmigrate.playbook/1": Playbook,
+    BATCH_SCHEMA: BatchResult,
+    CALIBRATION_SCHEMA: Calibration,
     PROFILE_SCHEMA: ProfileFile,
     VERDICT_SCHEMA: ComparisonResult,
     DRILL_SCHEMA: Drill,
@@ -68,6 +75,8 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     STATUS_SCHEMA: Status,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_SCREEN_WIDTH = 124
 
 _MADE = re.compile(r"(<!-- made: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _CONSOLE = re.compile(r"^(```console\n)(.*?)^(```)$", re.DOTALL | re.MULTILINE)
@@ -146,6 +155,19 @@ def measures_table() -> str:
     return "\n".join(["| measure | kind | unit | says |", "|---|---|---|---|", *rows])
 
 
+def verdict_screen(passes: bool) -> str:
+    """The top of a comparison's page, judged by the real judge on drawn answers."""
+    from tests.reports.runs import broken, passed
+
+    from llmmigrate.reports.formats import table
+    from llmmigrate.reports.shadow import report
+
+    ran = passed() if passes else broken()
+    page = table.render(report(ran.result, ran.examples), width=_SCREEN_WIDTH, color=False)
+    top, _, _ = page.partition("The run spent")  # of drawn answers nobody was paid for
+    return f"```text\n{top.rstrip()}\n```"
+
+
 def _no_vector(text: str) -> None:
     """Nothing is measured for a table."""
 
@@ -158,6 +180,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "audit-rules": audit_rules, "measures": measures_table, "thinking-budgets": thinking_budgets,
     "warnings": warnings_table, "serving-points": serving_points.table, "drill-faults": drill_tables.faults,
     "drill-measures": drill_tables.measures, "findings": drill_tables.findings,
+    "verdict-fail": partial(verdict_screen, passes=False), "verdict-pass": partial(verdict_screen, passes=True),
 }  # fmt: skip
 
 

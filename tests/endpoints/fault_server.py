@@ -3,8 +3,9 @@
     with FaultServer("status:500", "cut_mid_stream") as server:     # the first two requests, then all is well
         ...  # server.base_url, server.requests
 
-It speaks the three dialects by their paths. A behaviour is a function in `BEHAVIOURS` that gives steps: bytes that are
-written, seconds that are waited, or CUT, which closes the connection. `name:argument` passes the argument.
+It speaks the three dialects and embeddings by their paths. A behaviour is a function in `BEHAVIOURS` that gives steps:
+bytes that are written, seconds that are waited, or CUT, which closes the connection. `name:argument` passes the
+argument.
 As a process: `python tests/endpoints/fault_server.py --port 8001 --share status:500=0.3 --share empty=0.05`.
 """
 
@@ -16,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -49,7 +51,8 @@ class Asked:
 
     @property
     def dialect(self) -> str:
-        for end, dialect in (("/messages", "anthropic"), ("/responses", "responses")):
+        ends = (("/messages", "anthropic"), ("/responses", "responses"), ("/embeddings", "embeddings"))
+        for end, dialect in ends:
             if self.path.endswith(end):
                 return dialect
         return "chat"
@@ -66,6 +69,8 @@ def whole(asked: Asked, *, finish: str | None = None, words: tuple[str, ...] | N
     text = "".join(asked.words if words is None else words)
     prompt, reply, reasoning = USAGE
     model = asked.body.get("model", "")
+    if asked.dialect == "embeddings":
+        return _embedded(asked.body["input"], model)
     if asked.dialect == "anthropic":
         content = [{"type": "text", "text": text}] if text else []
         usage = {"input_tokens": prompt, "output_tokens": reply}
@@ -81,6 +86,19 @@ def whole(asked: Asked, *, finish: str | None = None, words: tuple[str, ...] | N
     return {"id": f"chatcmpl-{asked.number}", "object": "chat.completion", "created": int(asked.at), "model": model,
             "choices": [{"index": 0, "message": message, "finish_reason": finish or "stop"}],
             "usage": _chat_usage()}  # fmt: skip
+
+
+def _embedded(texts: list[str], model: str) -> dict[str, Any]:
+    """Vectors that count words, each in one of 64 places; the last text comes first."""
+    data = []
+    for index, text in enumerate(texts):
+        vector = [0.0] * 64
+        for word in text.split():
+            vector[zlib.crc32(word.encode()) % 64] += 1.0
+        data.append({"object": "embedding", "index": index, "embedding": vector})
+    tokens = sum(len(text.split()) for text in texts)
+    return {"object": "list", "data": data[::-1], "model": model,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}  # fmt: skip
 
 
 def _chat_usage() -> dict[str, Any]:
@@ -366,6 +384,12 @@ def foreign(asked: Asked, _: str) -> Iterator[Step]:
     yield _json(200, {"status": "alive"})
 
 
+def few_vectors(asked: Asked, _: str) -> Iterator[Step]:
+    """One vector less than there are texts."""
+    body = whole(asked)
+    yield _json(200, body | {"data": body["data"][1:]})
+
+
 def empty(asked: Asked, _: str) -> Iterator[Step]:
     """An answer that says nothing."""
     if asked.stream:
@@ -438,7 +462,7 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
         *(hang, hang_after_headers, hang_after_opening, hang_mid_stream, hang_after_finish),
         *(pings_for_ever, words_for_ever, huge, disconnect),
         *(cut_mid_stream, cut_mid_event, truncate, cut_whole),
-        *(no_http, html, garbage_event, foreign, empty, no_body, filtered, swollen),
+        *(no_http, html, garbage_event, foreign, few_vectors, empty, no_body, filtered, swollen),
         *(error_event, status, error, slow_error, rate_limit, redirect),
     )
 }
@@ -500,7 +524,7 @@ class FaultServer:
         """Notes a request and decides what it meets."""
         with self._lock:
             now = time.monotonic() * self.scale
-            words = self.words if self.say is None else self.say(body)
+            words = self.words if self.say is None or path.endswith("/embeddings") else self.say(body)
             asked = Asked(len(self.requests), now, path, headers, body, words)
             self.requests.append(asked)
             wait = self._wait(now)

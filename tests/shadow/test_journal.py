@@ -63,9 +63,10 @@ def test_a_torn_last_line_is_dropped_and_said(tmp_path: Path, tail: bytes) -> No
     assert path.read_bytes() == intent + b'{"type":"result","key":"a"}\n'
 
 
-def test_a_line_that_is_damaged_in_the_middle_is_an_error_with_its_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b"nonsense", b"7", b"[]"])
+def test_a_line_that_is_damaged_in_the_middle_is_an_error_with_its_place(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(b'{"type":"begin"}\nnonsense\n{"type":"end"}\n')
+    path.write_bytes(b'{"type":"begin"}\n' + line + b'\n{"type":"end"}\n')
     with Journal(path) as journal, pytest.raises(InputError) as caught:
         journal.past()
     assert caught.value.where is not None

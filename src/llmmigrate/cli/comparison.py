@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from llmmigrate.cli.console import Console
+from llmmigrate.cli.embeddings import MEASURE, check_embeddings, embeddings_side
 from llmmigrate.cli.endpoints import Served, served
 from llmmigrate.cli.options import settings
 from llmmigrate.cli.reading import Reading, catalog_of, read_logs
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from llmmigrate.shadow.scoring import Measure
     from llmmigrate.shadow.sides import Side, SideName
     from llmmigrate.shadow.storing import Store
+    from llmmigrate.shadow.vectors import Vectors
     from llmmigrate.usage.call import Call
 
 
@@ -37,6 +39,10 @@ class Prepared(NamedTuple):
     target: "Side"
     gates: "tuple[Gate, ...]"
     measures: "list[Measure]"
+    embeddings: "Side | None"
+    """Who gives the vectors of answers, where a measure needs them."""
+    vectors: "Vectors"
+    """Where that measure finds them."""
     preview: "Preview"
     repeats: int
     """In so many of the first pairs the current side is asked twice."""
@@ -51,7 +57,8 @@ class Prepared(NamedTuple):
 
     def price_hashes(self) -> dict[str, str]:
         """SHA-256 of the price tables in use, by provider."""
-        entries = [side.till.entry for side in (self.current, self.target)]
+        sides = (self.current, self.target, self.embeddings)
+        entries = [side.till.entry for side in sides if side is not None]
         tables = (self.catalog.tables[entry.provider] for entry in entries if entry is not None)
         return {table.provider: table.sha256 for table in tables}
 
@@ -66,11 +73,11 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     _check_choices(options)
     measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
     catalog = catalog_of(found)
-    current = _current(options, found, catalog, console, with_keys)
     target = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
+    current = _current(options, found, catalog, console, with_keys)
     sample, reading = _sample(options, console, catalog, current, limits)
     try:
-        return _prepared(options, found, limits, current, target, sample, reading)
+        return _prepared(options, found, limits, current, target, sample, reading, with_keys)
     except BaseException:
         sample.bodies.close()
         raise
@@ -90,16 +97,18 @@ def _limits(options: ShadowOptions, found: "Settings") -> _Limits:
 
 def _prepared(
     options: ShadowOptions, found: "Settings", limits: _Limits, current_at: Served, target_at: Served,
-    sample: "Sample", reading: Reading,
+    sample: "Sample", reading: Reading, with_keys: bool,
 ) -> Prepared:  # fmt: skip
     from llmmigrate.shadow.noise import REPEATS
     from llmmigrate.shadow.preview import preview
+    from llmmigrate.shadow.vectors import Vectors
 
     catalog, now, fresh = reading.catalog, reading.now, options.baseline == "fresh"
     current = side_at("current", current_at, catalog, now, options.max_output_tokens)
     target = side_at("target", target_at, catalog, now, options.max_output_tokens)
-    demanded = _demanded(sample)
-    measures, gates = measures_and_gates(options, found, demanded)
+    embeddings = embeddings_side(options, found, catalog, now, with_key=with_keys)
+    demanded, vectors = _demanded(sample), Vectors()
+    measures, gates = measures_and_gates(options, found, demanded, vectors)
     agreements = any(gate.subject == "agreement" for gate in gates)
     repeats = min(REPEATS, len(sample.canary)) if agreements and fresh else 0
     return Prepared(
@@ -109,7 +118,9 @@ def _prepared(
         target=target,
         gates=gates,
         measures=measures,
-        preview=preview(sample, current, target, doubled=repeats, fresh=fresh),
+        embeddings=embeddings,
+        vectors=vectors,
+        preview=preview(sample, current, target, doubled=repeats, fresh=fresh, embeddings=embeddings),
         repeats=repeats,
         max_cost=limits.max_cost,
         token_cap=limits.token_cap,
@@ -210,7 +221,7 @@ def _only_model(options: ShadowOptions, console: Console, catalog: "Catalog") ->
         calls[name] = calls.get(name, 0) + cell.calls
     ranked = sorted(calls, key=lambda name: (-calls[name], name))
     if len(ranked) != 1:
-        shown = ", ".join(ranked[:4])
+        shown = ", ".join(ranked[:4]) + (f" and {len(ranked) - 4} more" if len(ranked) > 4 else "")
         raise UsageError(f"the log holds {len(ranked)} models", why=shown, fix=f"add --from {ranked[0]}")
     return ranked[0]
 
@@ -311,19 +322,21 @@ def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_outp
 
 
 def measures_and_gates(
-    options: ShadowOptions, found: "Settings", demanded: dict[str, int]
+    options: ShadowOptions, found: "Settings", demanded: dict[str, int], vectors: "Vectors | None" = None
 ) -> "tuple[list[Measure], tuple[Gate, ...]]":
     """All measures with the user's own, and the gates in force.
 
-    `demanded`: by measure, how many of the requests it applies to, as far as known.
+    `demanded`: by measure, how many of the requests it applies to, as far as known. `vectors`: of answers, in a run.
     """
     from llmmigrate import registry
     from llmmigrate.shadow.gates import gates_of
     from llmmigrate.shadow.own_measures import own_measure
     from llmmigrate.shadow.scoring import ROOM, measure
+    from llmmigrate.shadow.vectors import Vectors
 
-    names = [name for name in registry.names(ROOM) if name != "embedding_similarity"]
-    measures = [measure(name) for name in names]
+    check_embeddings(options, found)
+    names = [name for name in registry.names(ROOM) if name != MEASURE or options.embeddings is not None]
+    measures = [measure(name, vectors=(vectors or Vectors()).get) for name in names]
     measures += [own_measure(text) for text in options.measure if text not in names]
     kinds = {item.name: item.kind for item in measures}
     return measures, gates_of(found.config.shadow.gates, options.gate, kinds, demanded)
@@ -360,6 +373,9 @@ def _plan(
         where=tuple(options.where),
         current=current.endpoint.name,
         target=target.endpoint.name,
+        current_url=current.endpoint.base_url if options.baseline == "fresh" else None,
+        target_url=target.endpoint.base_url,
+        embeddings=options.embeddings,
         canary=f"{limits.canary:f}",
         seed=limits.seed,
         unit="session" if options.unit == "session" else "request",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmmigrate.cli.comparison import Prepared, prepare, unlimited
 from llmmigrate.cli.console import Console
+from llmmigrate.cli.embeddings import check_priced
 from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import command, new_app, settings
 from llmmigrate.cli.output import Destination, destinations, whole_file, write
@@ -78,7 +79,7 @@ def continued(options: ShadowOptions, plan: "Plan") -> ShadowOptions:
         "provider": plan.provider, "log_format": plan.log_format, "from_": plan.current, "to": plan.target,
         "canary": plan.canary, "seed": plan.seed, "unit": plan.unit, "baseline": plan.baseline,
         "gate": list(plan.gate_flags), "measure": list(plan.measures), "store": plan.store,
-        "cost_sample": plan.cost_draws, "max_output_tokens": plan.max_output_tokens,
+        "embeddings": plan.embeddings, "cost_sample": plan.cost_draws, "max_output_tokens": plan.max_output_tokens,
     }  # fmt: skip
     plain = ShadowOptions()
     untold = {name: value for name, value in planned.items() if getattr(options, name) == getattr(plain, name)}
@@ -131,8 +132,9 @@ def _check_affordable(prepared: Prepared, options: ShadowOptions) -> None:
                 f"one request can cost up to {view.largest.normalize():f} USD at {side.endpoint.name}, "
                 f"more than --max-cost {prepared.max_cost:f}",
                 why="the longest reply that the model can give is reserved where a request sets no limit",
-                fix="raise --max-cost, or limit replies with --max-output-tokens",
+                fix="raise --max-cost; --max-output-tokens limits replies where a request sets no limit",
             )
+    check_priced(prepared.embeddings, prepared.preview.embeddings, capped=prepared.token_cap is not None)
     expected = prepared.preview.expected
     if expected is not None and expected > prepared.max_cost and not options.dry_run:
         raise UsageError(
@@ -171,7 +173,9 @@ def _preview(prepared: Prepared, options: ShadowOptions) -> "Report":
     pairs = prepared.preview.pairs
     applies = {name: n / pairs for name, n in prepared.demanded.items()} if pairs else {}
     assumed = Assumed(applies=applies, repeats=prepared.preview.doubled or None)
-    view = outlook(prepared.gates, pairs, assumed, seed=prepared.plan.seed)
+    fresh = prepared.plan.baseline == "fresh"
+    tested = [gate for gate in prepared.gates if fresh or not gate.comparative]
+    view = outlook(tested, pairs, assumed, seed=prepared.plan.seed) if tested else None
     given = [word for word in sys.argv[1:] if word != "--dry-run"]
     step = shlex.join(["llmmigrate", *given]) if options.dry_run else None
     return report(prepared.preview, view, cap=prepared.max_cost, canary=_share(prepared), next_step=step)
@@ -190,6 +194,8 @@ def _run(prepared: Prepared, folder: Path, options: ShadowOptions, console: Cons
         target=prepared.target,
         judge=judge,
         measures=prepared.measures,
+        embeddings=prepared.embeddings,
+        vectors=prepared.vectors,
         seed=plan.seed,
         store=plan.store,
         fresh=plan.baseline == "fresh",

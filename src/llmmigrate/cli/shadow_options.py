@@ -56,6 +56,9 @@ class ShadowOptions(ReportOptions):
     measure: Annotated[
         list[str], typer.Option(metavar="M", help="Another measure: a name, module:function, a program. Repeatable.")
     ] = field(default_factory=list)
+    embeddings: Annotated[
+        str | None, typer.Option(metavar="P/M", help="Compares meanings, by vectors from there: embedding_similarity.")
+    ] = None
     gate: Annotated[
         list[str], typer.Option(metavar="KEY=LIMIT", help="A demand, such as errors='<= +1pt' or =off. Repeatable.")
     ] = field(default_factory=list)

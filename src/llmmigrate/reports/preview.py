@@ -23,8 +23,10 @@ REASONS = {
 """Why calls of a log cannot be drawn."""
 
 
-def report(view: Preview, outlook: Outlook, *, cap: Decimal, canary: Decimal, next_step: str | None = None) -> Report:
-    """The report of a dry run; `cap` in USD, `canary` a part of 1."""
+def report(
+    view: Preview, outlook: Outlook | None, *, cap: Decimal, canary: Decimal, next_step: str | None = None
+) -> Report:
+    """The report of a dry run; `outlook` None where no gate can be tested, `cap` in USD, `canary` a part of 1."""
     document = _texts(
         {
             "schema": SCHEMA,
@@ -35,11 +37,13 @@ def report(view: Preview, outlook: Outlook, *, cap: Decimal, canary: Decimal, ne
             "outlook": msgspec.to_builtins(outlook),
         }
     )
-    sides = [{"side": side, **document[side]} for side in ("current", "target")]
+    sides = [{"side": side, **document[side]} for side in ("current", "target", "embeddings") if document[side]]
     return Report(document=document, page=list(_page(view, outlook, cap, canary, next_step)), records=sides)
 
 
-def _page(view: Preview, outlook: Outlook, cap: Decimal, canary: Decimal, next_step: str | None) -> Iterator[Block]:
+def _page(
+    view: Preview, outlook: Outlook | None, cap: Decimal, canary: Decimal, next_step: str | None
+) -> Iterator[Block]:
     yield Paragraph(headline(view, canary), strong=True)
     yield _table(view)
     yield Paragraph(money_words(view, cap))
@@ -56,7 +60,12 @@ def _page(view: Preview, outlook: Outlook, cap: Decimal, canary: Decimal, next_s
 def headline(view: Preview, canary: Decimal) -> str:
     """What would be asked, in a sentence."""
     part = f"{numbers.counted(view.pairs, 'request')} of {numbers.count(view.population)} ({numbers.share(canary)})"
-    words = f"Would replay {part} on both sides"
+    where = (
+        "on both sides"
+        if view.current.requests or not view.target.requests
+        else "at the target, and hold its answers against the logged ones"
+    )
+    words = f"Would replay {part} {where}"
     if view.doubled:
         words += f", {numbers.count(view.doubled)} of them twice on the current side for its own noise"
     if view.cost_requests:
@@ -67,7 +76,8 @@ def headline(view: Preview, canary: Decimal) -> str:
 def money_words(view: Preview, cap: Decimal) -> str:
     """What it costs, and that the cap holds."""
     if view.expected is None:
-        missing = [side.name for side in (view.current, view.target) if side.expected is None]
+        sides = (view.current, view.target, view.embeddings)
+        missing = [side.name for side in sides if side is not None and side.expected is None]
         return f"There is no price for {' and '.join(missing)}: the cost is not known."
     expected = f"About {numbers.money(view.expected, 'USD')} at the tokens of the log"
     held = f"the run stops before it spends more than {numbers.money(cap, 'USD')} (--max-cost)"
@@ -84,6 +94,8 @@ def _table(view: Preview) -> Table:
         Column("Minutes at its limits", "right", drop=0),
     ]
     rows = [_row("now", view.current), _row("target", view.target)]
+    if view.embeddings is not None:
+        rows.append(_row("vectors", view.embeddings))
     return Table(columns=columns, rows=rows)
 
 
@@ -111,8 +123,14 @@ def _counted(found: dict[str, int]) -> Sequence[str]:
     return [*lines, f"and {len(ranked) - SHOWN} more"] if len(ranked) > SHOWN else lines
 
 
-def _decides(outlook: Outlook) -> Iterator[Block]:
+def _decides(outlook: Outlook | None) -> Iterator[Block]:
     """Whether a target that is as good as the current side would be passed."""
+    if outlook is None:
+        yield Paragraph(
+            "No gate can be tested against logged answers: add one on the target alone, such as --gate 'errors=< 1%'.",
+            kind="warning",
+        )
+        return
     if outlook.passes >= 0.5 and outlook.median is not None:
         yield Paragraph(
             f"A target that is as good as the current side passes all gates in {numbers.share(outlook.passes)} of runs "

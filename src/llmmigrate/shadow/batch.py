@@ -88,6 +88,8 @@ def read_requests(path: Path) -> list[Line]:
 
 
 def _lines(path: Path) -> Iterator[Line]:
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
     with path.open("rb") as file:
         for number, text in enumerate(file, start=1):
             if not text.strip():

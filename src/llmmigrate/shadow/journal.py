@@ -5,6 +5,7 @@ may have been spent. Intents that wait together are synced together.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from llmmigrate.errors import InputError, Location
 from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
-_decode: Final = msgspec.json.Decoder().decode
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Past(NamedTuple):
@@ -62,13 +63,15 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        # What went wrong before is said; a disk that is full says it again on closing.
+        with contextlib.suppress(OSError) if error is not None else contextlib.nullcontext():
+            self.close()
 
     def close(self) -> None:
         """Sync and close."""
         if not self._file.closed:
-            os.fsync(self._file.fileno())
-            self._file.close()
+            with self._file:
+                os.fsync(self._file.fileno())
 
     async def intend(self, record: dict[str, Any]) -> None:
         """Write a record and return once it is on the disk."""
@@ -80,8 +83,18 @@ class Journal:
 
     def note(self, record: dict[str, Any]) -> None:
         """Write a record; it survives a kill of this process, but maybe not a power cut."""
-        self._file.write(_line(record))
-        self._file.flush()
+        try:
+            self._file.write(_line(record))
+            self._file.flush()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self.path} cannot be written, so nothing more is sent",
+            why=error.strerror,
+            fix="make room, and go on with --resume; nothing is paid twice",
+        )
 
     async def _flush(self) -> None:
         """Sync what waits, and again what has come meanwhile."""
@@ -94,7 +107,7 @@ class Journal:
             except OSError as error:
                 for _, done in batch:
                     if not done.done():
-                        done.set_exception(error)
+                        done.set_exception(self._unwritable(error))
                 continue
             for _, done in batch:
                 if not done.done():

@@ -1,5 +1,6 @@
 """What a run would do before anything is sent: requests, dollars, time, and what cannot be put to the target."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
@@ -48,6 +49,8 @@ class Preview:
     """Requests of the cost sample that are not in the canary already."""
     current: SidePreview
     target: SidePreview
+    embeddings: SidePreview | None
+    """Who gives the vectors of answers: one request for each pair."""
     incompatible: dict[str, int]
     """Why requests cannot be put to a side → how many."""
     changed: dict[str, int]
@@ -55,8 +58,9 @@ class Preview:
 
     @property
     def expected(self) -> Decimal | None:
-        """USD of both sides; None where one is not known."""
-        return _both(self.current.expected, self.target.expected)
+        """USD of all that is asked; None where a part is not known."""
+        vectors = ZERO if self.embeddings is None else self.embeddings.expected
+        return _both(_both(self.current.expected, self.target.expected), vectors)
 
     @property
     def worst(self) -> Decimal | None:
@@ -89,6 +93,14 @@ class _Sums:
         self.worst = _plus(self.worst, worst, times)
         self.largest = None if worst is None or self.largest is None else max(self.largest, worst)
 
+    def add_answers(self, asked: Sampled, count: int) -> None:
+        """Count a request for the vectors of so many answers; how long these can be at most is not known before."""
+        text = asked.output_tokens - (asked.reasoning_tokens or 0)
+        self.requests += 1
+        self.tokens += count * text
+        self.expected = _plus(self.expected, self.side.till.cost(Call(input_tokens=count * text)), 1)
+        self.worst = self.largest = None
+
     def preview(self) -> SidePreview:
         """What the sums come to."""
         endpoint = self.side.endpoint
@@ -108,23 +120,32 @@ class _Sums:
         )
 
 
-def preview(sample: Sample, current: Side, target: Side, *, doubled: int, fresh: bool) -> Preview:
-    """What a run on `sample` would do; in the first `doubled` pairs current is asked twice."""
+def preview(
+    sample: Sample, current: Side, target: Side, *, doubled: int, fresh: bool, embeddings: Side | None = None
+) -> Preview:
+    """What a run on `sample` would do; in the first `doubled` pairs current is asked twice.
+
+    `fresh` False: its logged answers stand for it. `embeddings` gives vectors of the canary's answers.
+    """
     sums = _Sums(current), _Sums(target)
+    vectors = None if embeddings is None else _Sums(embeddings)
     incompatible: Counter[str] = Counter()
     changed: Counter[str] = Counter()
-    jobs = [(place, int(fresh) + (number < doubled)) for number, place in enumerate(sample.canary)]
-    jobs += [(place, 0) for place in sample.cost_only()]
-    for place, of_current in jobs:
+    jobs = [(place, int(fresh) + (number < doubled), True) for number, place in enumerate(sample.canary)]
+    jobs += [(place, 0, False) for place in sample.cost_only()]
+    for place, of_current, in_canary in jobs:
         asked = sample.bodies.get(place)
-        here, there = current.translate(asked), target.translate(asked)
-        refused = [finding.words for finding in (*here.refused, *there.refused)]
+        made = [side.translate(asked) for side in ((current, target) if fresh else (target,))]
+        here, there = made[0], made[-1]
+        refused = [finding.words for finding in itertools.chain(*(one.refused for one in made))]
         incompatible.update(dict.fromkeys(refused, 1))
         if here.body is None or there.body is None:
             continue
         changed.update(dict.fromkeys((finding.words for finding in there.changes), 1))
         sums[0].add(asked, here.body, of_current)
         sums[1].add(asked, there.body, 1)
+        if vectors is not None and in_canary:
+            vectors.add_answers(asked, 1 + max(of_current, 1) + (fresh and asked.logged is not None))
     return Preview(
         population=sample.population,
         left_out=dict(sample.left_out),
@@ -133,6 +154,7 @@ def preview(sample: Sample, current: Side, target: Side, *, doubled: int, fresh:
         cost_requests=len(sample.cost_only()),
         current=sums[0].preview(),
         target=sums[1].preview(),
+        embeddings=None if vectors is None else vectors.preview(),
         incompatible=dict(incompatible),
         changed=dict(changed),
     )

@@ -34,6 +34,11 @@ class Plan:
     log_format: str | None = None
     current: str
     target: str
+    current_url: str | None = None
+    target_url: str | None = None
+    """Where the sides are asked; None for logged answers."""
+    embeddings: str | None = None
+    """Who gives the vectors of answers, as `provider/model`."""
     canary: str
     """As a decimal fraction."""
     seed: int
@@ -78,7 +83,11 @@ def find_run(root: Path, name: str) -> Path:
             return folder
     known = sorted(place.parent.name for place in (root / RUNS).glob(f"*/{PLAN}"))
     near = nearest(name, known, limit=1) or known[-1:]
-    fix = f"did you mean {near[0]}?" if near else f"there is no run in {root / RUNS} yet"
+    fix = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"runs lie in {RUNS} of the directory where they were started; none is here"
+    )
     raise UsageError(f"no such run: {name}", fix=fix)
 
 

@@ -153,7 +153,7 @@ def _agreement(item: Measure, asked: Asked, pair: Pair, earlier: Earlier) -> Ali
         target=take(pair.target.answer),
         repeat=take(repeat),
         logged=take(pair.asked.logged),
-        control=take(_control(item, asked, answer, earlier)),
+        control=_take(item, asked, [], answer, _control(item, asked, answer, earlier)),  # says nothing of this pair
         basis=_basis(item, asked, answer, pair.target.answer or answer),
         why=_last(whys),
     )

@@ -1,0 +1,135 @@
+"""What a run says after it was broken off and gone on with is what it would have said in one go."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import Outcome
+from tests.endpoints.fault_server import FaultServer
+from tests.shadow.make_log import record, write_log
+from tests.shadow.servers import speaker
+
+Run = Callable[..., Outcome]
+GATES = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "agreement=>= -20pt")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
+    write_log(tmp_path / "logs.jsonl", 150)
+    yield tmp_path
+
+
+def configure(current: FaultServer, target: FaultServer) -> None:
+    Path("llmmigrate.yaml").write_text(f"""\
+version: 1
+logs: [logs.jsonl]
+from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
+to: {{provider: local, model: glm-5}}
+providers:
+  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: zero}}
+""")
+
+
+def the_run() -> Path:
+    return sorted(Path(".llmmigrate/runs").iterdir())[-1]
+
+
+def verdict() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((the_run() / "verdict.json").read_text())
+    return document
+
+
+def journal_without(kind: str) -> None:
+    """Takes the records of a kind out of the journal: they were not written yet when the run was killed."""
+    path = the_run() / "journal.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if json.loads(line)["type"] != kind))
+
+
+@pytest.mark.parametrize("store", ["hashes", "redacted", "full"])
+def test_what_was_measured_is_not_measured_anew_on_stored_texts(llmmigrate: Run, store: str) -> None:
+    def with_address(body: dict[str, Any]) -> tuple[str, ...]:
+        return (f"{Counter(str(body))['a']}@example.com ", *speaker(noise=0.1)(body))
+
+    with FaultServer(say=with_address) as current, FaultServer(say=speaker(drop=0.3)) as target:
+        configure(current, target)
+        first = llmmigrate("shadow", "--canary", "40%", "--yes", "--cost-sample", "0", "--store", store, *GATES)
+        before, sent = verdict(), len(current.requests) + len(target.requests)
+        again = llmmigrate("shadow", "--resume", the_run().name, "--yes")
+        assert len(current.requests) + len(target.requests) == sent
+    assert again.code == first.code
+    after = verdict()
+    for part in ("verdict", "pairs", "gates", "noise", "measures", "cost"):
+        assert after[part] == before[part], part
+
+
+def test_answers_that_are_kept_as_hashes_are_not_compared(llmmigrate: Run) -> None:
+    """Killed between an answer and its pair, nothing is left that could be measured, and nothing is made up."""
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker(drop=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "40%", "--yes", "--cost-sample", "0", "--store", "hashes", *GATES)
+        journal_without("pair")
+        journal_without("end")
+        again = llmmigrate("shadow", "--resume", the_run().name, "--yes")
+    assert again.code in (1, 3), again.err
+    (agreement,) = (measure for measure in verdict()["measures"] if measure["name"] == "agreement")
+    assert agreement["not_measured"] > 0
+    assert "stored" in agreement["why"]
+    assert agreement["pairs"] + agreement["not_measured"] == verdict()["pairs"]
+    assert not agreement["pairs"] or agreement["target"] < 0.2, "hashes look half alike to a measure of words"
+    assert verdict()["current"]["answers"] == verdict()["pairs"], "what does not need the texts is still there"
+
+
+def test_a_pair_counts_once_when_a_resumed_run_is_judged_anew(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "40%", "--yes", "--cost-sample", "0", *GATES)
+        llmmigrate("shadow", "--resume", the_run().name, "--yes")
+        strict = ("--gate", "latency_p95=off", "--gate", "errors=<= +0.1pt")
+        once = json.loads(llmmigrate("shadow", "--rescore", the_run().name, "--format", "json", *strict).out)
+    assert once["pairs"] == verdict()["pairs"]
+
+
+def test_failures_before_an_outage_stay_evidence(llmmigrate: Run) -> None:
+    say = speaker(noise=0.1)
+    script = [*["ok"] * 4, "html", *["ok"] * 25]
+    with FaultServer(say=say) as current, FaultServer(*script, then="disconnect", say=say) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *GATES)
+        assert verdict()["reason"] == "infrastructure"
+        target.then = "ok"
+        llmmigrate("shadow", "--resume", the_run().name, "--yes")
+    assert [(item["failure"], item["first_attempts"]) for item in verdict()["failures"]] == [("malformed", 1)]
+
+
+def test_the_same_request_twice_in_the_cost_sample_is_asked_once(llmmigrate: Run, folder: Path) -> None:
+    lines = [record(number % 8) for number in range(80)]
+    for number, line in enumerate(lines):
+        line["timestamp"] += 100 * number
+        del line["response"]["id"]
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1)) as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "30%", "--yes", "--cost-sample", "200", "--gate", "errors=<= +50pt")
+    assert found.code in (0, 3), found.err
+    assert verdict()["cost_sample"] == 200
+    times = Counter(json.dumps(item.body, sort_keys=True) for item in target.requests)
+    assert len(times) > verdict()["pairs"], "the cost sample has asked for more"
+    assert max(times.values()) == 1
+
+
+def test_another_address_is_another_plan(llmmigrate: Run) -> None:
+    say = speaker(noise=0.1)
+    with FaultServer(say=say) as current, FaultServer(say=say) as target, FaultServer(say=say) as elsewhere:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "10%", "--yes", "--cost-sample", "0", *GATES)
+        configure(current, elsewhere)
+        moved = llmmigrate("shadow", "--resume", the_run().name, "--yes")
+    assert moved.code == 2
+    assert elsewhere.base_url in moved.err
+    assert not elsewhere.requests
