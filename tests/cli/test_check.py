@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
-from tests.conftest import Outcome
+from tests.conftest import ROOT, Outcome
 
 Run = Callable[..., Outcome]
 BASELINE = ".llmmigrate/baseline.profile.json"
@@ -78,6 +79,13 @@ def test_json_adds_up_and_names_the_baseline(llmmigrate: Run, baseline: str) -> 
     assert (found["verdict"], found["baseline"]["tags"], found["calls"]["priced"]) == ("fail", ["route"], 600)
     spent = document(llmmigrate("analyze", "dearer.jsonl", "--format", "json"))["total"]["cost"]
     assert difference["cost"] == spent
+
+
+@pytest.mark.parametrize(("words", "name"), [(["same.jsonl"], "check"), (["--prices-only"], "price-check")])
+def test_json_is_what_its_schema_says(llmmigrate: Run, baseline: str, words: list[str], name: str) -> None:
+    log("same.jsonl", seed=2)
+    schema = json.loads((ROOT / "docs" / "schemas" / f"llmmigrate.{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(document(llmmigrate("check", *words, "--format", "json")), schema)
 
 
 def test_a_rise_that_chance_makes_is_no_failure_and_undecided_when_strict(llmmigrate: Run) -> None:
