@@ -18,6 +18,8 @@ STDOUT: Final = "-"
 
 _SUFFIXES: Final = {"md": "markdown", "txt": "table", "xml": "junit"}
 """Suffixes that are not the name of their format."""
+_NO_FILES: Final = ("github",)
+"""Formats that only a log on stdout makes sense in."""
 
 
 class Destination(NamedTuple):
@@ -98,7 +100,7 @@ def _format_of(path: str, format: str | None) -> str:
         return name
     if not name and format is not None:
         return format
-    known = sorted({*registry.names(ROOM), *_SUFFIXES} - set(_SUFFIXES.values()))
+    known = sorted({*registry.names(ROOM), *_SUFFIXES} - {*_SUFFIXES.values(), *_NO_FILES})
     near = nearest(suffix, known)
     fix = f"did you mean .{near[0]}?" if near else f"end it in one of: {', '.join('.' + name for name in known)}"
     raise UsageError(f"no format for {path}: its suffix is not known", fix=fix)

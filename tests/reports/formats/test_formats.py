@@ -38,7 +38,7 @@ REPORT = Report(
 
 
 def test_the_formats_are_found_by_name() -> None:
-    assert registry.names("reports.formats") == ["csv", "html", "json", "markdown", "table"]
+    assert registry.names("reports.formats") == ["csv", "github", "html", "json", "junit", "markdown", "table"]
 
 
 @pytest.mark.parametrize("name", registry.names("reports.formats"))
