@@ -23,7 +23,7 @@ from llmmigrate.cli.reading import (
     share,
     strict_code,
 )
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from llmmigrate.costing.request import Request
@@ -98,8 +98,7 @@ def estimate(options: EstimateOptions, console: Console) -> int:
 
     to = destinations(options.format, options.output, inputs=options.logs)
     request = _request(options)
-    tokenizers = pairs(options.tokenizer, "--tokenizer")
-    watched = watch(prefix_cache=options.prefix_cache, tokenizers=tokenizers, catalog=catalog_of(settings(options)))
+    watched = watch(prefix_cache=options.prefix_cache, tokenizers=_tokenizers(options))
     reading = read_logs(
         options, console, by=request.by, demo=options.demo, keep_text=watched.wanted, on_call=watched.sink()
     )
@@ -138,6 +137,18 @@ def _request(options: EstimateOptions) -> "Request":
         mix=options.mix,
         refused=_refused(options),
     )
+
+
+def _tokenizers(options: EstimateOptions) -> dict[str, str]:
+    """Tokenizer name → file; UsageError for one alone, and for a name that no price table uses."""
+    files = pairs(options.tokenizer, "--tokenizer")
+    if len(files) == 1:
+        raise UsageError("one tokenizer compares nothing", fix="give two: that of today, and the target's")
+    if files:
+        known = {entry.tokenizer for entry in catalog_of(settings(options)).entries() if entry.tokenizer}
+        for name in files.keys() - known:
+            raise unknown_name("tokenizer", name, known)
+    return files
 
 
 def _refused(options: EstimateOptions) -> dict[str, str]:

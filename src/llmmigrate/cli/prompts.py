@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from llmmigrate.cli.console import Console
-from llmmigrate.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from llmmigrate.costing.assumptions import Ratio
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from llmmigrate.costing.potential import PrefixCaching
     from llmmigrate.costing.tokenizers import TextCounter
     from llmmigrate.logs.reader import CallSink
-    from llmmigrate.prices import Catalog
     from llmmigrate.usage.call import Call
 
 
@@ -53,9 +51,9 @@ class Watch(NamedTuple):
         return found
 
 
-def watch(*, prefix_cache: bool, tokenizers: Mapping[str, str], catalog: "Catalog") -> Watch:
-    """What `--prefix-cache` and `--tokenizer NAME=FILE` ask for; UsageError for names that no price table uses."""
-    return Watch(_cache() if prefix_cache else None, _counter(tokenizers, catalog) if tokenizers else None)
+def watch(*, prefix_cache: bool, tokenizers: Mapping[str, str]) -> Watch:
+    """What `--prefix-cache` and `--tokenizer NAME=FILE` ask for."""
+    return Watch(_cache() if prefix_cache else None, _counter(tokenizers) if tokenizers else None)
 
 
 def _cache() -> "PrefixCache":
@@ -64,13 +62,7 @@ def _cache() -> "PrefixCache":
     return PrefixCache()
 
 
-def _counter(files: Mapping[str, str], catalog: "Catalog") -> "TextCounter":
+def _counter(files: Mapping[str, str]) -> "TextCounter":
     from llmmigrate.costing.tokenizers import TextCounter
 
-    if len(files) == 1:
-        raise UsageError("one tokenizer compares nothing", fix="give two: that of today, and the target's")
-    known = {entry.tokenizer for entry in catalog.entries() if entry.tokenizer}
-    for name in files:
-        if name not in known:
-            raise unknown_name("tokenizer", name, known)
     return TextCounter(files)
