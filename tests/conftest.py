@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NOT_FROM_THE_INDEX = ("nginx is not installed", "haproxy is not installed")
 """Gateways that the system has to have; all others are installed by `make gateways`."""
+NO_GATEWAY = ("envoy is not installed", "litellm is not installed", "SDK of OpenAI is not installed")
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
 NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
@@ -95,7 +96,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     LLMMIGRATE_BROWSER says that there has to be a browser, LLMMIGRATE_REAL_ENGINE an engine, LLMMIGRATE_LITELLM where
     LiteLLM is.
     """
-    asked_by = {NO_BROWSER: "LLMMIGRATE_BROWSER", NO_ENGINE: "LLMMIGRATE_REAL_ENGINE", NO_RELAY: "LLMMIGRATE_LITELLM"}
+    asked_by = {
+        NO_BROWSER: "LLMMIGRATE_BROWSER",
+        NO_ENGINE: "LLMMIGRATE_REAL_ENGINE",
+        NO_RELAY: "LLMMIGRATE_LITELLM",
+        **dict.fromkeys(NO_GATEWAY, "LLMMIGRATE_GATEWAYS"),
+    }
     expected = (
         NO_CHECKER,
         *NOT_FROM_THE_INDEX,
