@@ -42,7 +42,12 @@ def test_every_destination_gets_its_text(capsys: pytest.CaptureFixture[str]) -> 
     [
         ("jsn", [], "unknown format 'jsn'", "did you mean 'json'?"),
         (None, ["a.jsn"], "no format for a.jsn: its suffix is not known", "did you mean .json?"),
-        (None, ["bare"], "no format for bare: its suffix is not known", "end it in one of: .csv, .json, .md, .txt"),
+        (
+            None,
+            ["bare"],
+            "no format for bare: its suffix is not known",
+            "end it in one of: .csv, .html, .json, .md, .txt",
+        ),
         (None, ["a.json", "./a.json"], "two results for ./a.json", "name each output once"),
         (None, ["no/a.json"], "cannot write no/a.json: there is no directory no", "mkdir -p no"),
     ],
