@@ -117,7 +117,7 @@ FAULTS: list[tuple[str, Failure]] = [
     ("status:429", "rate_limit"),
     ('error:400 {"error": {"code": "context_length_exceeded", "message": "too long"}}', "context_length"),
     ("error:400 no json", "bad_request"),
-    ("redirect:http://127.0.0.1:9/elsewhere", "bad_request"),
+    ("redirect:http://127.0.0.1:9/elsewhere", "not_found"),
 ]
 
 

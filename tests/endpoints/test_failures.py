@@ -78,7 +78,7 @@ def zai(code: str, message: str) -> dict[str, Any]:
         (422, {"detail": "Unexpected fields in the request: {'frobnicate'}"}, "unsupported_parameter"),
         (400, openai("Invalid value for 'temperature'"), "bad_request"),
         (413, anthropic("request_too_large", "Request exceeds the maximum size"), "bad_request"),
-        (308, "moved", "bad_request"),
+        (308, "moved", "not_found"),
         (500, openai("The server had an error", None, "server_error"), "server"),
         (529, anthropic("overloaded_error", "Overloaded"), "server"),
         (502, "<html>bad gateway: content_filter</html>", "server"),

@@ -387,3 +387,63 @@ def test_sessions_can_be_the_unit(llmmigrate: Run, folder: Path) -> None:
     assert found.code in (0, 3), found.err
     assert verdict()["unit"] == "session"
     assert len({json.dumps(item.body) for item in target.requests}) % 4 == 0 or verdict()["reason"] == "gates_hold"
+
+
+def test_a_logged_side_has_no_errors_of_its_own(llmmigrate: Run, folder: Path) -> None:
+    """Nothing was asked there: neither its answers nor those that the log lacks are successes."""
+    lines = [json.loads(line) for line in (folder / "logs.jsonl").read_text().splitlines()]
+    for line in lines[::2]:
+        del line["response"]["choices"]
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with FaultServer() as current, FaultServer(say=speaker(noise=0.1)) as target:
+        configure(current, target)
+        gates = ("--gate", "errors=< 5%", "--gate", "latency_p95=off", "--gate", "agreement=> 50%")
+        found = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", "--cost-sample", "0", *gates)
+    assert found.code in (0, 3), found.err
+    result = verdict()
+    assert result["current"]["requests"] == 0
+    assert result["current"]["errors"] is None
+    (gate,) = (item for item in result["gates"] if item["key"] == "agreement")
+    assert 0 < gate["pairs"] < result["pairs"], "a call without an answer in the log is no evidence of agreement"
+
+
+def test_an_address_that_has_moved_is_said_at_once(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(then="redirect:http://127.0.0.1:9/elsewhere") as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "90%", "--yes")
+    assert found.code == 2
+    assert "moved to http://127.0.0.1:9/elsewhere" in found.err
+    assert len(target.requests) == 1
+
+
+def test_what_no_cap_could_hold_is_not_sent(llmmigrate: Run, folder: Path) -> None:
+    """A vendor's own tool may search, and read what it finds, as often as it likes."""
+    lines = [json.loads(line) for line in (folder / "logs.jsonl").read_text().splitlines()]
+    for line in lines[::2]:
+        line["request"]["web_search_options"] = {}
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1)) as target:
+        configure(current, target)
+        options = ("shadow", "--canary", "20%", "--cost-sample", "0")
+        preview = json.loads(llmmigrate(*options, "--dry-run", "--format", "json").out)
+        found = llmmigrate(*options, "--yes", *LENIENT)
+    assert found.code in (0, 3), found.err
+    assert 0 < preview["current"]["requests"] < preview["pairs"] + preview["doubled"]
+    assert any("web_search" in words and "cap" in words for words in preview["incompatible"])
+    assert current.requests
+    assert not any("web_search_options" in item.body for item in current.requests)
+
+
+def test_a_file_may_fill_the_whole_context_window(llmmigrate: Run, folder: Path) -> None:
+    """A page of a PDF takes far more tokens than bytes; what is certain is that the window holds no more."""
+    lines = [json.loads(line) for line in (folder / "logs.jsonl").read_text().splitlines()]
+    for line in lines:
+        (turn,) = line["request"]["messages"]
+        turn["content"] = [{"type": "text", "text": turn["content"]}, {"type": "file", "file": {"file_id": "f"}}]
+        line["request"]["max_completion_tokens"] = 1000
+    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        options = ("--from", "openai/o3", "--to", "openai/o3", "--canary", "5%", "--cost-sample", "0", "--dry-run")
+        preview = json.loads(llmmigrate("shadow", *options, "--format", "json").out)
+    assert float(preview["current"]["largest"]) == (200_000 * 2 + 1000 * 8) / 1_000_000

@@ -300,25 +300,21 @@ def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_outp
     from llmmigrate.costing.audit.targets import find_target
     from llmmigrate.costing.audit.translate import limited, translate
     from llmmigrate.shadow.paying import Till
-    from llmmigrate.shadow.sides import Side
+    from llmmigrate.shadow.sides import Side, bounded
 
     if max_output is not None and max_output < 1:
         raise UsageError(f"--max-output-tokens {max_output} is no such number", fix="write one above 0")
     endpoint = at.endpoint
     known = replace(find_target(catalog, endpoint.provider, endpoint.model, endpoint.dialect), model=endpoint.model)
+    till = Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price)
 
     def translated(asked: "Sampled") -> "Translation":
-        made = translate(asked.request, asked.dialect, known)
+        made = bounded(translate(asked.request, asked.dialect, known), endpoint.dialect, till)
         if max_output is None or features_of(asked.request, asked.dialect).max_output_tokens is not None:
             return made
         return limited(made, known, max_output)
 
-    return Side(
-        name=name,
-        endpoint=endpoint,
-        till=Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price),
-        translate=translated,
-    )
+    return Side(name=name, endpoint=endpoint, till=till, translate=translated)
 
 
 def measures_and_gates(

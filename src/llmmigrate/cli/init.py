@@ -44,8 +44,7 @@ logs: [logs/*.jsonl]
 
 # The comparison on logged requests: what part is replayed, what it may cost, which of them, and what is demanded of the
 # target. Gates that are named here replace the defaults; "< 1%" is about the target alone, "<= +1pt" against today.
-# shadow:
-#   {{canary: 10%, max_cost: 25 USD, gates: {{errors: "<= +1pt", latency_p95: "<= 1.2x", agreement: ">= -5pt"}}}}
+# shadow: {{canary: 10%, max_cost: 25 USD, gates: {{errors: "<= +1pt", latency_p95: "<= 1.2x", agreement: ">= -5pt"}}}}
 
 # Limits and assumptions of the other commands.
 # check: {{cost_per_1000_calls: "<= +5%", output_tokens_per_call: "<= +5%", unpriced_calls: 0}}

@@ -38,6 +38,7 @@ _CODES: Final[dict[Failure, str]] = {
 _BY_CODE: Final = {code: failure for failure, codes in _CODES.items() for code in codes.split()}
 
 _CERTAIN: Final[dict[int, Failure]] = {
+    **dict.fromkeys((301, 302, 303, 307, 308), "not_found"),  # it has moved; a key is not sent after it
     401: "auth",
     402: "quota",
     405: "not_found",

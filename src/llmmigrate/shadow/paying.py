@@ -47,6 +47,11 @@ class Till:
         """The most tokens that one reply can have; None where it is not known."""
         return self.entry.max_output if self.entry else None
 
+    @property
+    def context_window(self) -> int | None:
+        """The most tokens that a prompt can have; None where it is not known."""
+        return self.entry.context_window if self.entry else None
+
     def cost(self, call: Call) -> Decimal | None:
         """USD that a call costs here, None where a rate is missing; the upper bound where the tables leave a choice."""
         if self.free:

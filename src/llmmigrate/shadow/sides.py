@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from llmmigrate.costing.audit.findings import Translation
-from llmmigrate.costing.audit.requests import canonical_json, features_of
-from llmmigrate.endpoints.exchange import Endpoint
+from llmmigrate.costing.audit.conversation import shown
+from llmmigrate.costing.audit.findings import Finding, Translation
+from llmmigrate.costing.audit.requests import Features, canonical_json, features_of
+from llmmigrate.endpoints.exchange import Dialect, Endpoint
 from llmmigrate.shadow.budget import Stake
 from llmmigrate.shadow.pairs import Sampled
 from llmmigrate.shadow.paying import Till
@@ -17,7 +18,7 @@ SideName = Literal["current", "target", "embeddings"]
 Translate = Callable[[Sampled], Translation]
 
 TOKENS_A_PICTURE: Final = 20_000
-"""A bound for one picture or file in a prompt: its address does not tell its size in tokens."""
+"""A bound for one picture in a prompt: its address does not tell its size in tokens."""
 TOKENS_A_TURN: Final = 64
 """A bound for what a chat template adds to a turn."""
 
@@ -34,11 +35,13 @@ class Side:
     def worst(self, body: dict[str, Any]) -> Stake:
         """The most that a request can cost: no token is shorter than a byte, and no reply longer than its limit.
 
-        It holds only for a request whose reply has one: see `limits_reply`.
+        It holds only for a request whose reply has one (see `limits_reply`), and which is `bounded`.
         """
         features = features_of(body, self.endpoint.dialect)
         pieces = features.images + features.audio + features.files
         prompt = len(canonical_json(body)) + TOKENS_A_TURN * (features.turns + 1) + TOKENS_A_PICTURE * pieces
+        if _says_no_size(features):
+            prompt = self.till.context_window or prompt
         limits = [limit for limit in (features.max_output_tokens, self.till.max_output) if limit]
         reply = min(limits, default=0) * (features.n or 1)
         return self.till.worst(Call(input_tokens=prompt, output_tokens=reply))
@@ -56,3 +59,23 @@ class Side:
         for part in (self.name, self.endpoint.name, self.endpoint.base_url, name, str(copy)):
             digest.update(b"\0" + part.encode())
         return digest.hexdigest()
+
+
+def bounded(made: Translation, dialect: Dialect, till: Till) -> Translation:
+    """A translated request, refused where nothing tells the most that it can cost."""
+    if made.body is None or till.free:
+        return made
+    asked = features_of(made.body, dialect)
+    refused = []
+    if asked.hosted_tools:
+        tools = ", ".join(map(shown, asked.hosted_tools))
+        refused.append(Finding("hosted_tools", "refused", f"the vendor runs {tools}, at a cost that no cap could hold"))
+    if _says_no_size(asked) and till.context_window is None:
+        words = "a file or a stored history of unknown size, which no cap could hold"
+        refused.append(Finding("files" if asked.files else "stored_history", "refused", words))
+    return replace(made, body=None, refused=(*made.refused, *refused)) if refused else made
+
+
+def _says_no_size(asked: Features) -> bool:
+    """Whether a part of the prompt is only named, or takes more tokens than bytes: the pages of a PDF are pictures."""
+    return bool(asked.files or asked.stored_history)

@@ -179,6 +179,7 @@ def _of_chat(body: Mapping[str, Any]) -> Features:
     modalities = body.get("modalities")
     speaks = isinstance(modalities, list) and "audio" in modalities
     budget, switched = _thinking(body.get("thinking"))
+    searches = body.get("web_search_options")  # {} is the usual way to ask for it
     return Features(
         dialect="openai-chat",
         **_shared(body),
@@ -186,7 +187,7 @@ def _of_chat(body: Mapping[str, Any]) -> Features:
         **_system([text_of(turn.get("content")) for turn in turns if turn.get("role") in _SYSTEM_ROLES], turns),
         tools=_schemas(tools, "parameters"),
         strict_tools=any(tool.get("strict") is True for tool in tools),
-        hosted_tools=_hosted(body, own=("function",)) + (("web_search",) if body.get("web_search_options") else ()),
+        hosted_tools=_hosted(body, own=("function",)) + (() if searches is None else ("web_search",)),
         tool_choice=_choice(first(body, "tool_choice", "function_call")),
         parallel_tools=flag(body.get("parallel_tool_calls")),
         tool_turns=sum(_chat_tool_turns(turn) for turn in turns),

@@ -26,7 +26,7 @@ def _block(block: Block, width: int | None, color: bool) -> list[str]:
             return [f"→ {visible(block.line)}"]
         case Bullets():
             items = [line for item in block.items for line in wrapped(f"  - {visible(item)}", width, "    ")]
-            return [visible(block.title), *items]
+            return [*wrapped(visible(block.title), width), *items]
         case Table():
             return _table(block, width, color)
 

@@ -13,4 +13,4 @@ ABOUT: Final = "Share of requests whose first attempt failed."
 
 def value(arm: Arm) -> float | None:
     """1 for a failed first attempt, 0 for one that succeeded."""
-    return failed(arm.first_failure)
+    return failed(arm, arm.first_failure)

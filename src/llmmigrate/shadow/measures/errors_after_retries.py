@@ -13,4 +13,4 @@ ABOUT: Final = "Share of requests without an answer after all attempts."
 
 def value(arm: Arm) -> float | None:
     """1 without an answer in the end, 0 with one."""
-    return failed(arm.failure)
+    return failed(arm, arm.failure)
