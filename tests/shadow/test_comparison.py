@@ -447,3 +447,44 @@ def test_a_file_may_fill_the_whole_context_window(llmmigrate: Run, folder: Path)
         options = ("--from", "openai/o3", "--to", "openai/o3", "--canary", "5%", "--cost-sample", "0", "--dry-run")
         preview = json.loads(llmmigrate("shadow", *options, "--format", "json").out)
     assert float(preview["current"]["largest"]) == (200_000 * 2 + 1000 * 8) / 1_000_000
+
+
+def test_a_target_that_cannot_be_reached_stops_the_run(llmmigrate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmmigrate.endpoints import client
+
+    quick = client.Retries(attempts=2, base=0.01)
+    monkeypatch.setattr(client, "Retries", lambda: quick)
+    with FaultServer(say=speaker()) as current, FaultServer() as target:
+        configure(current, target)
+    with FaultServer(say=speaker(), port=current.port) as current:
+        found = llmmigrate("shadow", "--canary", "90%", "--yes", *LENIENT)
+    assert found.code == 2
+    assert "local/glm-5 cannot be reached" in found.err
+    assert len(current.requests) <= 2
+
+
+def test_lines_that_cannot_be_read_are_said(llmmigrate: Run, folder: Path) -> None:
+    with (folder / "logs.jsonl").open("a") as log:
+        log.write("nonsense\n{broken\n")
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "10%", "--dry-run")
+        strict = llmmigrate("shadow", "--canary", "10%", "--yes", "--strict")
+    assert found.code == 0
+    assert "2 rejected" in found.err
+    assert strict.code == 2
+    assert "2 rejected" in strict.err
+    assert not current.requests
+
+
+def test_a_retry_in_the_log_is_the_same_request(llmmigrate: Run, folder: Path) -> None:
+    text = (folder / "logs.jsonl").read_text()
+    first = json.loads(text.splitlines()[0])
+    first["status"], first["timestamp"] = 500, first["timestamp"] - 60
+    (folder / "logs.jsonl").write_text(json.dumps(first) + "\n" + text)
+    with FaultServer() as current, FaultServer() as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "100%", "--dry-run", "--format", "json")
+    preview = json.loads(found.out)
+    assert preview["pairs"] == preview["population"] == 400
+    assert preview["left_out"] == {"repeated": 1}

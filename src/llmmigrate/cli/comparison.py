@@ -77,10 +77,25 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     current = _current(options, found, catalog, console, with_keys)
     sample, reading = _sample(options, console, catalog, current, limits)
     try:
+        _say_lines(reading, options, console)
         return _prepared(options, found, limits, current, target, sample, reading, with_keys)
     except BaseException:
         sample.bodies.close()
         raise
+
+
+def _say_lines(reading: Reading, options: ShadowOptions, console: Console) -> None:
+    """Say that lines of the log could not be read. UsageError with --strict, before anything is sent."""
+    from llmmigrate.costing.analysis import line_counts
+    from llmmigrate.reports.analysis import lines_words
+
+    accounting = reading.profile.accounting
+    if not accounting.lines.rejected:
+        return
+    words = lines_words(line_counts(accounting))
+    if options.strict:
+        raise UsageError(f"--strict: {words}", fix="llmmigrate ingest --rejects FILE shows what was rejected, and why")
+    console.warn(f"{words}: what was rejected could not be drawn")
 
 
 class _Limits(NamedTuple):

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -146,10 +147,10 @@ def _check_affordable(prepared: Prepared, options: ShadowOptions) -> None:
 def _ask(prepared: Prepared, options: ShadowOptions, console: Console, *, resumed: bool) -> None:
     """Show what would be sent, and go on only with a yes."""
     from llmmigrate.reports.formats import table
-    from llmmigrate.reports.preview import headline, money_words
+    from llmmigrate.reports.preview import money_words, plan_words
 
     if options.yes:
-        console.say(headline(prepared.preview, _share(prepared)).replace(" Nothing has been sent.", ""))
+        console.say(plan_words(prepared.preview, _share(prepared), "Replaying") + ".")
         console.say(money_words(prepared.preview, prepared.max_cost))
         return
     page = table.render(_preview(prepared, options), width=console.width(), color=False)
@@ -293,8 +294,12 @@ def _report(result: "ComparisonResult", ran: "Ran", folder: Path) -> "Report":
 
 
 def _next_step(result: "ComparisonResult", folder: Path) -> str | None:
+    from llmmigrate.shadow.runs import load_plan
+
     if result.reason in ("interrupted", "budget"):
         return shlex.join(["llmmigrate", "shadow", "--resume", folder.name])
     if result.verdict == "PASS" and result.cost_sample:
-        return shlex.join(["llmmigrate", "estimate", "--to", result.target.name])
+        logs = [os.path.relpath(path) for path in load_plan(folder).logs]
+        run = os.path.relpath(folder)
+        return shlex.join(["llmmigrate", "estimate", *logs, "--to", result.target.name, "--calibration", run])
     return None

@@ -19,6 +19,7 @@ REASONS = {
     "no_request_text": "have counts but no messages",
     "not_a_chat_request": "are no chat requests",
     "not_unicode": "hold text that cannot be sent",
+    "repeated": "are further attempts of a drawn request",
 }
 """Why calls of a log cannot be drawn."""
 
@@ -59,18 +60,23 @@ def _page(
 
 def headline(view: Preview, canary: Decimal) -> str:
     """What would be asked, in a sentence."""
+    return f"{plan_words(view, canary, 'Would replay')}. Nothing has been sent."
+
+
+def plan_words(view: Preview, canary: Decimal, verb: str) -> str:
+    """What is asked, as a clause that begins with `verb`."""
     part = f"{numbers.counted(view.pairs, 'request')} of {numbers.count(view.population)} ({numbers.share(canary)})"
     where = (
         "on both sides"
         if view.current.requests or not view.target.requests
         else "at the target, and hold its answers against the logged ones"
     )
-    words = f"Would replay {part} {where}"
+    words = f"{verb} {part} {where}"
     if view.doubled:
         words += f", {numbers.count(view.doubled)} of them twice on the current side for its own noise"
     if view.cost_requests:
         words += f"; {numbers.counted(view.cost_requests, 'further request')} at the target for its cost"
-    return f"{words}. Nothing has been sent."
+    return words
 
 
 def money_words(view: Preview, cap: Decimal) -> str:

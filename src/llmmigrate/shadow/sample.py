@@ -114,11 +114,14 @@ class Drawer:
             self.left_out[reason] += 1
             return
         key = key_of(call)
-        self.population += 1
         asked: Sampled | None = None
         order = order_of(self._seed, call.session_id if self._by_session and call.session_id else key)
         name = _name(key)
-        if order < self._share and name not in self._canary:
+        if name in self._canary:
+            self.left_out["repeated"] += 1
+            return
+        self.population += 1
+        if order < self._share:
             asked = _sampled(call, key, order, where)
             self._canary[name] = self._bodies.add(asked)
         if self._random is not None and call.usage == "known":

@@ -50,6 +50,8 @@ class Spending:
     """USD for answers whose usage and price are known."""
     changes: dict[str, int] = field(default_factory=dict)
     """What was translated, in words → in how many requests."""
+    asked: bool = False
+    """A request of this start has reached it."""
     answered: bool = False
     """There was an answer in this start."""
     lags_ms: "array[float]" = field(default_factory=lambda: array("d"))
@@ -165,6 +167,13 @@ class Sender:
             raise EndpointError(
                 f"{endpoint.name} is not served at {endpoint.base_url}", why=arm.detail, fix="check the model's name"
             )
+        if arm.failure in ("connection", "timeout_connect") and not self.spending.asked:
+            raise EndpointError(
+                f"{endpoint.name} cannot be reached at {endpoint.base_url}",
+                why=arm.detail,
+                fix="check the address and the network; what was answered already is in the journal",
+            )
+        self.spending.asked = True
         if arm.failure in ("auth", "quota"):
             what = "refuses the key" if arm.failure == "auth" else "has no quota left for this key"
             fix = f"check {endpoint.key_env}" if endpoint.key_env else "name the variable with the key: api_key_env"
