@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 import threading
 import time
@@ -93,6 +94,23 @@ def test_a_disk_that_turns_slow_is_waited_for_in_a_thread(tmp_path: Path, monkey
     asyncio.run(run())
     assert on_the_spot[:3] == [True, False, False]
     assert on_the_spot[350:400] == [True] * 50
+
+
+@pytest.mark.parametrize("quick", [60.0, 0.0], ids=["quick disk", "slow disk"])
+def test_an_intent_that_does_not_reach_the_disk_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: float
+) -> None:
+    def broken(handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def run() -> None:
+        monkeypatch.setattr(journal_module, "QUICK", quick)
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            monkeypatch.setattr(os, "fsync", broken)
+            await journal.intend({"type": "intent", "key": "a"})
+
+    with pytest.raises(InputError, match=r"journal\.jsonl cannot be written"):
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize("tail", [b'{"type":"resul', b"\xff\x00", b"x" * 200_000])

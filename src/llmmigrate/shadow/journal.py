@@ -87,9 +87,7 @@ class Journal:
         """Write a record and return once it is on the disk."""
         if self._flusher is None and self._usual_wait < QUICK:
             self.note(record)
-            began = time.perf_counter()
-            os.fsync(self._file.fileno())
-            self._usual_wait += _NEWEST * (time.perf_counter() - began - self._usual_wait)
+            self._sync_now()
             return
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((_line(record), done))
@@ -104,6 +102,14 @@ class Journal:
             self._file.flush()
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _sync_now(self) -> None:
+        began = time.perf_counter()
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._usual_wait += _NEWEST * (time.perf_counter() - began - self._usual_wait)
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(
