@@ -173,7 +173,7 @@ def growth(long: Run) -> float:
 
 def _cpu(costs: Mapping[int, Cost]) -> str:
     rows = [
-        [str(events), f"{cost.pair_ms:.1f} ms", f"{cost.bare_ms:.1f} ms", f"{cost.run_s:.1f} s"]
+        [str(events), f"{cost.pair_ms:.1f} ms", f"{cost.bare_ms:.1f} ms", f"{max(cost.run_s, 0.0):.1f} s"]
         for events, cost in costs.items()
     ]
     return markdown_table(["events of an answer", "a pair", "its two requests by bare httpx", "the run itself"], rows)
