@@ -1,12 +1,14 @@
 """Measures a comparison and writes docs/benchmarks-shadow.md: `python -m benchmarks.shadow [--rounds N] [--long]`.
 
 The client and the endpoint are processes of their own; only the client's CPU counts. `--long` replays 100,000 pairs to
-see whether memory grows, which takes a quarter of an hour; without it, 10,000.
+see whether memory grows, which takes a quarter of an hour; without it, 10,000. Times are taken only on a machine that
+is quiet enough for them; CPU seconds bear a busy one, though they grow on it, too.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +34,8 @@ EVENTS: Final = (4, 20, 100)
 TYPICAL: Final = 20
 UNDER_WAY: Final = (1, 2, 4, 8)
 """Requests at one time on each side."""
+QUIET: Final = 3.0
+"""The highest load at which times mean something."""
 
 CPU: Final = 4.0
 """Target: milliseconds of a pair."""
@@ -114,9 +118,8 @@ def ideal_s(pairs: int, under_way: int) -> float:
     return pairs * WAIT_MS / 1000 / under_way
 
 
-def document(costs: Mapping[int, Cost], runs: Mapping[int, Sequence[Run]], long: Run) -> str:
+def document(costs: Mapping[int, Cost], runs: Mapping[int, Sequence[Run]], long: Run, rounds: int) -> str:
     """The whole page."""
-    rounds = len(runs[UNDER_WAY[0]])
     command = f"python -m benchmarks.shadow --rounds {rounds}{' --long' if long.pairs == LONG else ''}"
     return "\n\n".join(
         [
@@ -146,17 +149,19 @@ def document(costs: Mapping[int, Cost], runs: Mapping[int, Sequence[Run]], long:
 
 def _targets(costs: Mapping[int, Cost], runs: Mapping[int, Sequence[Run]], long: Run) -> str:
     best = {under_way: min(run.sent_s for run in found) for under_way, found in runs.items()}
-    share = min(run.journal_share for found in runs.values() for run in found)
+    share = min((run.journal_share * 100 for found in runs.values() for run in found), default=None)
     rows = [_row("CPU of a pair (two streamed requests, measures included)", CPU, costs[TYPICAL].pair_ms, "ms", 1)]
-    for under_way, seconds in best.items():
-        ratio = seconds / ideal_s(FEW, under_way)
+    for under_way in UNDER_WAY:
+        ratio = best[under_way] / ideal_s(FEW, under_way) if under_way in best else None
         rows.append(_row(f"time of {FEW} pairs / the ideal, {under_way} under way", TIME, ratio, "×", 2))
-    rows.append(_row("the journal's part of the time", JOURNAL, share * 100, "%", 1))
+    rows.append(_row("the journal's part of the time", JOURNAL, share, "%", 1))
     rows.append(_row("memory a pair, after the first tenth", MEMORY, growth(long), "bytes", 0))
     return markdown_table(["figure", "target", "measured", "kept"], rows)
 
 
-def _row(what: str, most: float, figure: float, unit: str, digits: int) -> list[str]:
+def _row(what: str, most: float, figure: float | None, unit: str, digits: int) -> list[str]:
+    if figure is None:
+        return [what, f"≤ {most:g} {unit}", "not measured", "?"]
     return [what, f"≤ {most:g} {unit}", f"{figure:,.{digits}f} {unit}", "yes" if figure <= most else "**no**"]
 
 
@@ -168,13 +173,15 @@ def growth(long: Run) -> float:
 
 def _cpu(costs: Mapping[int, Cost]) -> str:
     rows = [
-        [str(events), f"{cost.pair_ms:.1f} ms", f"{cost.bare_ms:.1f} ms", f"{cost.run_s:.1f} s"]
+        [str(events), f"{cost.pair_ms:.1f} ms", f"{cost.bare_ms:.1f} ms", f"{max(cost.run_s, 0.0):.1f} s"]
         for events, cost in costs.items()
     ]
     return markdown_table(["events of an answer", "a pair", "its two requests by bare httpx", "the run itself"], rows)
 
 
 def _times(runs: Mapping[int, Sequence[Run]]) -> str:
+    if not runs:
+        return f"Not measured: the load of the machine was above {QUIET:g}."
     rows = []
     for under_way, found in runs.items():
         best = min(found, key=lambda run: run.sent_s)
@@ -204,10 +211,12 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="100,000 pairs in place of 10,000 for the memory")
     parser.add_argument("-o", "--output", type=Path, default=DOCUMENT)
     options = parser.parse_args()
+    quiet = os.getloadavg()[0] <= QUIET
+    under_ways = UNDER_WAY if quiet else ()
+    runs = {under_way: [measure(FEW, under_way=under_way) for _ in range(options.rounds)] for under_way in under_ways}
     costs = {events: cpu_of_a_pair(options.rounds, events) for events in EVENTS}
-    runs = {under: [measure(FEW, under_way=under) for _ in range(options.rounds)] for under in UNDER_WAY}
     long = measure(LONG if options.long else LONG // 10, under_way=16, wait_ms=0, events=4)
-    options.output.write_text(document(costs, runs, long), encoding="utf-8")
+    options.output.write_text(document(costs, runs, long, options.rounds), encoding="utf-8")
     say(f"wrote {options.output.name}")
 
 

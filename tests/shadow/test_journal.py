@@ -1,10 +1,15 @@
 import asyncio
+import errno
+import os
+import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import llmmigrate.shadow.journal as journal_module
 from llmmigrate.errors import InputError
 from llmmigrate.shadow.journal import Journal
 
@@ -39,15 +44,73 @@ def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
         assert past.tokens == 15 * 3 + 5 * 9
 
 
-def test_an_intent_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("quick", "threads"), [(60.0, 0), (0.0, 1)], ids=["quick disk", "slow disk"])
+def test_an_intent_is_on_the_disk_when_it_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: float, threads: int
+) -> None:
+    """A slow disk is asked in a thread, once for all that wait together."""
     path = tmp_path / "journal.jsonl"
+    synced: list[tuple[int, bool]] = []
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append((path.read_bytes().count(b"\n"), threading.current_thread() is not threading.main_thread()))
+        sync(handle)
+
+    async def intend(journal: Journal, key: str) -> None:
+        await journal.intend({"type": "intent", "key": key})
+        assert f'{{"type":"intent","key":"{key}"}}\n' in path.read_text()
+        assert path.read_bytes().count(b"\n") <= synced[-1][0]
 
     async def run() -> None:
+        monkeypatch.setattr(journal_module, "QUICK", quick)
+        monkeypatch.setattr(os, "fsync", fsync)
         with Journal(path) as journal:
-            await journal.intend({"type": "intent", "key": "a"})
-            assert path.read_text() == '{"type":"intent","key":"a"}\n'
+            await asyncio.gather(intend(journal, "a"), intend(journal, "b"), intend(journal, "c"))
+            assert sum(in_thread for _, in_thread in synced) == threads
+            assert synced[-1][0] == 3
 
     asyncio.run(run())
+
+
+def test_a_disk_that_turns_slow_is_waited_for_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that is quick again, on the spot again."""
+    on_the_spot: list[bool] = []
+    clock = iter(range(10**6))
+
+    def fsync(handle: int) -> None:
+        on_the_spot.append(threading.current_thread() is threading.main_thread())
+
+    async def run() -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            monkeypatch.setattr(time, "perf_counter", lambda: next(clock) / 10)  # 100 ms a sync
+            for key in ("a", "b", "c"):
+                await journal.intend({"type": "intent", "key": key})
+            monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
+            for number in range(400):
+                await journal.intend({"type": "intent", "key": str(number)})
+
+    asyncio.run(run())
+    assert on_the_spot[:3] == [True, False, False]
+    assert on_the_spot[350:400] == [True] * 50
+
+
+@pytest.mark.parametrize("quick", [60.0, 0.0], ids=["quick disk", "slow disk"])
+def test_an_intent_that_does_not_reach_the_disk_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: float
+) -> None:
+    def broken(handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def run() -> None:
+        monkeypatch.setattr(journal_module, "QUICK", quick)
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            monkeypatch.setattr(os, "fsync", broken)
+            await journal.intend({"type": "intent", "key": "a"})
+
+    with pytest.raises(InputError, match=r"journal\.jsonl cannot be written"):
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize("tail", [b'{"type":"resul', b"\xff\x00", b"x" * 200_000])

@@ -97,11 +97,12 @@ def test_a_pair_counts_once_when_a_resumed_run_is_judged_anew(llmmigrate: Run) -
 
 def test_failures_before_an_outage_stay_evidence(llmmigrate: Run) -> None:
     say = speaker(noise=0.1)
+    gates = (*GATES[:2], "--gate", "errors=off", *GATES[4:])  # the outage itself may break it before it is known as one
     script = [*["ok"] * 4, "html", *["ok"] * 25]
     with FaultServer(say=say) as current, FaultServer(*script, then="disconnect", say=say) as target:
         configure(current, target)
-        llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *GATES)
-        assert verdict()["reason"] == "infrastructure"
+        llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *gates)
+        assert verdict()["reason"] == "infrastructure", verdict()["words"]
         target.then = "ok"
         llmmigrate("shadow", "--resume", the_run().name, "--yes")
     assert [(item["failure"], item["first_attempts"]) for item in verdict()["failures"]] == [("malformed", 1)]

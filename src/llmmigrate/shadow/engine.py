@@ -33,7 +33,7 @@ class CostPair:
     arm: Arm
 
 
-class Asked(NamedTuple):
+class Answered(NamedTuple):
     """A pair whose answers are there."""
 
     place: Place
@@ -96,13 +96,13 @@ class Comparison:
         jobs = [list(group) for _, group in groups]
         return await in_order(jobs, self._cost_pairs, self._take_cost, window=window, stop=stop)
 
-    async def _pair(self, place: Place) -> Asked:
+    async def _pair(self, place: Place) -> Answered:
         """Ask both sides, and for the vectors of their answers where these are still to be measured."""
         pair = await self._answers(place)
         scores = self._measured_before(pair)
         if scores is not None or self.embedding is None or _is_altered(pair):
-            return Asked(place, pair, scores, {})
-        return Asked(place, pair, None, await fetch(self.embedding.sender, pair))
+            return Answered(place, pair, scores, {})
+        return Answered(place, pair, None, await fetch(self.embedding.sender, pair))
 
     async def _answers(self, place: Place) -> Pair:
         asked = self.sample.bodies.get(place)
@@ -140,7 +140,7 @@ class Comparison:
             return None
         return {name: restored(told) for name, told in record["scores"].items()}
 
-    async def _take(self, found: Asked) -> bool:
+    async def _take(self, found: Answered) -> bool:
         pair, scores = found.pair, found.scores
         if found.place.name in self._in_cost:
             self._known[_identity(pair.asked)] = pair.target

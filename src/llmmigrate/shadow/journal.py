@@ -1,13 +1,15 @@
 """The journal of a run: an intent on disk before each request, its result after it; one JSON object a line.
 
 An intent is synced to the disk before the request leaves, so that no crash, not even a power cut, can hide that money
-may have been spent. Intents that wait together are synced together.
+may have been spent. On a quick disk that is waited for on the spot, else in a thread, where intents that wait together
+are synced together.
 """
 
 import asyncio
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +23,13 @@ from llmmigrate.errors import InputError, Location
 from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
+
+QUICK: Final = 0.0005
+"""Seconds in which a disk has to be done to be waited for on the spot: a thread takes as long to be woken up."""
+_NEWEST: Final = 0.2
+"""What the newest wait counts for in their running mean."""
+_FADING: Final = 0.98
+"""So slow waits are forgotten, sync by sync in the thread, until the spot is tried again."""
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -58,6 +67,7 @@ class Journal:
         self.torn = _cut_torn_line(self._file)
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flusher: asyncio.Task[None] | None = None
+        self._usual_wait = 0.0
 
     def __enter__(self) -> "Journal":
         return self
@@ -75,6 +85,10 @@ class Journal:
 
     async def intend(self, record: dict[str, Any]) -> None:
         """Write a record and return once it is on the disk."""
+        if self._flusher is None and self._usual_wait < QUICK:
+            self.note(record)
+            self._sync_now()
+            return
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((_line(record), done))
         if self._flusher is None:
@@ -88,6 +102,14 @@ class Journal:
             self._file.flush()
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _sync_now(self) -> None:
+        began = time.perf_counter()
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._usual_wait += _NEWEST * (time.perf_counter() - began - self._usual_wait)
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(
@@ -104,6 +126,7 @@ class Journal:
                 self._file.write(b"".join(line for line, _ in batch))
                 self._file.flush()
                 await asyncio.to_thread(os.fsync, self._file.fileno())
+                self._usual_wait *= _FADING
             except OSError as error:
                 for _, done in batch:
                     if not done.done():
