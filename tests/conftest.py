@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
+NO_LLAMA_CPP = "llama-server is not on the PATH"
+NO_VLLM = "vllm is not on the PATH, or torch and transformers are not installed"
 NO_CHECKER = "is not installed here: nothing checks this file but us"
 
 _skipped: list[str] = []
@@ -86,7 +88,13 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run."""
-    expected = (NO_CHECKER, *(() if _DATA.is_dir() else (NO_DATA,)), *(() if _WANTS_ENGINE else (NO_ENGINE,)))
+    expected = (
+        NO_CHECKER,
+        NO_LLAMA_CPP,
+        NO_VLLM,
+        *(() if _DATA.is_dir() else (NO_DATA,)),
+        *(() if _WANTS_ENGINE else (NO_ENGINE,)),
+    )
     unexpected = [line for line in _skipped if not line.endswith(expected)]
     if unexpected and os.environ.get("LLMMIGRATE_STRICT_SKIPS"):
         print("\nunexpected skips:", *unexpected, sep="\n  ")

@@ -16,9 +16,7 @@ from tests.serving.launched import Served, end, engines, start, wait_for
 
 from llmmigrate.endpoints.http import get_json, post_json, stream_events
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("llama-server") is None, reason="llama-server is not on the PATH (LLMMIGRATE_REAL_ENGINE=llama.cpp)"
-)
+pytestmark = pytest.mark.skipif(shutil.which("llama-server") is None, reason="llama-server is not on the PATH")
 MODEL = "./tiny-glm4.gguf"
 MESSAGES = [{"role": "user", "content": "What would the same traffic cost elsewhere?"}]
 
