@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import psutil
 
-SECONDS = 300.0
+SECONDS = 600.0
 """How long an engine may take for anything: it shares the processor with other work."""
 
 

@@ -20,8 +20,9 @@ DRAFTS: Final = False
 KEY_VARIABLE: Final = "LLAMA_API_KEY"
 PHASES: Final = (
     Phase("downloading weights", re.compile(r"common_download_file|downloading from")),
-    Phase("loading weights", re.compile(r"llama_model_loader: loaded|load_tensors: loading model tensors")),
+    Phase("loading weights", re.compile(r"load_model: loading model|load_tensors: loading model tensors")),
     Phase("warming up", re.compile(r"warming up the model")),
+    Phase("starting the server", re.compile(r"main: model loaded|llama_server: model loaded")),
 )
 
 

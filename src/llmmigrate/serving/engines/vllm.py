@@ -20,8 +20,11 @@ PHASES: Final = (
     Phase("downloading weights", re.compile(r"[Dd]ownload.*?(\d+)%|Time spent downloading weights")),
     Phase("loading weights", re.compile(r"Loading (?:safetensors|pt) checkpoint shards:\s+(\d+)% Completed")),
     Phase("loading weights", re.compile(r"Starting to load model|Loading model weights")),
-    Phase("compiling", re.compile(r"torch\.compile takes|Start compiling function|Compiling a graph")),
-    Phase("warming up", re.compile(r"Capturing CUDA graphs?.*?(\d+)%|Capturing cudagraphs|GPU KV cache size")),
+    Phase(
+        "compiling",
+        re.compile(r"torch\.compile takes|Start compiling|Compiling a graph|Warming up model for the compilation"),
+    ),
+    Phase("warming up", re.compile(r"Capturing CUDA graphs?.*?(\d+)%|Capturing cudagraphs|[CG]PU KV cache size")),
     Phase("starting the server", re.compile(r"Started server process|Waiting for application startup")),
 )
 
