@@ -73,6 +73,12 @@ def test_a_program_without_a_package_is_installed_in_an_unknown_version(play: Pl
         ("vllm", "Loading safetensors checkpoint shards:  45% Completed | 9/20 [00:10<00:12]", "loading weights", "45"),
         ("vllm", "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  60%|######", "warming up", "60"),
         (
+            "vllm",
+            "INFO 11-22 08:11:25 [cpu_model_runner.py:87] Warming up model for the compilation...",
+            "compiling",
+            None,
+        ),
+        (
             "sglang",
             "[2026-11-22 10:00:00 TP0] Capture cuda graph begin. This can take several minutes.",
             "warming up",
@@ -80,6 +86,8 @@ def test_a_program_without_a_package_is_installed_in_an_unknown_version(play: Pl
         ),
         ("transformers", "Loading weights: 100%|##########| 83/83 [00:00<00:00]", "loading weights", "100"),
         ("transformers", "INFO:     Waiting for application startup.", "starting the server", None),
+        ("llama_cpp", "0.00.019.598 I srv    load_model: loading model '/models/tiny.gguf'", "loading weights", None),
+        ("llama_cpp", "0.01.092.095 I srv  llama_server: model loaded", "starting the server", None),
         ("llama_cpp", "load_tensors: loading model tensors, this can take a while...", "loading weights", None),
     ],
 )

@@ -5,19 +5,17 @@ What replays a log on such an endpoint (`shadow --to local/tiny-glm5`) belongs a
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import psutil
 import pytest
+from tests.serving.launched import SECONDS, Served, end, engines, start, wait_for
 
 from llmmigrate.config import load
 from llmmigrate.endpoints.http import get_json, post_json, stream_events
@@ -26,17 +24,8 @@ pytestmark = pytest.mark.skipif(
     find_spec("torch") is None or find_spec("transformers") is None or find_spec("uvicorn") is None,
     reason="torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)",
 )
-SECONDS = 150.0
+MODEL = "./tiny-glm5"
 MESSAGES = [{"role": "user", "content": "What would the same traffic cost elsewhere?"}]
-
-
-class Served(NamedTuple):
-    """A running `serve-local`."""
-
-    process: "subprocess.Popen[bytes]"
-    errors: Path
-    port: int
-    folder: Path
 
 
 @pytest.fixture(scope="module")
@@ -51,50 +40,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def served(workplace: Path, port: int) -> Iterator[Served]:
     """`serve-local ./tiny-glm5`, ready or on its way; ended after the test."""
-    running = start(workplace, port)
+    running = start(workplace, MODEL, port)
     try:
         yield running
     finally:
-        running.process.terminate()
-        running.process.wait(timeout=60)
-        assert engines(running) == []
-
-
-def start(folder: Path, port: int, *more: str) -> Served:
-    errors = folder / f"stderr-{port}-{time.monotonic_ns()}"
-    (folder / "hf" / "hub").mkdir(parents=True, exist_ok=True)
-    arguments = [sys.executable, "-m", "llmmigrate", "serve-local", "./tiny-glm5", "--port", str(port), *more]
-    with errors.open("wb") as stream:
-        process = subprocess.Popen(
-            arguments,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=stream,
-            env={**os.environ, "HF_HOME": str(folder / "hf")},
-        )
-    return Served(process, errors, port, folder)
-
-
-def wait_for(running: Served, words: str) -> str:
-    """What was said until `words` are among it."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        said = running.errors.read_text()
-        if words in said:
-            return said
-        assert running.process.poll() is None, said
-        time.sleep(0.1)
-    raise AssertionError(f"not said within {SECONDS:g} s: {words}\n{running.errors.read_text()}")
-
-
-def engines(running: Served) -> list[int]:
-    """The living processes that serve on this port."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        line = process.info["cmdline"] or []
-        if "serve" in line and str(running.port) in line and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process.pid)
-    return found
+        end(running)
 
 
 def test_it_answers(served: Served) -> None:
@@ -112,7 +62,7 @@ def test_it_answers(served: Served) -> None:
 
 def test_a_second_one_on_the_same_port_is_refused_before_it_loads(served: Served) -> None:
     wait_for(served, "ready after")
-    second = start(served.folder, served.port)
+    second = start(served.folder, MODEL, served.port)
     assert second.process.wait(timeout=30) == 2
     said = second.errors.read_text()
     assert f"error[port_taken]: port {served.port} is taken by pid {engines(served)[-1]}" in said
@@ -127,7 +77,7 @@ def test_sigterm_ends_it_with_zero(served: Served) -> None:
 
 
 def test_it_is_measured_and_registered(workplace: Path, port: int) -> None:
-    running = start(workplace, port, "--measure", "--gpu-price", "0.10", "--to-config", "-o", "plan.json")
+    running = start(workplace, MODEL, port, "--measure", "--gpu-price", "0.10", "--to-config", "-o", "plan.json")
     try:
         said = wait_for(running, "→ llmmigrate shadow --to local/tiny-glm5")
     finally:

@@ -7,6 +7,7 @@ It answers nonsense, but through the same code as the real model: latent attenti
 
 import sys
 from pathlib import Path
+from typing import Any
 
 CONTROL = ("<|endoftext|>", "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>")
 THOUGHT = ("<think>", "</think>")
@@ -21,19 +22,9 @@ TEXT = ["What would the same traffic cost elsewhere, and how is it moved there a
 def write(folder: Path) -> None:
     """Write the checkpoint."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import GenerationConfig, GlmMoeDsaConfig, GlmMoeDsaForCausalLM, PreTrainedTokenizerFast
+    from transformers import GenerationConfig, GlmMoeDsaConfig, GlmMoeDsaForCausalLM
 
-    words = Tokenizer(models.BPE())
-    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    special = [*CONTROL, *THOUGHT]
-    words.train_from_iterator(
-        TEXT, trainers.BpeTrainer(vocab_size=384, special_tokens=special, initial_alphabet=alphabet)
-    )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token=CONTROL[0], pad_token=CONTROL[0])
-    tokenizer.chat_template = TEMPLATE
+    tokenizer = make_tokenizer()
     end = tokenizer.convert_tokens_to_ids(CONTROL[0])
     config = GlmMoeDsaConfig(
         vocab_size=len(tokenizer) // 64 * 64 + 64, hidden_size=64, intermediate_size=128, moe_intermediate_size=32,
@@ -47,6 +38,24 @@ def write(folder: Path) -> None:
     model.generation_config = GenerationConfig(eos_token_id=end, pad_token_id=end, do_sample=False)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def make_tokenizer() -> Any:
+    """A tokenizer of GLM's control words, a few words, and every byte."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.BPE())
+    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = [*CONTROL, *THOUGHT]
+    words.train_from_iterator(
+        TEXT, trainers.BpeTrainer(vocab_size=384, special_tokens=special, initial_alphabet=alphabet)
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token=CONTROL[0], pad_token=CONTROL[0])
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
 
 
 if __name__ == "__main__":

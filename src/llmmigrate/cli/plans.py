@@ -29,7 +29,7 @@ class PlanOptions(OutputOptions):
     """The options that decide a plan."""
 
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model of the catalogue, or the folder of a checkpoint.")
+        str, typer.Argument(metavar="MODEL", help="A model of the catalogue, or a checkpoint's folder or GGUF file.")
     ] = "glm-5"
     engine: Annotated[
         str | None, typer.Option(metavar="NAME", help="vllm, sglang, vllm-ascend, llama.cpp, transformers; auto.")

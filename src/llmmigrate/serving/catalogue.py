@@ -58,6 +58,7 @@ class Checkpoint:
     """Weights in one precision, and what runs them where."""
 
     repo: str
+    """Where it is downloaded from; of a checkpoint of one's own, the absolute path of its folder or GGUF file."""
     precision: str
     size: Size
     """Bytes."""
@@ -73,6 +74,14 @@ class Checkpoint:
     """Part of a file's name, where a repository holds several checkpoints."""
     rough: bool = False
     """Whether so few bits are left (below 3 a weight) that answers suffer: never taken unless it is asked for."""
+
+    @property
+    def folder(self) -> str | None:
+        """The folder that it lies in; None for one that is downloaded."""
+        path = Path(self.repo)
+        if not path.is_absolute():
+            return None
+        return str(path.parent if path.suffix == ".gguf" else path)
 
     def engines_on(self, architecture: str) -> tuple[str, ...]:
         """The engines that have a published way to run it there."""

@@ -1,4 +1,4 @@
-"""A checkpoint in a folder of one's own: its shape and size are read from it, and that it is complete."""
+"""A checkpoint of one's own, in a folder: its shape and size are read from it, and that it is complete."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from llmmigrate.errors import InputError, Location
 from llmmigrate.serving.catalogue import Cache, Checkpoint, Model, Shape
+from llmmigrate.serving.gguf import SUFFIX, gguf_file, gguf_model
 from llmmigrate.serving.pool import CPU, Pool
 
 INDEX: Final = "model.safetensors.index.json"
@@ -13,20 +14,29 @@ _TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "tokenizer_config.jso
 _BITS: Final = {"fp8": "fp8", "compressed-tensors": "w4a8", "gptq": "int4", "awq": "int4", "bitsandbytes": "int8"}
 
 
-def is_folder(name: str) -> bool:
+def is_path(name: str) -> bool:
     """Whether a model is named by a path rather than by a name."""
-    return name.startswith((".", "/", "~")) or Path(name).is_dir()
+    return name.startswith((".", "/", "~")) or name.endswith(SUFFIX) or Path(name).is_dir()
+
+
+def own_model(path: Path, pool: Pool) -> tuple[str, Model]:
+    """The model in a GGUF file or in a folder, as if it stood in the catalogue. InputError where it is not whole."""
+    file = gguf_file(path)
+    return gguf_model(file) if file is not None else folder_model(path, pool)
 
 
 def folder_model(path: Path, pool: Pool) -> tuple[str, Model]:
     """The model in a folder, as if it stood in the catalogue. InputError for a folder that is no whole checkpoint."""
     if not path.is_dir():
-        raise InputError(f"there is no folder {path}", fix="name a folder that holds config.json and safetensors files")
+        raise InputError(
+            f"there is no folder {path}",
+            fix="name a GGUF file, or a folder that holds config.json and safetensors files",
+        )
     config = _config(path)
     size = _complete_size(path)
     precision = _precision(config)
     shape = _shape(path, config, size, 1 if precision == "fp8" else 2)
-    engines = ("transformers",) if pool.platform == CPU else ("vllm", "sglang", "transformers")
+    engines = ("transformers", "vllm") if pool.platform == CPU else ("vllm", "sglang", "transformers")
     checkpoint = Checkpoint(
         repo=str(path.resolve()),
         precision=precision,

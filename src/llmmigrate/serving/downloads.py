@@ -16,8 +16,8 @@ def cache_folder() -> Path:
 
 
 def missing_bytes(checkpoint: Checkpoint, cache: Path) -> int:
-    """What is still to be downloaded; 0 for a checkpoint in a folder."""
-    if Path(checkpoint.repo).is_dir():
+    """What is still to be downloaded; 0 for a checkpoint of one's own."""
+    if checkpoint.folder is not None:
         return 0
     blobs = cache / f"models--{checkpoint.repo.replace('/', '--')}" / "blobs"
     present = sum(file.stat().st_size for file in blobs.iterdir() if file.is_file()) if blobs.is_dir() else 0

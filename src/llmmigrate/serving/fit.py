@@ -74,13 +74,22 @@ class Choice:
 
     def sequences(self, length: int) -> int:
         """How many sequences of `length` tokens all replicas hold at one time."""
-        return self.kv_tokens // length * self.data
+        held, most = self.kv_tokens // length, load_engine(self.engine).SEQUENCES
+        return (held if most is None else min(held, most)) * self.data
 
 
 def choices(name: str, model: Model, pool: Pool, wish: Wish) -> list[Choice]:
     """Every way to serve a model on a pool, the preferred one first, those that do not work last."""
     found = [_weighed(name, model, checkpoint, engine, pool, wish) for checkpoint, engine in _pairs(model, pool, wish)]
     return sorted(found, key=lambda choice: (not choice.fits, choice.checkpoint.rough))
+
+
+def memory_share(pool: Pool, engine: Engine) -> float:
+    """The part of a device's memory that an engine may take, in whole hundredths: never more than is free now."""
+    if not pool.memory_bytes or pool.free_bytes is None:
+        return engine.UTILISATION
+    free = (pool.free_bytes - SLACK_BYTES) * 100 // pool.memory_bytes
+    return min(engine.UTILISATION, max(free, 1) / 100)
 
 
 def usable_bytes(pool: Pool, engine: Engine, model: Model) -> int | None:
@@ -171,6 +180,8 @@ def _spread(
     weights = -(-checkpoint.size // ranks)
     tokens = max(0, (usable - weights) // per_token)
     context = wish.context or _longest(model.shape.context, tokens)
+    if module.SEQUENCES is not None and tokens > context:
+        tokens = min(tokens // context, module.SEQUENCES) * context
     verdict: Verdict = "fits" if tokens >= context else "weights" if tokens < SMALLEST_CONTEXT else "context"
     return Choice(
         model=name,

@@ -9,11 +9,11 @@ from typing import Final
 from llmmigrate.errors import UsageError
 from llmmigrate.serving import results
 from llmmigrate.serving.catalogue import Model, Recipe, find_model, hardware, models
-from llmmigrate.serving.checkpoints import folder_model, is_folder
+from llmmigrate.serving.checkpoints import is_path, own_model
 from llmmigrate.serving.downloads import cache_folder, missing_bytes
 from llmmigrate.serving.engines import Launch, Order, find_executable, installed_version, load_engine
 from llmmigrate.serving.exports import Deployment
-from llmmigrate.serving.fit import Choice, Wish, choices
+from llmmigrate.serving.fit import Choice, Wish, choices, memory_share
 from llmmigrate.serving.pool import CPU, Pool, pool_of
 
 SHOWN: Final = 3
@@ -59,7 +59,7 @@ def decide(name: str, pools: Sequence[Pool], wish: Wish) -> Decision:
 
 
 def _weighed(name: str, pool: Pool, wish: Wish) -> Decision:
-    key, model = folder_model(Path(name).expanduser(), pool) if is_folder(name) else find_model(name)
+    key, model = own_model(Path(name).expanduser(), pool) if is_path(name) else find_model(name)
     _check(key, model, wish)
     found = _installed_first(choices(key, model, pool, wish), pool)
     if not found:
@@ -160,14 +160,21 @@ def order_for(choice: Choice, model: Model, place: Place) -> Order:
         data=choice.data,
         expert_parallel=checkpoint.expert_parallel,
         context=choice.context,
-        utilisation=load_engine(choice.engine).UTILISATION,
+        utilisation=memory_share(choice.pool, load_engine(choice.engine)),
         kv_precision=checkpoint.kv_on(choice.pool.architecture or ""),
         draft_tokens=choice.draft_tokens,
         recipe=recipe_of(choice, model),
         host=place.host,
         port=place.port,
-        sequences=LONG_SEQUENCES if choice.context >= LONG_CONTEXT else None,
+        sequences=_sequences(choice),
     )
+
+
+def _sequences(choice: Choice) -> int | None:
+    """Most requests at one time; None leaves it to the engine."""
+    if load_engine(choice.engine).SEQUENCES is not None:
+        return choice.sequences(choice.context)
+    return LONG_SEQUENCES if choice.context >= LONG_CONTEXT else None
 
 
 def recipe_of(choice: Choice, model: Model) -> Recipe | None:
@@ -176,9 +183,9 @@ def recipe_of(choice: Choice, model: Model) -> Recipe | None:
 
 
 def launch_for(choice: Choice, model: Model, place: Place) -> Launch:
-    """The command line of a choice. A checkpoint in a folder needs no network."""
+    """The command line of a choice. A checkpoint of one's own needs no network."""
     launch = load_engine(choice.engine).launch(order_for(choice, model, place))
-    offline = {"HF_HUB_OFFLINE": "1"} if Path(choice.checkpoint.repo).is_dir() else {}
+    offline = {"HF_HUB_OFFLINE": "1"} if choice.checkpoint.folder is not None else {}
     return replace(launch, environment={**launch.environment, **offline, **choice.pool.visible})
 
 
@@ -203,7 +210,7 @@ def deployment_of(decision: Decision, place: Place, *, header: str) -> Deploymen
         host=place.host,
         port=place.port,
         image=image.format(version=version) if image is not None else None,
-        folder=choice.checkpoint.repo if Path(choice.checkpoint.repo).is_dir() else None,
+        folder=choice.checkpoint.folder,
         key_variable=engine.KEY_VARIABLE,
         header=header,
     )

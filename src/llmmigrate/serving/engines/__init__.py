@@ -26,7 +26,7 @@ class Order:
     """What an engine is asked to serve."""
 
     checkpoint: str
-    """A repository, or the path of a folder."""
+    """A repository, or the absolute path of a folder or GGUF file."""
     weights_bytes: int
     precision: str
     served_name: str
@@ -84,6 +84,8 @@ class Engine(Protocol):
     """Share of a device's memory that it takes."""
     BATCH_TOKENS: int
     """Tokens of a prefill batch."""
+    SEQUENCES: int | None
+    """Most requests at one time, for each of which it sets cache for the whole context aside; None: they share it."""
     DRAFTS: bool
     """Whether it can use a model's own multi-token prediction."""
     KEY_VARIABLE: str | None

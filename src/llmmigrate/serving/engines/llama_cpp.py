@@ -14,30 +14,28 @@ IMAGES: Final = {"nvidia": "ghcr.io/ggml-org/llama.cpp:server-cuda", "cpu": "ghc
 SPLIT: Final[Split] = "layers"
 UTILISATION: Final = 0.95
 BATCH_TOKENS: Final = 2048
+SEQUENCES: Final = 4
+"""The number that it takes by itself, for which it would then set aside the cache of one."""
 DRAFTS: Final = False
 KEY_VARIABLE: Final = "LLAMA_API_KEY"
 PHASES: Final = (
     Phase("downloading weights", re.compile(r"common_download_file|downloading from")),
-    Phase("loading weights", re.compile(r"llama_model_loader: loaded|load_tensors: loading model tensors")),
+    Phase("loading weights", re.compile(r"load_model: loading model|load_tensors: loading model tensors")),
     Phase("warming up", re.compile(r"warming up the model")),
+    Phase("starting the server", re.compile(r"main: model loaded|llama_server: model loaded")),
 )
 
 
 def launch(order: Order) -> Launch:
-    """`llama-server`; it splits the layers among the cards by itself."""
-    source = ["-m", _file(order)] if Path(order.checkpoint).exists() else ["-hf", _tagged(order)]
+    """`llama-server`; it splits the layers among the cards by itself, and the cache evenly among the requests."""
+    source = ["-m", order.checkpoint] if Path(order.checkpoint).is_absolute() else ["-hf", _tagged(order)]
     layers = "0" if order.platform == "cpu" else "999"
+    sequences = order.sequences or 1
     arguments = (
         EXECUTABLE, *source, "--host", order.host, "--port", str(order.port), "--alias", order.served_name,
-        "--ctx-size", str(order.context), "--n-gpu-layers", layers, "--jinja",
+        "--ctx-size", str(order.context * sequences), "--parallel", str(sequences), "--n-gpu-layers", layers, "--jinja",
     )  # fmt: skip
     return Launch(arguments=arguments, served_model=order.served_name)
-
-
-def _file(order: Order) -> str:
-    """The GGUF file of a local checkpoint: itself, or the first one in its folder."""
-    path = Path(order.checkpoint)
-    return str(next(iter(sorted(path.glob("*.gguf"))), path))
 
 
 def _tagged(order: Order) -> str:

@@ -17,6 +17,7 @@ IMAGES: Final[dict[str, str]] = {}
 SPLIT: Final[Split] = "layers"
 UTILISATION: Final = 0.90
 BATCH_TOKENS: Final = 2048
+SEQUENCES: Final = None
 DRAFTS: Final = False
 KEY_VARIABLE: Final = None
 PHASES: Final = (

@@ -13,14 +13,18 @@ IMAGES: Final = {"nvidia": "vllm/vllm-openai:v{version}", "amd": "vllm/vllm-open
 SPLIT: Final[Split] = "tensor"
 UTILISATION: Final = 0.90
 BATCH_TOKENS: Final = 8192
+SEQUENCES: Final = None
 DRAFTS: Final = True
 KEY_VARIABLE: Final = "VLLM_API_KEY"
 PHASES: Final = (
     Phase("downloading weights", re.compile(r"[Dd]ownload.*?(\d+)%|Time spent downloading weights")),
     Phase("loading weights", re.compile(r"Loading (?:safetensors|pt) checkpoint shards:\s+(\d+)% Completed")),
     Phase("loading weights", re.compile(r"Starting to load model|Loading model weights")),
-    Phase("compiling", re.compile(r"torch\.compile takes|Start compiling function|Compiling a graph")),
-    Phase("warming up", re.compile(r"Capturing CUDA graphs?.*?(\d+)%|Capturing cudagraphs|GPU KV cache size")),
+    Phase(
+        "compiling",
+        re.compile(r"torch\.compile takes|Start compiling|Compiling a graph|Warming up model for the compilation"),
+    ),
+    Phase("warming up", re.compile(r"Capturing CUDA graphs?.*?(\d+)%|Capturing cudagraphs|[CG]PU KV cache size")),
     Phase("starting the server", re.compile(r"Started server process|Waiting for application startup")),
 )
 
