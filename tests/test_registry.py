@@ -11,7 +11,7 @@ from llmmigrate.errors import UnknownNameError
 
 
 def test_names_are_the_modules_of_the_room() -> None:
-    assert registry.names("reports.formats") == ["csv", "json", "markdown", "table"]
+    assert registry.names("reports.formats") == ["csv", "github", "html", "json", "junit", "markdown", "table"]
 
 
 def test_load_gives_the_module() -> None:

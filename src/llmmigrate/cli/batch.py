@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmmigrate.cli.comparison import dollars, side_at, token_count, unlimited
+from llmmigrate.cli.comparison import side_at, unlimited
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.endpoints import served
 from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import ConfigOptions, command, new_app, settings
 from llmmigrate.cli.output import check_writable, destinations, write
 from llmmigrate.cli.reading import catalog_of, command_line, now_ns
-from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST
+from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST, dollars, token_count
 from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 

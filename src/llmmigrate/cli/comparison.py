@@ -11,7 +11,14 @@ from llmmigrate.cli.embeddings import MEASURE, check_embeddings, embeddings_side
 from llmmigrate.cli.endpoints import Served, served
 from llmmigrate.cli.options import settings
 from llmmigrate.cli.reading import Reading, catalog_of, read_logs
-from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST, DEFAULT_SEED, STORES, ShadowOptions
+from llmmigrate.cli.shadow_options import (
+    DEFAULT_MAX_COST,
+    DEFAULT_SEED,
+    STORES,
+    ShadowOptions,
+    dollars,
+    token_count,
+)  # fmt: skip
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -192,26 +199,6 @@ def _max_cost(options: ShadowOptions, found: "Settings") -> Decimal:
             raise UsageError(f"shadow.max_cost is in {amount.currency}", fix="write it in USD, such as 25 USD")
         return amount.value
     return dollars(options.max_cost)
-
-
-def dollars(text: str) -> Decimal:
-    """The value of --max-cost."""
-    from llmmigrate import quantities
-
-    try:
-        return quantities.number(text.removesuffix("USD").strip())
-    except ValueError as error:
-        raise UsageError(f"--max-cost: {error}", fix="write --max-cost 25") from None
-
-
-def token_count(text: str | None) -> int | None:
-    """The value of --max-tokens-total."""
-    from llmmigrate import quantities
-
-    try:
-        return None if text is None else quantities.size(text)
-    except ValueError as error:
-        raise UsageError(f"--max-tokens-total: {error}") from None
 
 
 def _current(
