@@ -1,15 +1,17 @@
 """That plans agree with what was published about real machines, and that the arithmetic is the model's own."""
 
+from dataclasses import replace
+
 import pytest
 
 from llmmigrate.errors import UnknownNameError, UsageError
 from llmmigrate.serving.accelerators import MIB, Device
 from llmmigrate.serving.catalogue import find_model, hardware, models
 from llmmigrate.serving.engines import load_engine
-from llmmigrate.serving.fit import Choice, Wish, choices
+from llmmigrate.serving.fit import SLACK_BYTES, Choice, Wish, choices, memory_share
 from llmmigrate.serving.inventory import Inventory
 from llmmigrate.serving.memory import kv_bytes_per_token, kv_bytes_read
-from llmmigrate.serving.planning import decide, machines, siblings
+from llmmigrate.serving.planning import Place, decide, launch_for, machines, siblings
 from llmmigrate.serving.pool import found_pools, named_pool
 
 GLM5 = models()["glm-5"]
@@ -239,3 +241,15 @@ def test_what_the_catalogue_says_holds_together(name: str) -> None:
     for recipe in model.recipes:
         assert load_engine(recipe.engine).TITLE
         assert recipe.version is None or recipe.version.count(".") == 2
+
+
+def test_an_engine_is_promised_no_more_memory_than_is_free() -> None:
+    card = replace(named_pool("1xH100"), found=True)
+    whole = card.memory_bytes or 0
+    vllm = load_engine("vllm")
+    assert memory_share(card, vllm) == 0.90
+    assert memory_share(replace(card, free_bytes=whole // 2 + SLACK_BYTES), vllm) == 0.50
+    decision = decide("glm-4-9b", [replace(card, free_bytes=whole // 2 + SLACK_BYTES)], Wish(engine="vllm"))
+    assert decision.chosen is not None
+    launch = launch_for(decision.chosen, decision.model, Place(host="127.0.0.1", port=8000))
+    assert "--gpu-memory-utilization 0.5 " in " ".join([*launch.arguments, ""])

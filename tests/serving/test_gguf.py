@@ -64,7 +64,7 @@ def test_a_file_is_planned_by_its_own_shape(tiny: Path) -> None:
     assert (name, model.type, model.shape.layers, model.shape.hidden, model.shape.context) == (
         "tiny-glm4", "glm4", 2, 64, 4096,
     )  # fmt: skip
-    assert model.shape.parameters == sum(np.prod(shape) for shape in tiny_gguf._tensors(263).values())
+    assert model.shape.parameters == sum(np.prod(shape) for shape in tiny_gguf.tensors(263).values())
     (choice,) = choices(name, model, CPU, Wish())
     assert (choice.engine, choice.fits, choice.weights_bytes) == ("llama_cpp", True, tiny.stat().st_size)
     assert choice.kv_token_bytes == 2 * 2 * (2 * 16) * 2  # keys and values, layers, heads of 16, bytes

@@ -24,7 +24,7 @@ def write(path: Path) -> None:
     writer = gguf.GGUFWriter(path, "glm4")
     _describe(writer)
     words = _add_words(writer)
-    for name, shape in _tensors(words).items():
+    for name, shape in tensors(words).items():
         writer.add_tensor(name, _values(name, shape))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -63,7 +63,7 @@ def _add_words(writer: "gguf.GGUFWriter") -> int:
     return len(words) + len(CONTROL)
 
 
-def _tensors(words: int) -> dict[str, tuple[int, ...]]:
+def tensors(words: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {"token_embd": (words, HIDDEN), "output_norm": (HIDDEN,)}
     for layer in range(LAYERS):
         shapes |= {f"blk.{layer}.{name}": (HIDDEN,) for name in ("attn_norm", "post_attention_norm", "ffn_norm")}
