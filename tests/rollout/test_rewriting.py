@@ -24,7 +24,7 @@ TEXTS = [
     "{}",
     '{"model": "o3", "content": "' + "ü\u4e2d" * 50_000 + '"}',
 ]
-NOT_JSON = ["[1, 2]", '{"model": "o3"', "model", '{"model": "o3"} x', '{"a": }']
+NOT_JSON = ["[1, 2]", '{"model": "o3"', "model", '{"model": "o3"} x']
 
 
 def wanted(body: dict[str, Any]) -> dict[str, Any]:
