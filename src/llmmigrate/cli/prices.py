@@ -195,7 +195,8 @@ def validate(options: ValidateOptions, console: Console) -> int:
     from llmmigrate.reports.prices import validation_report
 
     to = destinations(options.format, options.output)
-    paths = [Path(name) for name in options.files] or _all_tables(settings(options))
+    named = [Path(name) for name in options.files]
+    paths = _token_tables(named) if named else _all_tables(settings(options))
     today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
     if options.record:
         _record(paths, today, console)
@@ -226,6 +227,16 @@ def _entry(catalog: "Catalog", name: str) -> "Entry":
 def _at(text: str | None) -> int:
     at = instant(text, "--at", UTC)
     return int(at.timestamp()) if at else now_ns() // NANOSECONDS
+
+
+def _token_tables(paths: list[Path]) -> list[Path]:
+    """Those that price tokens. Prices of machines are checked here by their own rules; ConfigError for what is wrong."""
+    from llmmigrate.prices.self_hosted import FILE_NAME, read_self_hosted
+
+    for path in paths:
+        if path.name == FILE_NAME:
+            read_self_hosted(path)
+    return [path for path in paths if path.name != FILE_NAME]
 
 
 def _all_tables(found: "Settings") -> list[Path]:
