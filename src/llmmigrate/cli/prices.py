@@ -230,7 +230,7 @@ def _at(text: str | None) -> int:
 
 
 def _token_tables(paths: list[Path]) -> list[Path]:
-    """Those that price tokens. Prices of machines are checked here by their own rules; ConfigError for what is wrong."""
+    """Those that price tokens. Prices of machines are checked here by their own rules: ConfigError where they fail."""
     from llmmigrate.prices.self_hosted import FILE_NAME, read_self_hosted
 
     for path in paths:
