@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from llmmigrate.cli.comparison import side_at
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.endpoints import Served, served
 from llmmigrate.cli.options import OutputOptions, command, new_app, settings
@@ -132,20 +133,9 @@ def _load(options: BenchOptions) -> "Load":
 
 
 def _side(at: Served, catalog: "Catalog", load: "Load") -> "Side":
-    from llmmigrate.costing.audit.targets import find_target
-    from llmmigrate.costing.audit.translate import translate
-    from llmmigrate.shadow.paying import Till
-    from llmmigrate.shadow.sides import Side
-
+    """An endpoint as the engine takes it, at the concurrency that was asked for."""
     endpoint = dataclasses.replace(at.endpoint, concurrency=load.concurrency)
-    known = find_target(catalog, endpoint.provider, endpoint.model, endpoint.dialect)
-    known = dataclasses.replace(known, model=endpoint.model)
-    return Side(
-        name="target",
-        endpoint=endpoint,
-        till=Till(catalog, endpoint.provider, endpoint.model, now=now_ns() // NANOSECONDS, price=at.price),
-        translate=lambda asked: translate(asked.request, asked.dialect, known),
-    )
+    return side_at("target", at._replace(endpoint=endpoint), catalog, now_ns() // NANOSECONDS, None)
 
 
 def _budget(options: BenchOptions, sides: "list[Side]", load: "Load") -> "Budget":
