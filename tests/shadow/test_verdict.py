@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -204,6 +205,27 @@ def test_an_outage_is_no_fail(defaults: tuple[Gate, ...]) -> None:
     assert (verdict.verdict, verdict.reason) == ("INCONCLUSIVE", "infrastructure")
     assert verdict.words.startswith("The target endpoint is out of order")
     assert by_key(verdict)["errors"].evidence_fail > 80
+
+
+def scattered(up: int) -> Pairs:
+    """An outage that many requests in flight meet: among the first ones some were answered. It ends at pair `up`."""
+
+    def pairs(place: int, rng: random.Random) -> Fed:
+        sent = place * 1_000_000_000
+        if place < 20 or place >= up or (place < 40 and place % 2):
+            return pair(place, answered(), replace(answered(), sent_ns=sent)), {}
+        return pair(place, answered(), replace(failed("connection"), failed_ns=sent + 10_000_000_000)), {}
+
+    return pairs
+
+
+def test_failures_are_no_fail_before_the_target_answers_again() -> None:
+    judge = judged(Judge([gate("errors", "<= +1pt")]), scattered(45), 45)
+    assert judge.result().reason == "clustered"
+    assert by_key(judge.result())["errors"].result == "FAIL"
+    assert judge.decision is None
+    again = judged(Judge([gate("errors", "<= +1pt")]), scattered(40))
+    assert again.decision == "FAIL", "a target that goes on answering has failed for itself"
 
 
 def test_an_outage_from_the_first_pair_on_is_no_fail(defaults: tuple[Gate, ...]) -> None:

@@ -88,6 +88,11 @@ class Attempt:
     retry_after: float | None = None
     """Seconds that the endpoint asked to wait."""
 
+    @property
+    def ended_ns(self) -> int:
+        """When the answer had ended, or the failure was seen: nanoseconds since the Unix epoch, UTC."""
+        return self.started_ns + round(self.latency_ms * 1e6)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:

@@ -86,6 +86,9 @@ class Arm:
     latency_ms: float | None = None
     """Service time of the deciding attempt."""
     ttft_ms: float | None = None
+    sent_ns: int | None = None
+    """When the deciding attempt was sent, and when the first one had failed: nanoseconds since the Unix epoch, UTC."""
+    failed_ns: int | None = None
     tokens: Tokens | None = None
     cost: Decimal | None = None
     """USD, at the rates in force when it was sent; None where it is not known."""

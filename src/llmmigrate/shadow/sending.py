@@ -205,6 +205,8 @@ class Sender:
             attempts=len(exchange.attempts),
             latency_ms=last.latency_ms if last else None,
             ttft_ms=last.ttft_ms if last else None,
+            sent_ns=last.started_ns if last else None,
+            failed_ns=exchange.attempts[0].ended_ns if last and exchange.first_failure else None,
         )
         answer = body_of(exchange)
         if answer is None:

@@ -86,6 +86,8 @@ class Judge:
         self._pairs = 0
         self._by_session = by_session
         self._tally = _Tally(by_session=by_session)
+        self._jammed_until: int | None = None
+        """The end of the target's last jam when its errors were first too many."""
         self._decision: Literal["PASS", "FAIL"] | None = None
 
     @property
@@ -121,6 +123,8 @@ class Judge:
         if left_out(pair) is None:
             for trial in self._trials.values():
                 trial.add(pair, scores)
+        if self._jammed_until is None and any(trial.fails and _of_errors(trial) for trial in self._trials.values()):
+            self._jammed_until = self._tally.jammed_until["target"]
         self._decision = self._decide()
 
     def _end_session(self) -> None:
@@ -145,8 +149,12 @@ class Judge:
         return None
 
     def _may_fail(self, trial: Trial) -> bool:
-        """Whether failures are known to be no outage: enough else has come that a cluster of them would be seen."""
-        return trial.gate.subject != "errors" or self._tally.could_tell("target")
+        """Whether failures are known to be no outage: either most come from the requests themselves, or enough else
+        has come that a cluster would be seen, and the target has answered since.
+        """
+        if not _of_errors(trial) or not self._tally.mostly_jams("target"):
+            return True
+        return self._tally.could_tell("target") and self._tally.has_answered_since(self._jammed_until, "target")
 
     def result(self, stopped: Stop = "finished") -> Verdict:
         """The verdict on the pairs so far; `stopped` says why no more came."""
@@ -240,6 +248,10 @@ class _Tally:
         self._jammed: dict[Side, bool] = {}
         """Of the sides in the session that goes on: whether one of its pairs was jammed."""
         self.broken: Side | None = None
+        self.jammed_until: dict[Side, int] = {"current": 0, "target": 0}
+        """When the last jam had ended; with the next one, nanoseconds since the Unix epoch."""
+        self._answered: dict[Side, int | None] = {"current": 0, "target": 0}
+        """When the last answered request was sent; None once that is not known of one."""
         self._excluded: Counter[tuple[Side, str]] = Counter()
         self._first: Counter[tuple[Side, str]] = Counter()
         self._last: Counter[tuple[Side, str]] = Counter()
@@ -262,6 +274,11 @@ class _Tally:
             self._jammed[side] = self._jammed.get(side, False) or jammed
         else:
             self._runs[side].add(jammed)
+        if jammed:
+            self.jammed_until[side] = max(self.jammed_until[side], arm.failed_ns or 0)
+        if arm.answer is not None:
+            last = self._answered[side]
+            self._answered[side] = None if last is None or arm.sent_ns is None else max(last, arm.sent_ns)
         if arm.first_failure is not None:
             self._first[side, arm.first_failure] += 1
         if arm.failure is not None:
@@ -279,11 +296,21 @@ class _Tally:
         """Whether failures of either side come in clusters."""
         return any(runs.p_value() < RUNS_LEVEL for runs in self._runs.values())
 
+    def mostly_jams(self, side: Side) -> bool:
+        """Whether more than half of the failures are jams."""
+        return 2 * self._runs[side].yes > sum(count for (of, _), count in self._first.items() if of == side)
+
     def could_tell(self, side: Side) -> bool:
-        """Whether a cluster of jams would be seen as one, or most failures are no jams."""
-        jams = self._runs[side].yes
-        failures = sum(count for (of, _), count in self._first.items() if of == side)
-        return 2 * jams <= failures or self._runs[side].can_tell(RUNS_LEVEL)
+        """Whether a cluster of jams would be seen as one."""
+        return self._runs[side].can_tell(RUNS_LEVEL)
+
+    def has_answered_since(self, moment: int | None, side: Side) -> bool:
+        """Whether a request that was sent after a moment was answered: then no outage has begun before it and lasts.
+
+        True where it is not known when requests were sent.
+        """
+        answered = self._answered[side]
+        return moment is None or answered is None or answered > moment
 
     def exclusions(self) -> list[Exclusion]:
         """Most frequent first."""
@@ -340,6 +367,10 @@ class _Spending:
         if not self._pairs or not self._known:
             return None
         return plain((self._total * pairs / self._pairs).quantize(_MONEY_DIGITS))
+
+
+def _of_errors(trial: Trial) -> bool:
+    return trial.gate.subject == "errors"
 
 
 def _not_comparable(gate: Gate) -> GateResult:
