@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_FROM_THE_INDEX = ("nginx is not installed", "haproxy is not installed")
@@ -21,6 +22,10 @@ NO_CHECKER = "is not installed here: nothing checks this file but us"
 NO_RELAY = "litellm is not installed"
 
 _skipped: list[str] = []
+
+# How long an example takes tells of the machine and not of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 class Outcome(NamedTuple):

@@ -31,6 +31,8 @@ from llmmigrate.costing.results import Analysis, Estimate
 from llmmigrate.costing.roi_results import Roi
 from llmmigrate.costing.warnings import WORDS
 from llmmigrate.prices.differences import PriceDifferences
+from llmmigrate.reports.preview import SCHEMA as PREVIEW_SCHEMA
+from llmmigrate.reports.preview import PreviewDocument
 from llmmigrate.rollout.drill.results import SCHEMA as DRILL_SCHEMA
 from llmmigrate.rollout.drill.results import Drill
 from llmmigrate.rollout.lint import SCHEMA as LINT_SCHEMA
@@ -53,7 +55,7 @@ from llmmigrate.usage.store import SCHEMA as PROFILE_SCHEMA
 from llmmigrate.usage.store import ProfileFile
 
 DOCS = ROOT / "docs"
-SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
+SCHEMAS: Mapping[str, type] = {
     "llmmigrate.accelerators/1": AcceleratorList,
     "llmmigrate.analysis/1": Analysis,
     "llmmigrate.bench/1": Bench,
@@ -69,6 +71,7 @@ SCHEMAS: Mapping[str, type[msgspec.Struct]] = {
     BATCH_SCHEMA: BatchResult,
     CALIBRATION_SCHEMA: Calibration,
     PROFILE_SCHEMA: ProfileFile,
+    PREVIEW_SCHEMA: PreviewDocument,
     VERDICT_SCHEMA: ComparisonResult,
     DRILL_SCHEMA: Drill,
     LINT_SCHEMA: Lint,
@@ -91,7 +94,7 @@ def schema_files() -> Iterator[tuple[Path, str]]:
     yield from price_schema_files()
 
 
-def schema(name: str, record: type[msgspec.Struct]) -> dict[str, Any]:
+def schema(name: str, record: type) -> dict[str, Any]:
     """The schema of a document; its `schema` field may hold nothing but the document's name and version."""
     made = msgspec.json.schema(record)
     made["$defs"][record.__name__]["properties"]["schema"] = {"const": name}

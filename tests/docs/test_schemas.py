@@ -45,6 +45,12 @@ def test_a_result_is_what_its_schema_says(line: str, log: str) -> None:
     assert screen.code == 2 or faults(name, json.loads(screen.out)) == []
 
 
+def test_a_preview_is_what_its_schema_says() -> None:
+    with workplace():
+        screen = show("llmmigrate shadow samples/captures.jsonl --to zai/glm-5 --canary 10% --dry-run --format json")
+    assert faults("preview", json.loads(screen.out)) == []
+
+
 def test_results_on_hostile_logs_are_what_their_schemas_say(data: Path) -> None:
     found = {}
     for path in sorted((data / "hostile").glob("[0-9]*")):

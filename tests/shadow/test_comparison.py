@@ -1,6 +1,7 @@
 """The whole command against two real servers on loopback: what a user types, sees and gets."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -133,16 +134,47 @@ def test_an_outage_is_no_verdict_on_the_target(llmmigrate: Run) -> None:
     assert verdict()["reason"] == "infrastructure"
 
 
+def test_a_cap_of_the_command_line_holds_for_the_next_start_too(llmmigrate: Run, folder: Path) -> None:
+    write_log(folder / "logs.jsonl", 400, tokens=(1, 1))  # the answers take more than the log lets expect
+    options = ("--max-cost", "0.008", "--max-output-tokens", "500", "--cost-sample", "0", *LENIENT)
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        assert llmmigrate("shadow", "--canary", "90%", "--yes", *options).code == 3
+        asked = len(current.requests)
+        again = llmmigrate("shadow", "--resume", run_name(), "--yes")
+        assert again.code == 3, again.out + again.err
+        assert verdict()["reason"] == "budget"
+        assert verdict()["spend"]["cap"] == "0.008"
+        assert len(current.requests) <= asked + 1, "the old cap leaves no more room than it did"
+
+
+def test_two_models_of_one_provider_share_its_limits(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as server:
+        Path("llmmigrate.yaml").write_text(f"""\
+version: 1
+logs: [logs.jsonl]
+from: {{provider: openai, model: o3, api_key_env: OPENAI_API_KEY}}
+to: {{provider: openai, model: gpt-4o}}
+providers:
+  openai: {{base_url: "{server.base_url}", rpm: 600}}
+""")
+        began = time.monotonic()
+        found = llmmigrate("shadow", "--canary", "5%", "--yes", "--cost-sample", "0", "--gate", "agreement=off")
+        took = time.monotonic() - began
+    assert found.code == 3, found.out + found.err
+    assert took >= (len(server.requests) - 1) * 60 / 600
+
+
 def test_the_budget_is_never_overshot_and_the_run_goes_on_later(llmmigrate: Run, folder: Path) -> None:
     write_log(folder / "logs.jsonl", 400, tokens=(1, 1))  # the answers take more than the log lets expect
     with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
-        configure(current, target, more="shadow: {max_cost: 0.02 USD}\n")
+        configure(current, target, more="shadow: {max_cost: 0.008 USD}\n")  # too little for any verdict
         options = ("--max-output-tokens", "500", *LENIENT)
         found = llmmigrate("shadow", "--canary", "90%", "--yes", "--cost-sample", "0", *options)
         assert found.code == 3, found.out + found.err
         first = verdict()
         assert first["reason"] == "budget"
-        assert float(first["spend"]["total"]) + float(first["spend"]["possibly_billed"]) <= 0.02
+        assert float(first["spend"]["total"]) + float(first["spend"]["possibly_billed"]) <= 0.008
         asked = len(current.requests) + len(target.requests)
         again = llmmigrate("shadow", "--resume", run_name(), "--yes", "--max-cost", "25")
     assert again.code == 0, again.out + again.err

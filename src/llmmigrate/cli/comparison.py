@@ -384,6 +384,9 @@ def _plan(
         store=cast("Store", options.store),
         cost_draws=options.cost_sample,
         max_output_tokens=options.max_output_tokens,
+        max_cost=options.max_cost,
+        max_tokens_total=options.max_tokens_total,
+        aliases=tuple(options.alias),
         sample=sample.digest,
         **told,
     )

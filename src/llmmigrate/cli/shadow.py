@@ -81,6 +81,7 @@ def continued(options: ShadowOptions, plan: "Plan") -> ShadowOptions:
         "canary": plan.canary, "seed": plan.seed, "unit": plan.unit, "baseline": plan.baseline,
         "gate": list(plan.gate_flags), "measure": list(plan.measures), "store": plan.store,
         "embeddings": plan.embeddings, "cost_sample": plan.cost_draws, "max_output_tokens": plan.max_output_tokens,
+        "max_cost": plan.max_cost, "max_tokens_total": plan.max_tokens_total, "alias": list(plan.aliases),
     }  # fmt: skip
     plain = ShadowOptions()
     untold = {name: value for name, value in planned.items() if getattr(options, name) == getattr(plain, name)}

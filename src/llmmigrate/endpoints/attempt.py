@@ -289,6 +289,8 @@ def _broken(reading: _Reading, error: Exception) -> tuple[Failure, str]:
         return "malformed", str(error)
     if reading.status is not None:
         return "truncated_stream", f"the connection broke in the middle of the answer: {error}"
+    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
+        return "disconnected", failures.reason(error)
     return found, failures.reason(error)
 
 

@@ -58,8 +58,9 @@ class Client:
         retries: Retries | None = None,
         seed: int = 0,
         dialect: dialects.Dialect | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
-        """`seed` draws the jitter; `dialect` stands in for the endpoint's own.
+        """`seed` draws the jitter; `dialect` stands in for the endpoint's own; `limiter` is shared with other clients.
 
         Raises ConfigError for an address or a key that cannot be used.
         """
@@ -68,7 +69,7 @@ class Client:
         self._dialect = dialect or dialects.named(endpoint.dialect)
         self._retries = retries or Retries()
         self._chance = random.Random(seed)
-        self._limiter = Limiter(concurrency=endpoint.concurrency, rpm=endpoint.rpm, tpm=endpoint.tpm)
+        self._limiter = limiter or limiter_of(endpoint)
         self._breaker = Breaker()
         self._numbers = itertools.count()
         self._connections = Connections(endpoint)
@@ -130,7 +131,7 @@ class Client:
                 self._note(number, tried.attempt, began)
             if tried.attempt.failure not in failures.RETRIED or len(attempts) == self._retries.attempts:
                 break
-            await asyncio.sleep(self._delay(tried.attempt, len(attempts)))
+            await self._breaker.rest(self._delay(tried.attempt, len(attempts)))
         return await self._exchange(attempts, tried, lag or 0.0)
 
     async def models(self) -> tuple[str, ...] | None:
@@ -234,6 +235,11 @@ async def _read_some(http: httpx.AsyncBaseTransport, request: httpx.Request, mos
         return text
     finally:
         await response.aclose()
+
+
+def limiter_of(endpoint: Endpoint) -> Limiter:
+    """The limits that the settings have for an endpoint."""
+    return Limiter(concurrency=endpoint.concurrency, rpm=endpoint.rpm, tpm=endpoint.tpm)
 
 
 def _check_key(endpoint: Endpoint) -> None:

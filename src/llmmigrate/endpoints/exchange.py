@@ -20,6 +20,7 @@ Failure = Literal[
     "timeout_read",
     "timeout_total",
     "connection",
+    "disconnected",
     "truncated_stream",
     "malformed",
     "empty",

@@ -13,13 +13,16 @@ from typing import Any, Final
 from llmmigrate.endpoints.exchange import Failure
 
 RETRIED: Final[frozenset[Failure]] = frozenset(
-    {"server", "rate_limit", "connection", "timeout_connect", "timeout_first_token", "timeout_read", "ours"}
+    {
+        *("server", "rate_limit", "connection", "disconnected", "ours"),
+        *("timeout_connect", "timeout_first_token", "timeout_read"),
+    }
 )
 """What another try may mend. Everything else was decided by the request, or may already have been paid for."""
 
 OUTAGE: Final[frozenset[Failure]] = frozenset(
     {
-        *("server", "connection", "malformed", "truncated_stream", "auth", "quota"),
+        *("server", "connection", "disconnected", "malformed", "truncated_stream", "auth", "quota"),
         *("timeout_connect", "timeout_first_token", "timeout_read", "timeout_total"),
     }
 )

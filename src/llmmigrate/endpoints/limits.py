@@ -4,8 +4,8 @@ All of it runs on the clock of the event loop, so a test that runs a faster loop
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from llmmigrate.endpoints.exchange import Failure
@@ -42,7 +42,7 @@ class Limiter:
         """Requests at one time that are allowed now."""
         return int(self._allowed)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def turn(self, tokens: int) -> AsyncIterator[float]:
         """Waits for a turn and holds it; gives the instant (of the loop) at which it began."""
         async with self._freed:
@@ -91,11 +91,17 @@ class Breaker:
     def __init__(self) -> None:
         self._failures = 0
         self._requests: set[int] = set()
-        self._open = False
+        self._opened = asyncio.Event()
 
     def is_open(self) -> bool:
         """Whether nothing more should be sent."""
-        return self._open
+        return self._opened.is_set()
+
+    async def rest(self, seconds: float) -> None:
+        """Waits before another try; not to the end if it opens meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._opened.wait()
 
     def succeeded(self) -> None:
         """The endpoint has answered."""
@@ -108,7 +114,8 @@ class Breaker:
             return
         self._failures += 1
         self._requests.add(request)
-        self._open = self._open or (self._failures >= self.FAILURES and len(self._requests) >= self.REQUESTS)
+        if self._failures >= self.FAILURES and len(self._requests) >= self.REQUESTS:
+            self._opened.set()
 
 
 def _now() -> float:

@@ -1,8 +1,9 @@
 """The page of a run that has not started: what it would send, what that costs, and what it can decide."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,20 +25,27 @@ REASONS = {
 """Why calls of a log cannot be drawn."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewDocument(Preview):
+    """The document of a dry run, `llmmigrate.preview/1`: the preview, its cap, and what it can decide."""
+
+    schema: str = SCHEMA
+    currency: Literal["USD"] = "USD"
+    max_cost: Decimal
+    """USD that the run stops before."""
+    canary: Decimal
+    """Part of 1."""
+    outlook: Outlook | None
+    """None where no gate can be tested."""
+
+
 def report(
     view: Preview, outlook: Outlook | None, *, cap: Decimal, canary: Decimal, next_step: str | None = None
 ) -> Report:
     """The report of a dry run; `outlook` None where no gate can be tested, `cap` in USD, `canary` a part of 1."""
-    document = _texts(
-        {
-            "schema": SCHEMA,
-            "currency": "USD",
-            "max_cost": plain(cap),
-            "canary": plain(canary),
-            **msgspec.to_builtins(view, builtin_types=(Decimal,), enc_hook=str),
-            "outlook": msgspec.to_builtins(outlook),
-        }
-    )
+    told = {field.name: getattr(view, field.name) for field in fields(view)}
+    made = PreviewDocument(**told, max_cost=cap, canary=canary, outlook=outlook)
+    document = _texts(msgspec.to_builtins(made, builtin_types=(Decimal,)))
     sides = [{"side": side, **document[side]} for side in ("current", "target", "embeddings") if document[side]]
     return Report(document=document, page=list(_page(view, outlook, cap, canary, next_step)), records=sides)
 

@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from llmmigrate.endpoints import embeddings
-from llmmigrate.endpoints.client import Client
+from llmmigrate.endpoints.client import Client, limiter_of
+from llmmigrate.endpoints.limits import Limiter
 from llmmigrate.money import EXACT, plain
 from llmmigrate.shadow.budget import Budget, Stake
 from llmmigrate.shadow.engine import Comparison, CostPair, Embedding
@@ -98,11 +99,8 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
             on_progress(progress)
 
         async with AsyncExitStack() as clients:
-            senders = [await _sender(job, side, clients, budget, journal, past) for side in (job.current, job.target)]
+            senders = await _senders(job, clients, budget, journal, past)
             comparison = _comparison(job, senders, journal, on_pair)
-            if job.embeddings is not None and job.vectors is not None:
-                senders.append(await _sender(job, job.embeddings, clients, budget, journal, past))
-                comparison.embedding = Embedding(senders[-1], job.vectors)
             halt = await comparison.run_pairs(stop)
             if halt in ("finished", "decided") and job.judge.decision != "FAIL" and job.judge.broken is None:
                 await comparison.run_cost(stop)
@@ -121,26 +119,38 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
     )
 
 
-async def _sender(
-    job: Job, side: Side, clients: AsyncExitStack, budget: Budget, journal: Journal, past: Past
-) -> Sender:
-    embeds = side.name == "embeddings"
-    client = Client(side.endpoint, seed=job.seed, dialect=embeddings if embeds else None)
-    return Sender(
-        side=side,
-        client=await clients.enter_async_context(client),
-        budget=budget,
-        journal=journal,
-        past=past,
-        store=job.store,
-        stream=not embeds,
-        resend=job.resend,
-    )
+async def _senders(job: Job, clients: AsyncExitStack, budget: Budget, journal: Journal, past: Past) -> list[Sender]:
+    """Current, target, and who gives vectors; those of one provider share its limits."""
+    limiters: dict[tuple[str, str], Limiter] = {}
+    senders = []
+    for side in filter(None, (job.current, job.target, job.embeddings)):
+        embeds, endpoint = side.name == "embeddings", side.endpoint
+        client = Client(
+            endpoint,
+            seed=job.seed,
+            dialect=embeddings if embeds else None,
+            limiter=limiters.setdefault((endpoint.provider, endpoint.base_url), limiter_of(endpoint)),
+        )
+        sender = Sender(
+            side=side,
+            client=await clients.enter_async_context(client),
+            budget=budget,
+            journal=journal,
+            past=past,
+            store=job.store,
+            stream=not embeds,
+            resend=job.resend,
+        )
+        senders.append(sender)
+    return senders
 
 
 def _comparison(
     job: Job, senders: Sequence[Sender], journal: Journal, on_pair: Callable[[Pair, Mapping[str, Score]], None]
 ) -> Comparison:
+    embedding = None
+    if job.embeddings is not None and job.vectors is not None:
+        embedding = Embedding(senders[2], job.vectors)
     return Comparison(
         sample=job.sample,
         current=senders[0],
@@ -153,6 +163,7 @@ def _comparison(
         fresh=job.fresh,
         repeats=job.repeats,
         on_pair=on_pair,
+        embedding=embedding,
     )
 
 

@@ -53,12 +53,17 @@ class Plan:
     store: Store = "redacted"
     cost_draws: int = 0
     max_output_tokens: int | None = None
+    max_cost: str | None = None
+    max_tokens_total: str | None = None
+    aliases: tuple[str, ...] = ()
+    """Caps and aliases of the command line, as typed."""
     sample: str = ""
     """SHA-256 of the keys of the sample: the logs still give the same one."""
 
 
-_MAY_DIFFER: Final = frozenset({"logs"})
-"""What another start may write differently: the sample's digest tells whether the same calls were read."""
+_MAY_DIFFER: Final = frozenset({"logs", "aliases", "max_cost", "max_tokens_total"})
+"""What another start may write differently: the sample's digest tells whether the same calls were read, and a cap
+changes no evidence."""
 
 
 def new_run(root: Path, now: int, plan: Plan) -> Path:

@@ -21,7 +21,7 @@ from llmmigrate.shadow.storing import Store, restored_arm, stored_arm
 
 ZERO: Final = Decimal(0)
 POSSIBLY_BILLED: Final = frozenset(
-    {"timeout_first_token", "timeout_read", "timeout_total", "truncated_stream", "malformed"}
+    {"timeout_first_token", "timeout_read", "timeout_total", "disconnected", "truncated_stream", "malformed"}
 )
 """Failures after which an endpoint may charge although we have no answer: charged at the worst case."""
 NOT_THE_MODELS: Final = frozenset({"auth", "quota", "not_found", "breaker", "ours"})
@@ -167,7 +167,7 @@ class Sender:
             raise EndpointError(
                 f"{endpoint.name} is not served at {endpoint.base_url}", why=arm.detail, fix="check the model's name"
             )
-        if arm.failure in ("connection", "timeout_connect") and not self.spending.asked:
+        if arm.failure in ("connection", "disconnected", "timeout_connect") and not self.spending.asked:
             raise EndpointError(
                 f"{endpoint.name} cannot be reached at {endpoint.base_url}",
                 why=arm.detail,

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmmigrate.costing.audit.requests import Body, ResponseFormat, canonical_json, dialect_of, features_of
@@ -110,7 +110,6 @@ JSON: Any = st.recursive(
 KEYS = sorted({*CHAT, *RESPONSES, *ANTHROPIC, "functions", "function_call", "modalities", "output_config"})
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(st.dictionaries(st.sampled_from(KEYS), JSON | st.sampled_from([CHAT["messages"], RESPONSES["input"]])))
 def test_odd_bodies_never_crash(body: Body) -> None:
     dialect_of(body)
