@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmmigrate.cli.comparison import side_at, unlimited
+from llmmigrate.cli.caps import dollars, no_limit, no_price, token_count, too_dear
+from llmmigrate.cli.comparison import side_at
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.endpoints import served
 from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import ConfigOptions, command, new_app, settings
 from llmmigrate.cli.output import check_writable, destinations, write
 from llmmigrate.cli.reading import catalog_of, command_line, now_ns
-from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST, dollars, token_count
+from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST
 from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
@@ -124,19 +125,13 @@ def _check_affordable(line: "Line", side: "Side", cap: Decimal, tokens: int | No
     body = side.translate(asked_of(line)).body
     if body is None:
         return
-    name, worst = side.endpoint.name, side.worst(body).cost
+    worst = side.worst(body).cost
     if worst is None and tokens is None:
-        raise UsageError(
-            f"there is no price for {name}, so no cap could hold",
-            fix=f"--max-tokens-total 2M, or write providers.{side.endpoint.provider}.price in llmmigrate.yaml",
-        )
+        raise no_price(side)
     if not side.limits_reply(body) and (tokens is not None or not side.till.free):
-        raise unlimited(name)
+        raise no_limit(side.endpoint.name)
     if worst is not None and worst > cap:
-        raise UsageError(
-            f"request '{line.custom_id}' can cost up to {worst.normalize():f} USD, more than {cap:f}",
-            fix="raise --max-cost, or limit replies: max_tokens in the request, or --max-output-tokens",
-        )
+        raise too_dear(f"request '{line.custom_id}'", worst, cap)
 
 
 def _code(result: "BatchResult") -> int:

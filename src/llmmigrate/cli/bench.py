@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from llmmigrate.cli.caps import dollars, no_price, token_count, too_dear
 from llmmigrate.cli.comparison import side_at
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.endpoints import Served, served
@@ -140,31 +141,18 @@ def _side(at: Served, catalog: "Catalog", load: "Load") -> "Side":
 
 def _budget(options: BenchOptions, sides: "list[Side]", load: "Load") -> "Budget":
     """The cap. UsageError for prompts that a side cannot be asked, or whose cost no cap could hold."""
-    from llmmigrate import quantities
     from llmmigrate.shadow.bench import request_for
     from llmmigrate.shadow.budget import Budget
 
-    try:
-        cap = DEFAULT_MAX_COST if options.max_cost is None else quantities.number(options.max_cost)
-        tokens = None if options.max_tokens_total is None else quantities.size(options.max_tokens_total)
-    except ValueError as error:
-        raise UsageError(f"no cap: {error}", fix="write --max-cost 1 or --max-tokens-total 200k") from None
+    cap = DEFAULT_MAX_COST if options.max_cost is None else dollars(options.max_cost)
+    tokens = token_count(options.max_tokens_total)
     for side in sides:
-        name = side.endpoint.name
         for number in range(len(load.prompts.bodies)):
             worst = side.worst(request_for(side, load, number))
             if worst.cost is None and tokens is None:
-                raise UsageError(
-                    f"there is no price for {name}, so no cap could hold",
-                    why=side.till.unpriced.detail if side.till.unpriced else "a class of tokens has no rate",
-                    fix=f"cap the tokens with --max-tokens-total 200k, or write providers."
-                    f"{side.endpoint.provider}.price in llmmigrate.yaml",
-                )
+                raise no_price(side)
             if worst.cost is not None and worst.cost > cap:
-                raise UsageError(
-                    f"one request can cost {worst.cost.normalize():f} USD at {name}, more than --max-cost {cap:f}",
-                    fix="raise --max-cost, or shorten replies with --max-output-tokens",
-                )
+                raise too_dear(f"one request at {side.endpoint.name}", worst.cost, cap)
     return Budget(cap=cap, token_cap=tokens)
 
 

@@ -6,19 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from llmmigrate.cli.caps import dollars, token_count
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.embeddings import MEASURE, check_embeddings, embeddings_side
 from llmmigrate.cli.endpoints import Served, served
 from llmmigrate.cli.options import settings
 from llmmigrate.cli.reading import Reading, catalog_of, read_logs
-from llmmigrate.cli.shadow_options import (
-    DEFAULT_MAX_COST,
-    DEFAULT_SEED,
-    STORES,
-    ShadowOptions,
-    dollars,
-    token_count,
-)  # fmt: skip
+from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST, DEFAULT_SEED, STORES, ShadowOptions
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -282,15 +276,6 @@ def _nothing_to_send(sample: "Sample", current: Served) -> UsageError:
             fix="name the model of the log with --from, or what it means with --alias LOGGED=P/M",
         )
     return UsageError("the log holds no request that can be replayed", why=str(dict(left)))
-
-
-def unlimited(endpoint: str) -> UsageError:
-    """Nothing says how long a reply may be, so no worst case can be reserved."""
-    return UsageError(
-        f"nothing limits how long a reply of {endpoint} can be, so no cap could hold",
-        why="neither the requests nor the price table say it",
-        fix="limit replies with --max-output-tokens 4000",
-    )
 
 
 def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_output: int | None) -> "Side":

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from llmmigrate.cli.shadow_options import ShadowOptions
     from llmmigrate.config import Settings
     from llmmigrate.prices import Catalog
-    from llmmigrate.shadow.preview import SidePreview
     from llmmigrate.shadow.sides import Side
 
 MEASURE: Final = "embedding_similarity"
@@ -39,15 +38,3 @@ def embeddings_side(
     endpoint = at.endpoint
     till = Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price)
     return Side(name="embeddings", endpoint=endpoint, till=till, translate=no_chat)
-
-
-def check_priced(side: "Side | None", view: "SidePreview | None", *, capped: bool) -> None:
-    """UsageError for vectors without a price where no cap in tokens holds either."""
-    if side is None or view is None or view.expected is not None or capped:
-        return
-    raise UsageError(
-        f"there is no price for {side.endpoint.name}, so no cap could hold",
-        why=side.till.unpriced.detail if side.till.unpriced else "its prompts have no rate",
-        fix="cap the tokens with --max-tokens-total 2M, or write "
-        f"providers.{side.endpoint.provider}.price in llmmigrate.yaml",
-    )

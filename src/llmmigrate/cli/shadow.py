@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from llmmigrate.cli.comparison import Prepared, prepare, unlimited
+from llmmigrate.cli.caps import no_limit, no_price, too_dear
+from llmmigrate.cli.comparison import Prepared, prepare
 from llmmigrate.cli.console import Console
-from llmmigrate.cli.embeddings import check_priced
 from llmmigrate.cli.interrupts import stopped_by_interrupt
 from llmmigrate.cli.options import command, new_app, settings
 from llmmigrate.cli.output import Destination, destinations, whole_file, write
@@ -120,23 +120,14 @@ def _check_affordable(prepared: Prepared, options: ShadowOptions) -> None:
     for side, view in ((prepared.current, prepared.preview.current), (prepared.target, prepared.preview.target)):
         capped = prepared.token_cap is not None
         if view.worst is None and not capped and (side.till.unpriced or not view.unlimited):
-            why = side.till.unpriced.detail if side.till.unpriced else "a class of tokens has no rate"
-            name = side.endpoint.provider
-            raise UsageError(
-                f"there is no price for {side.endpoint.name}, so no cap could hold",
-                why=why,
-                fix=f"cap the tokens with --max-tokens-total 2M, or write providers.{name}.price in llmmigrate.yaml",
-            )
+            raise no_price(side)
         if view.unlimited and (capped or not view.free):
-            raise unlimited(view.name)
+            raise no_limit(view.name)
         if view.largest is not None and view.largest > prepared.max_cost:
-            raise UsageError(
-                f"one request can cost up to {view.largest.normalize():f} USD at {side.endpoint.name}, "
-                f"more than --max-cost {prepared.max_cost:f}",
-                why="the longest reply that the model can give is reserved where a request sets no limit",
-                fix="raise --max-cost; --max-output-tokens limits replies where a request sets no limit",
-            )
-    check_priced(prepared.embeddings, prepared.preview.embeddings, capped=prepared.token_cap is not None)
+            raise too_dear(f"one request at {side.endpoint.name}", view.largest, prepared.max_cost)
+    vectors = prepared.preview.embeddings
+    if prepared.embeddings is not None and vectors is not None and vectors.expected is None and not prepared.token_cap:
+        raise no_price(prepared.embeddings)
     expected = prepared.preview.expected
     if expected is not None and expected > prepared.max_cost and not options.dry_run:
         raise UsageError(

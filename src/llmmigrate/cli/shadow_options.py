@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import typer
 
 from llmmigrate.cli.options import ReportOptions
-from llmmigrate.errors import UsageError
 
 DEFAULT_SEED: Final = 7
 DEFAULT_MAX_COST: Final = Decimal(25)
@@ -70,23 +69,3 @@ class ShadowOptions(ReportOptions):
     cost_sample: Annotated[
         int, typer.Option(metavar="N", help="Further requests at the target, drawn by tokens, for its cost; 0 is none.")
     ] = DEFAULT_COST_DRAWS
-
-
-def dollars(text: str) -> Decimal:
-    """The value of --max-cost."""
-    from llmmigrate import quantities
-
-    try:
-        return quantities.number(text.removesuffix("USD").strip())
-    except ValueError as error:
-        raise UsageError(f"--max-cost: {error}", fix="write --max-cost 25") from None
-
-
-def token_count(text: str | None) -> int | None:
-    """The value of --max-tokens-total."""
-    from llmmigrate import quantities
-
-    try:
-        return None if text is None else quantities.size(text)
-    except ValueError as error:
-        raise UsageError(f"--max-tokens-total: {error}") from None
