@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/llmmigrate estimate samples/logs.jsonl
 
 test: $(VENV)/.installed-test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --dist loadfile
 
 gateways: $(VENV)/.installed-gateways
 
