@@ -22,7 +22,7 @@ from llmmigrate.quantities import limit
 from llmmigrate.shadow.decidability import Assumed, outlook
 from llmmigrate.shadow.gates import DEFAULTS, Gate, parse
 from llmmigrate.shadow.noise import CONFIDENCE, PAIRS
-from llmmigrate.shadow.verdict import RUNS_LEVEL
+from llmmigrate.shadow.tally import RUNS_LEVEL
 from llmmigrate.statistics.evidence import paths
 from llmmigrate.statistics.intervals import newcombe_paired
 from llmmigrate.statistics.quantiles import quantile_ratio
