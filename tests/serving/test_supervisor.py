@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.serving.launched import members
 
 from llmmigrate.errors import ServingError
 from llmmigrate.serving import supervisor
@@ -79,18 +80,6 @@ def run(job: Job, told: Told, *, policy: Policy = QUICK, stop_when: Callable[[],
         stop.set()
         watcher.join()
         assert [group for group in told.groups if members(group)] == []
-
-
-def members(group: int) -> list[psutil.Process]:
-    """The living processes of a group."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, ProcessLookupError):
-            continue
-    return found
 
 
 def test_an_engine_is_ready_once_its_model_answers_and_ends_when_asked(port: int, tmp_path: Path, told: Told) -> None:
