@@ -10,7 +10,7 @@ from llmmigrate.serving.catalogue import find_model, hardware, models
 from llmmigrate.serving.engines import load_engine
 from llmmigrate.serving.fit import SLACK_BYTES, Choice, Wish, choices, memory_share
 from llmmigrate.serving.inventory import Inventory
-from llmmigrate.serving.memory import kv_bytes_per_token, kv_bytes_read
+from llmmigrate.serving.memory import context_bytes, kv_bytes_per_token, kv_bytes_read
 from llmmigrate.serving.planning import Place, decide, launch_for, machines, siblings
 from llmmigrate.serving.pool import found_pools, named_pool
 
@@ -38,6 +38,36 @@ def test_a_latent_cache_is_whole_on_every_rank_and_keys_and_values_are_shared() 
     air = models()["glm-4.5-air"].kv
     sizes = [kv_bytes_per_token(air, "bf16", ranks=ranks) for ranks in (1, 2, 8, 16)]
     assert sizes == [188_416, 94_208, 23_552, 23_552]
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        ("glm-5.1", 78 * 2 * (512 + 64) + 78 * 2 * 128),
+        ("glm-5.2", 78 * 2 * (512 + 64) + 21 * 2 * 128),
+        ("glm-5.3-flash", 11 * 2 * 512 + 11 * 3 * 2 * 128),
+        ("glm-4.7-flash", 47 * 2 * (512 + 64)),
+    ],
+)
+def test_llama_cpp_keeps_the_indexers_vectors_in_two_bytes_a_value(model: str, size: int) -> None:
+    known = models()[model]
+    formats = {item.kv_on("cpu") for item in known.checkpoints if "llama_cpp" in item.engines_on("cpu")}
+    assert [kv_bytes_per_token(known.kv, precision) for precision in formats] == [size]
+
+
+@pytest.mark.parametrize(("model", "bytes_each"), [("glm-5.1", 4096), ("glm-4.7-flash", 1024), ("glm-4.5-air", 1024)])
+def test_the_workspace_of_llama_cpp_grows_with_the_context_as_measured(model: str, bytes_each: int) -> None:
+    assert context_bytes(models()[model].kv, load_engine("llama.cpp").MICRO_BATCH) == bytes_each
+
+
+def test_cache_and_workspace_of_llama_cpp_fit_into_what_is_left() -> None:
+    choice = weighed("glm-5.2", "8xA100", "UD-Q4_K_M", "llama_cpp")
+    used = choice.kv_tokens * choice.kv_token_bytes + choice.context * choice.context_token_bytes
+    assert choice.fits
+    assert used <= choice.usable_bytes - choice.weights_bytes
+    assert (choice.kv_token_bytes, choice.context_token_bytes) == (10 * 1152 + 3 * 256, 4096)
+    tight = weighed("glm-5.2", "8xA100", "UD-Q4_K_M", "llama_cpp", context=1 << 20)
+    assert tight.fits is (tight.missing_bytes == 0)
 
 
 def test_sparse_attention_reads_its_top_tokens_and_all_indexer_keys() -> None:

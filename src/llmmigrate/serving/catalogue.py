@@ -14,7 +14,8 @@ ANY: Final = "any"
 """Stands for every architecture."""
 
 Size = Annotated[int, Written(quantities.size, "744B", ("string", "integer"))]
-KvPrecision = Literal["bf16", "fp8"]
+KvPrecision = Literal["bf16", "fp8", "f16"]
+"""How a cache is kept; `f16` is that of llama.cpp, which keeps the indexer's part in two bytes a value, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,9 @@ class Cache:
     latent: int = 0
     rope: int = 0
     indexer: int = 0
-    """Bytes a layer of the indexer of sparse attention: 128 keys in FP8 and a scale."""
+    """Values of the key that the indexer of sparse attention keeps a layer."""
+    indexer_vectors: int = 1
+    """Vectors of that size that llama.cpp keeps: with pooled keys also a gate and the pool."""
     indexer_layers: int | None = None
     """Layers with an indexer by the model's definition; None for all."""
     indexer_layers_allocated: int | None = None

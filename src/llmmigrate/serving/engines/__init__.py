@@ -84,6 +84,8 @@ class Engine(Protocol):
     """Share of a device's memory that it takes."""
     BATCH_TOKENS: int
     """Tokens of a prefill batch."""
+    MICRO_BATCH: int
+    """Tokens that are computed together with masks and scores over the whole context; 0 where none are kept."""
     SEQUENCES: int | None
     """Most requests at one time, for each of which it sets cache for the whole context aside; None: they share it."""
     DRAFTS: bool

@@ -14,6 +14,7 @@ IMAGES: Final = {"nvidia": "ghcr.io/ggml-org/llama.cpp:server-cuda", "cpu": "ghc
 SPLIT: Final[Split] = "layers"
 UTILISATION: Final = 0.95
 BATCH_TOKENS: Final = 2048
+MICRO_BATCH: Final = 512
 SEQUENCES: Final = 4
 """The number that it takes by itself, for which it would then set aside the cache of one."""
 DRAFTS: Final = False

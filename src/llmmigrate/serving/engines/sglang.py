@@ -16,6 +16,7 @@ IMAGES: Final = {"nvidia": "lmsysorg/sglang:latest"}
 SPLIT: Final[Split] = "tensor"
 UTILISATION: Final = 0.85
 BATCH_TOKENS: Final = 8192
+MICRO_BATCH: Final = 0
 SEQUENCES: Final = None
 DRAFTS: Final = True
 KEY_VARIABLE: Final = None

@@ -17,6 +17,7 @@ IMAGES: Final[dict[str, str]] = {}
 SPLIT: Final[Split] = "layers"
 UTILISATION: Final = 0.90
 BATCH_TOKENS: Final = 2048
+MICRO_BATCH: Final = 0
 SEQUENCES: Final = None
 DRAFTS: Final = False
 KEY_VARIABLE: Final = None

@@ -13,6 +13,7 @@ IMAGES: Final = {"nvidia": "vllm/vllm-openai:v{version}", "amd": "vllm/vllm-open
 SPLIT: Final[Split] = "tensor"
 UTILISATION: Final = 0.90
 BATCH_TOKENS: Final = 8192
+MICRO_BATCH: Final = 0
 SEQUENCES: Final = None
 DRAFTS: Final = True
 KEY_VARIABLE: Final = "VLLM_API_KEY"
