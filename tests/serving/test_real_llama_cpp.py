@@ -16,6 +16,7 @@ from tests.serving import tiny_gguf, tiny_glm_dsa
 from tests.serving.launched import Served, end, engines, start, wait_for
 
 from llmmigrate.endpoints.http import get_json, post_json, stream_events
+from llmmigrate.serving.engines import installed_version, load_engine
 from llmmigrate.serving.fit import Wish
 from llmmigrate.serving.inventory import take_inventory
 from llmmigrate.serving.planning import decide
@@ -63,6 +64,12 @@ def test_it_answers_whom_it_knows(served: Served) -> None:
     events = list(stream_events(url, asked, key=key, seconds=60))
     assert 1 <= events[-1]["usage"]["completion_tokens"] <= 4
     assert events[-1]["usage"]["prompt_tokens"] == reply.body["usage"]["prompt_tokens"]
+
+
+def test_its_version_is_read() -> None:
+    version = installed_version(load_engine("llama.cpp"))
+    assert version is not None
+    assert re.match(r"b?\d", version), version
 
 
 def test_it_sets_aside_the_cache_that_was_planned(served: Served) -> None:

@@ -11,6 +11,7 @@ from llmmigrate.serving.engines import Launch, Order, Phase, Split
 TITLE: Final = "sglang"
 EXECUTABLE: Final = "sglang"
 DISTRIBUTION: Final = "sglang"
+VERSION: Final = None
 INSTALL: Final = "pip install sglang (https://docs.sglang.ai/get_started/install.html)"
 IMAGES: Final = {"nvidia": "lmsysorg/sglang:latest"}
 SPLIT: Final[Split] = "tensor"

@@ -12,6 +12,7 @@ from llmmigrate.serving.engines import Launch, Order, Phase, Split
 TITLE: Final = "transformers"
 EXECUTABLE: Final = "transformers"
 DISTRIBUTION: Final = "transformers"
+VERSION: Final = None
 INSTALL: Final = "pip install torch, then pip install 'llmmigrate[serve]'"
 IMAGES: Final[dict[str, str]] = {}
 SPLIT: Final[Split] = "layers"

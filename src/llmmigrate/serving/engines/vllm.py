@@ -8,6 +8,7 @@ from llmmigrate.serving.engines import Launch, Order, Phase, Split
 TITLE: Final = "vllm"
 EXECUTABLE: Final = "vllm"
 DISTRIBUTION: Final = "vllm"
+VERSION: Final = None
 INSTALL: Final = "pip install vllm (https://docs.vllm.ai/en/latest/getting_started/installation)"
 IMAGES: Final = {"nvidia": "vllm/vllm-openai:v{version}", "amd": "vllm/vllm-openai-rocm:v{version}"}
 SPLIT: Final[Split] = "tensor"

@@ -8,6 +8,7 @@ from llmmigrate.serving.engines import Launch, Order, Split, vllm
 TITLE: Final = "vllm-ascend"
 EXECUTABLE: Final = "vllm"
 DISTRIBUTION: Final = "vllm-ascend"
+VERSION: Final = None
 INSTALL: Final = "pip install vllm-ascend, with CANN (https://docs.vllm.ai/projects/ascend/en/latest/installation.html)"
 IMAGES: Final = {"ascend": "quay.io/ascend/vllm-ascend:v{version}"}
 SPLIT: Final[Split] = "tensor"
