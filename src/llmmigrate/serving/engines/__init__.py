@@ -70,6 +70,12 @@ class Phase:
     pattern: re.Pattern[str]
 
 
+UVICORN_STARTS: Final = Phase(
+    "starting the server", re.compile(r"Started server process|Waiting for application startup")
+)
+"""The last stage of engines that are served by uvicorn."""
+
+
 class Engine(Protocol):
     """What a module of this room offers."""
 

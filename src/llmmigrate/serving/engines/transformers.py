@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from llmmigrate.serving.engines import Launch, Order, Phase, Split
+from llmmigrate.serving.engines import UVICORN_STARTS, Launch, Order, Phase, Split
 
 TITLE: Final = "transformers"
 EXECUTABLE: Final = "transformers"
@@ -26,7 +26,7 @@ PHASES: Final = (
     Phase("downloading weights", re.compile(r"Fetching \d+ files:\s+(\d+)%")),
     Phase("loading weights", re.compile(r"Loading (?:weights|checkpoint shards):\s+(\d+)%")),
     Phase("warming up", re.compile(r"[Ww]arming? ?up")),
-    Phase("starting the server", re.compile(r"Started server process|Waiting for application startup")),
+    UVICORN_STARTS,
 )
 
 SMALL_BYTES: Final = 100_000_000
