@@ -199,13 +199,25 @@ class Hardware:
     platform: str
     architecture: str
     memory_mib: int
+    basis: Literal["reported", "published", "assumed"]
+    """Where the memory is from: the vendor's tool, a published capacity, or a guess."""
     per_node: int
     names: tuple[str, ...]
     """Patterns of the names by which vendor tools call it."""
     source: str
+    """Of the memory."""
     bandwidth_gb_s: int | None = None
     tflops_bf16: int | None = None
     tflops_fp8: int | None = None
+    tflops_fp4: int | None = None
+    speed_source: str | None = None
+    """Of bandwidth and speeds, which are dense."""
+
+    def tflops(self, precision: str) -> int | None:
+        """The speed for weights in this precision: in FP4 its own, in others below 16 bits that of FP8 where it has it."""
+        if precision in ("nvfp4", "mxfp4"):
+            return self.tflops_fp4
+        return self.tflops_bf16 if precision == "bf16" else self.tflops_fp8 or self.tflops_bf16
 
     def is_called(self, name: str) -> bool:
         """Whether a vendor's tool means this by `name`."""
