@@ -214,7 +214,7 @@ class Hardware:
     """Of bandwidth and speeds, which are dense."""
 
     def tflops(self, precision: str) -> int | None:
-        """The speed for weights in this precision: in FP4 its own, in others below 16 bits that of FP8 where it has it."""
+        """The speed for weights of this precision: FP4 has its own, others below 16 bits have that of FP8 if known."""
         if precision in ("nvfp4", "mxfp4"):
             return self.tflops_fp4
         return self.tflops_bf16 if precision == "bf16" else self.tflops_fp8 or self.tflops_bf16
