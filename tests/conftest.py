@@ -18,6 +18,7 @@ NO_BROWSER = "Chromium is not installed"
 NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
 NO_LLAMA_CPP = "llama-server is not on the PATH"
 NO_VLLM = "vllm is not on the PATH, or torch and transformers are not installed"
+NO_PARSER = ("vllm is not on the PATH", "sglang is not on the PATH")
 NO_CHECKER = "is not installed here: nothing checks this file but us"
 NO_RELAY = "litellm is not installed"
 
@@ -113,6 +114,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         NO_CHECKER,
         NO_LLAMA_CPP,
         NO_VLLM,
+        *NO_PARSER,
         *NOT_FROM_THE_INDEX,
         *(() if _DATA.is_dir() else (NO_DATA,)),
         *(reason for reason, variable in asked_by.items() if not os.environ.get(variable)),

@@ -2,7 +2,11 @@
 
 import json
 import os
+import resource
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +57,24 @@ def test_without_accelerators_it_says_what_would_be_needed(llmmigrate: Run) -> N
     assert "  - 8xh200: fp8 on vllm, 202,752 tokens of context" in done.out
     assert "error[does_not_fit]" in done.err
     assert "  fix: " in done.err
+
+
+def test_without_accelerators_a_dry_run_takes_a_second_of_the_processor_at_most(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "llmmigrate", "serve-local", "--dry-run", "-o", str(tmp_path / "plan.json")]
+    taken = []
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert subprocess.run(words, cwd=tmp_path, capture_output=True, check=False).returncode == 2
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(taken) <= 1.0 * max(1.0, slowness())
+
+
+def slowness() -> float:
+    """How much longer this processor takes, now, than the one that the second was measured on."""
+    started = time.process_time()
+    sum(number * number for number in range(1_000_000))
+    return (time.process_time() - started) / 0.12
 
 
 def test_the_list_of_devices_is_what_its_schema_says(llmmigrate: Run) -> None:

@@ -2,6 +2,8 @@
 
 python engine.py PORT [silent] [broken] [crash=SECONDS] [hang=SECONDS] [stubborn] [child=FILE] [exit=CODE] [key=NAME]
                           [stuck=FILE]
+
+It crashes or hangs so long after its first answer, however long its start took.
 """
 
 import json
@@ -36,6 +38,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             usage = {"prompt_tokens": 3, "completion_tokens": 1}
             self._write(200, {"choices": [{"message": {"content": "a"}}], "usage": usage})
+            later("crash", lambda: os._exit(7))
+            later("hang", lambda: os.kill(os.getpid(), signal.SIGSTOP))
 
     def _stream(self, request: dict[str, Any]) -> None:
         prompt = len(request["messages"][0]["content"].split())
@@ -83,8 +87,6 @@ def main() -> None:
         sys.exit(int(OPTIONS["exit"]))
     if "silent" in OPTIONS:
         signal.pause()
-    later("crash", lambda: os._exit(7))
-    later("hang", lambda: os.kill(os.getpid(), signal.SIGSTOP))
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 

@@ -4,13 +4,19 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import psutil
+import pytest
+from tests.conftest import NO_ENGINE
 
 SECONDS = 600.0
 """How long an engine may take for anything: it shares the processor with other work."""
+NEEDS_ENGINE: Final = pytest.mark.skipif(
+    any(find_spec(package) is None for package in ("torch", "transformers", "uvicorn")), reason=NO_ENGINE
+)
 
 
 class Served(NamedTuple):
@@ -20,6 +26,12 @@ class Served(NamedTuple):
     errors: Path
     port: int
     folder: Path
+
+
+def write_tiny_glm5(folder: Path) -> None:
+    """Write the checkpoint, in a process of its own: torch stays out of this one."""
+    maker = Path(__file__).with_name("tiny_glm5.py")
+    subprocess.run([sys.executable, str(maker), str(folder)], check=True, capture_output=True)
 
 
 def start(folder: Path, model: str, port: int, *more: str) -> Served:
@@ -64,4 +76,16 @@ def engines(running: Served) -> list[int]:
         line = process.info["cmdline"] or []
         if str(running.port) in line and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process.pid)
+    return found
+
+
+def members(group: int) -> list[psutil.Process]:
+    """The living processes of a process group."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, ProcessLookupError):
+            continue
     return found

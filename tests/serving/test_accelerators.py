@@ -8,7 +8,8 @@ import psutil
 import pytest
 from tools.accelerator_goldens import expected, golden, read, recordings
 
-from llmmigrate.serving.accelerators import MIB, Device, _tools, amd, apple, ascend, cambricon, cpu, intel, nvidia
+from llmmigrate.serving import asking
+from llmmigrate.serving.accelerators import MIB, Device, amd, apple, ascend, cambricon, cpu, intel, nvidia
 from llmmigrate.serving.inventory import take_inventory, with_hidden
 
 Play = Callable[..., Path]
@@ -104,10 +105,10 @@ def test_amd_smi_tells_the_cards_and_rocm_smi_the_free_memory(play: Play, record
 def test_a_tool_that_hangs_is_ended_with_all_that_it_started(
     play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tools, "SECONDS", 0.5)
+    monkeypatch.setattr(asking, "SECONDS", 0.5)
     play("npu-smi", f"sleep 61 & echo $! > {tmp_path}/child; wait")
     started = time.monotonic()
-    answer = _tools.ask("npu-smi", "info")
+    answer = asking.ask("npu-smi", "info")
     assert answer.problem == "npu-smi did not answer within 0.5 s"
     assert time.monotonic() - started < 30
     child = int((tmp_path / "child").read_text())
@@ -115,7 +116,7 @@ def test_a_tool_that_hangs_is_ended_with_all_that_it_started(
 
 
 def test_a_hanging_tool_hides_no_other(play: Play, recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tools, "SECONDS", 0.5)
+    monkeypatch.setattr(asking, "SECONDS", 0.5)
     play("npu-smi", "exec sleep 61")
     play("cnmon", recording("cnmon_MLU370-X8_x2_v5.10.13"))
     found = take_inventory({})

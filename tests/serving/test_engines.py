@@ -9,7 +9,8 @@ from tools.engine_commands import FILE, PLANS, text
 
 from llmmigrate import registry
 from llmmigrate.errors import ServingError, UnknownNameError
-from llmmigrate.serving.catalogue import Recipe
+from llmmigrate.serving import asking
+from llmmigrate.serving.catalogue import Recipe, models
 from llmmigrate.serving.engines import ROOM, check_installed, engine_name, installed_version, load_engine
 from llmmigrate.serving.fit import Wish
 
@@ -65,6 +66,49 @@ def test_a_program_without_a_package_is_installed_in_an_unknown_version(play: Pl
     play("llama-server", "exit 0")
     assert installed_version(load_engine("llama.cpp")) == "unknown"
     assert check_installed(load_engine("llama.cpp"), None).endswith("/llama-server")
+
+
+NEW = "version: 0.5.0-dev (build 1, commit 0c1e570)"
+OLD = "version: 6730 (e60f01d)"
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        (f"echo '{NEW}' >&2", "0.5.0-dev"),
+        (f"echo 'ggml_cuda_init: found 1 CUDA devices'; echo '{OLD}'", "b6730"),
+        ("echo 'version: unknown'", "unknown"),
+        (f"echo '{NEW}'; exit 1", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_llama_server_tells_its_version_with_its_own_words(said: str, version: str, play: Play) -> None:
+    play("llama-server", '[ "$1" = --version ] || exit 9', said)
+    assert installed_version(load_engine("llama.cpp")) == version
+
+
+def test_a_program_that_does_not_say_its_version_in_time_has_an_unknown_one(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "SECONDS", 0.2)
+    play("llama-server", "exec sleep 60")
+    assert installed_version(load_engine("llama.cpp")) == "unknown"
+
+
+def test_a_llama_server_that_is_too_old_is_refused_with_ways_forward(play: Play) -> None:
+    recipe, engine = models()["glm-5.2"].recipe("llama_cpp", "sm90", "UD-Q4_K_M"), load_engine("llama.cpp")
+    path = play("llama-server", f"echo '{OLD}' >&2")
+    with pytest.raises(ServingError, match=r"llama\.cpp b6730 is too old for this model") as failure:
+        check_installed(engine, recipe)
+    assert (failure.value.why or "").startswith("it needs 0.5.0 or newer (the architecture is in llama.cpp 0.5.0-dev")
+    assert (failure.value.fix or "").endswith("or try this one with --force")
+    assert check_installed(engine, recipe, force=True) == str(path)
+
+
+def test_a_llama_server_that_is_new_enough_is_taken(play: Play) -> None:
+    recipe = models()["glm-5.2"].recipe("llama_cpp", "sm90", "UD-Q4_K_M")
+    path = play("llama-server", f"echo '{NEW}' >&2")
+    assert check_installed(load_engine("llama.cpp"), recipe) == str(path)
 
 
 @pytest.mark.parametrize(

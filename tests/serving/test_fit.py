@@ -1,17 +1,19 @@
 """That plans agree with what was published about real machines, and that the arithmetic is the model's own."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from llmmigrate.errors import UnknownNameError, UsageError
 from llmmigrate.serving.accelerators import MIB, Device
-from llmmigrate.serving.catalogue import find_model, hardware, models
+from llmmigrate.serving.catalogue import find_model, hardware, hardware_called, models
 from llmmigrate.serving.engines import load_engine
 from llmmigrate.serving.fit import SLACK_BYTES, Choice, Wish, choices, memory_share
 from llmmigrate.serving.inventory import Inventory
-from llmmigrate.serving.memory import kv_bytes_per_token, kv_bytes_read
-from llmmigrate.serving.planning import Place, decide, launch_for, machines, siblings
+from llmmigrate.serving.memory import context_bytes, kv_bytes_per_token, kv_bytes_read
+from llmmigrate.serving.planning import Place, decide, launch_for, machines, plan, siblings
 from llmmigrate.serving.pool import found_pools, named_pool
 
 GLM5 = models()["glm-5"]
@@ -38,6 +40,36 @@ def test_a_latent_cache_is_whole_on_every_rank_and_keys_and_values_are_shared() 
     air = models()["glm-4.5-air"].kv
     sizes = [kv_bytes_per_token(air, "bf16", ranks=ranks) for ranks in (1, 2, 8, 16)]
     assert sizes == [188_416, 94_208, 23_552, 23_552]
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        ("glm-5.1", 78 * 2 * (512 + 64) + 78 * 2 * 128),
+        ("glm-5.2", 78 * 2 * (512 + 64) + 21 * 2 * 128),
+        ("glm-5.3-flash", 11 * 2 * 512 + 11 * 3 * 2 * 128),
+        ("glm-4.7-flash", 47 * 2 * (512 + 64)),
+    ],
+)
+def test_llama_cpp_keeps_the_indexers_vectors_in_two_bytes_a_value(model: str, size: int) -> None:
+    known = models()[model]
+    formats = {item.kv_on("cpu") for item in known.checkpoints if "llama_cpp" in item.engines_on("cpu")}
+    assert [kv_bytes_per_token(known.kv, precision) for precision in formats] == [size]
+
+
+@pytest.mark.parametrize(("model", "bytes_each"), [("glm-5.1", 4096), ("glm-4.7-flash", 1024), ("glm-4.5-air", 1024)])
+def test_the_workspace_of_llama_cpp_grows_with_the_context_as_measured(model: str, bytes_each: int) -> None:
+    assert context_bytes(models()[model].kv, load_engine("llama.cpp").MICRO_BATCH) == bytes_each
+
+
+def test_cache_and_workspace_of_llama_cpp_fit_into_what_is_left() -> None:
+    choice = weighed("glm-5.2", "8xA100", "UD-Q4_K_M", "llama_cpp")
+    used = choice.kv_tokens * choice.kv_token_bytes + choice.context * choice.context_token_bytes
+    assert choice.fits
+    assert used <= choice.usable_bytes - choice.weights_bytes
+    assert (choice.kv_token_bytes, choice.context_token_bytes) == (10 * 1152 + 3 * 256, 4096)
+    tight = weighed("glm-5.2", "8xA100", "UD-Q4_K_M", "llama_cpp", context=1 << 20)
+    assert tight.fits is (tight.missing_bytes == 0)
 
 
 def test_sparse_attention_reads_its_top_tokens_and_all_indexer_keys() -> None:
@@ -225,6 +257,40 @@ def test_a_machine_of_a_kind_is_meant_without_a_number() -> None:
 
 def test_a_checkpoint_name_finds_its_model() -> None:
     assert find_model("zai-org/GLM-5-FP8")[0] == "glm-5"
+
+
+@pytest.mark.parametrize("name", list(hardware()))
+def test_a_figure_of_hardware_has_its_source_or_is_called_assumed(name: str) -> None:
+    item = hardware()[name]
+    figures = (item.bandwidth_gb_s, item.tflops_bf16, item.tflops_fp8, item.tflops_fp4)
+    assert (item.speed_source is None) is (figures == (None,) * 4)
+    assert item.source
+    if item.basis == "reported":
+        assert item.memory_mib in reported(name)
+
+
+def reported(name: str) -> set[int]:
+    """The sizes, in MiB, that recorded tools report for devices of this kind."""
+    sizes = set()
+    for file in (Path(__file__).parent / "golden").glob("*.json"):
+        for device in map(json.loads, file.read_text().splitlines()):
+            known = hardware_called(device.get("name"), device["platform"])
+            if known is not None and known[0] == name and device.get("memory_bytes"):
+                sizes.add(device["memory_bytes"] // MIB)
+    return sizes
+
+
+def test_a_plan_for_hardware_whose_memory_is_assumed_says_so() -> None:
+    for on, told in (("8xA100", True), ("8xH200", False)):
+        decision = decide("glm-4.7-flash", [named_pool(on)], Wish())
+        notes = plan(decision, Wish(), Place(host="127.0.0.1", port=8000), command="", version="0").notes
+        assert any("is assumed, not read" in note.text for note in notes) is told
+
+
+def test_weights_in_fp4_are_reckoned_at_the_speed_of_fp4_or_not_at_all() -> None:
+    b200, h100, a100 = (hardware()[name] for name in ("b200", "h100", "a100"))
+    assert (b200.tflops("nvfp4"), h100.tflops("nvfp4")) == (9000, None)
+    assert (h100.tflops("w4a8"), h100.tflops("bf16"), a100.tflops("UD-Q4_K_M")) == (1979, 989, 312)
 
 
 @pytest.mark.parametrize("name", list(models()))

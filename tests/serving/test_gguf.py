@@ -7,7 +7,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
-from tests.serving import tiny_gguf
+from tests.serving import tiny_gguf, tiny_glm_dsa
 
 from llmmigrate.errors import InputError
 from llmmigrate.serving.accelerators import Device
@@ -91,6 +91,40 @@ def test_latent_attention_keeps_the_latent_vector_and_the_key_of_the_indexer(tmp
     (choice,) = choices("a", model, CPU, Wish())
     assert choice.kv_token_bytes == 8 * (2 * (512 + 64) + 2 * 128)
     assert model.kv.sparse_top == 2048
+
+
+MIB = 1 << 20
+MEASURED: dict[str, tuple[dict[str, Any], int]] = {
+    "four layers": ({}, 18 * MIB + 4 * MIB),
+    "four layers and one that drafts": ({"drafts": 1}, 18 * MIB + 4 * MIB),
+    "eight layers, four with an indexer": ({"indexers": (1, 1, 1, 0, 0, 0, 1, 0)}, 36 * MIB + 4 * MIB),
+    "eight layers of a million tokens": ({"indexers": (1,) * 8, "context": 1 << 20}, 36 * MIB + 4 * MIB),
+}
+"""What llama-server 0.5.0-dev (0c1e570) set aside for 4,096 tokens: latent vectors and indexer."""
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_cache_is_as_large_as_llama_server_makes_it(name: str, tmp_path: Path) -> None:
+    options, size = MEASURED[name]
+    tiny_glm_dsa.write(tmp_path / "a.gguf", **options)
+    (choice,) = choices("a", model_of(tmp_path / "a.gguf"), CPU, Wish(context=4096))
+    assert choice.kv_token_bytes * 4096 == size
+
+
+def test_layers_without_attention_keep_nothing_and_pooled_keys_take_three_vectors(tmp_path: Path) -> None:
+    told = LATENT | {"attention.head_count_kv": [0, 0, 0, 1, 0, 0, 0, 1], "attention.indexer.kpool": 4}
+    model = model_of(write(tmp_path / "a.gguf", told))
+    (choice,) = choices("a", model, CPU, Wish())
+    assert choice.kv_token_bytes == 2 * (2 * (512 + 64) + 3 * 2 * 128)
+
+
+def test_of_layers_shared_out_the_card_with_the_most_decides(tmp_path: Path) -> None:
+    pool = named_pool("3xH100")
+    path = write(tmp_path / "a.gguf", {"attention.head_count_kv": 8, "attention.key_length": 128,
+                                       "attention.value_length": 128})  # fmt: skip
+    (choice,) = choices("a", own_model(path, pool)[1], pool, Wish())
+    assert choice.kv_token_bytes == 3 * 2 * 8 * 128 * 2  # 3 of 8 layers: keys and values, heads, their size, bytes
+    assert choice.weights_bytes == -(-path.stat().st_size * 3 // 8)
 
 
 def test_a_number_told_for_each_layer_counts_by_its_largest(tmp_path: Path) -> None:

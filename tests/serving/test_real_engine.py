@@ -1,7 +1,5 @@
 """The whole way on a real engine: `serve-local` finds the processor, plans, launches `transformers serve` with a tiny
-GLM-5, waits for it, and ends it. Without a network and without an accelerator.
-
-What replays a log on such an endpoint (`shadow --to local/tiny-glm5`) belongs at the end of `test_it_answers`.
+GLM-5, waits for it, and ends it. Without a network and without an accelerator. `test_whole_chain` does all in one go.
 """
 
 import json
@@ -10,20 +8,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.serving.launched import SECONDS, Served, end, engines, start, wait_for
+from tests.serving.launched import NEEDS_ENGINE, SECONDS, Served, end, engines, start, wait_for, write_tiny_glm5
 
 from llmmigrate.config import load
 from llmmigrate.endpoints.http import get_json, post_json, stream_events
 
-pytestmark = pytest.mark.skipif(
-    find_spec("torch") is None or find_spec("transformers") is None or find_spec("uvicorn") is None,
-    reason="torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)",
-)
+pytestmark = NEEDS_ENGINE
 MODEL = "./tiny-glm5"
 MESSAGES = [{"role": "user", "content": "What would the same traffic cost elsewhere?"}]
 
@@ -32,8 +26,7 @@ MESSAGES = [{"role": "user", "content": "What would the same traffic cost elsewh
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the tiny checkpoint in it."""
     folder = tmp_path_factory.mktemp("serving")
-    maker = Path(__file__).with_name("tiny_glm5.py")
-    subprocess.run([sys.executable, str(maker), str(folder / "tiny-glm5")], check=True, capture_output=True)
+    write_tiny_glm5(folder / "tiny-glm5")
     return folder
 
 

@@ -3,6 +3,7 @@
 """
 
 import json
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -11,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.serving import tiny_gguf
+from tests.serving import tiny_gguf, tiny_glm_dsa
 from tests.serving.launched import Served, end, engines, start, wait_for
 
 from llmmigrate.endpoints.http import get_json, post_json, stream_events
+from llmmigrate.serving.engines import installed_version, load_engine
+from llmmigrate.serving.fit import Wish
+from llmmigrate.serving.inventory import take_inventory
+from llmmigrate.serving.planning import decide
+from llmmigrate.serving.pool import found_pools
 
 pytestmark = pytest.mark.skipif(shutil.which("llama-server") is None, reason="llama-server is not on the PATH")
 MODEL = "./tiny-glm4.gguf"
@@ -60,10 +66,35 @@ def test_it_answers_whom_it_knows(served: Served) -> None:
     assert events[-1]["usage"]["prompt_tokens"] == reply.body["usage"]["prompt_tokens"]
 
 
+def test_its_version_is_read() -> None:
+    version = installed_version(load_engine("llama.cpp"))
+    assert version is not None
+    assert re.match(r"b?\d", version), version
+
+
 def test_it_sets_aside_the_cache_that_was_planned(served: Served) -> None:
     wait_for(served, "its key, until it stops")
     reply = get_json(f"http://127.0.0.1:{served.port}/props", key=key_of(served))
     assert (reply.body["total_slots"], reply.body["default_generation_settings"]["n_ctx"]) == (4, tiny_gguf.CONTEXT)
+
+
+def test_the_caches_of_sparse_attention_are_as_large_as_planned(
+    workplace: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_ARG_LOG_VERBOSITY", "4")  # so that it tells the sizes of its buffers
+    tiny_glm_dsa.write(workplace / "dsa.gguf", indexers=(True, True, True, False, False, False, True, False), drafts=1)
+    decision = decide(str(workplace / "dsa.gguf"), found_pools(take_inventory()), Wish())
+    running = start(workplace, "./dsa.gguf", port)
+    try:
+        wait_for(running, "its key, until it stops")
+    finally:
+        end(running)
+    log = (workplace / ".llmmigrate" / "serve" / str(port) / "engine.log").read_text()
+    sizes = re.findall(r"llama_kv_cache: size = +([0-9.]+) MiB", log)
+    choice = decision.chosen
+    assert choice is not None
+    planned = choice.kv_tokens * choice.kv_token_bytes
+    assert sum(Decimal(size) for size in sizes[-2:]) == Decimal(planned) / (1 << 20)
 
 
 def test_sigterm_ends_it_with_zero_and_its_key_is_gone(served: Served) -> None:

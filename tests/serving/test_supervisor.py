@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.serving.launched import members
 
 from llmmigrate.errors import ServingError
 from llmmigrate.serving import supervisor
@@ -81,18 +82,6 @@ def run(job: Job, told: Told, *, policy: Policy = QUICK, stop_when: Callable[[],
         assert [group for group in told.groups if members(group)] == []
 
 
-def members(group: int) -> list[psutil.Process]:
-    """The living processes of a group."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, ProcessLookupError):
-            continue
-    return found
-
-
 def test_an_engine_is_ready_once_its_model_answers_and_ends_when_asked(port: int, tmp_path: Path, told: Told) -> None:
     job = job_for(port, tmp_path / "engine.log")
     run(job, told, stop_when=lambda: bool(told.ready))
@@ -108,8 +97,8 @@ def test_a_start_that_fails_shows_the_last_twenty_lines(port: int, tmp_path: Pat
 
 
 def test_a_start_that_takes_too_long_is_given_up(port: int, tmp_path: Path, told: Told) -> None:
-    policy = Policy(start=1.0, poll=0.05, stop=1.0)
-    with pytest.raises(ServingError, match="not ready within 1 s") as failure:
+    policy = Policy(start=3.0, poll=0.05, stop=1.0)
+    with pytest.raises(ServingError, match="not ready within 3 s") as failure:
         run(job_for(port, tmp_path / "engine.log", "silent"), told, policy=policy)
     assert failure.value.why == "last seen: loading weights, 100 %"
 
@@ -122,7 +111,7 @@ def test_a_server_whose_model_is_broken_is_not_ready(port: int, tmp_path: Path, 
 
 def test_a_crash_is_answered_with_a_restart_up_to_the_limit(port: int, tmp_path: Path, told: Told) -> None:
     with pytest.raises(ServingError, match="ended with exit code 7") as failure:
-        run(job_for(port, tmp_path / "engine.log", "crash=1.5"), told)
+        run(job_for(port, tmp_path / "engine.log", "crash=0.3"), told)
     assert (len(told.ready), len(told.groups)) == (3, 3)
     assert failure.value.why == "it was restarted 2 times"
     assert "the engine ended with exit code 7; restart 1 of 2 in 0.05 s" in told.words
@@ -130,7 +119,7 @@ def test_a_crash_is_answered_with_a_restart_up_to_the_limit(port: int, tmp_path:
 
 
 def test_a_hung_engine_is_killed_and_started_anew(port: int, tmp_path: Path, told: Told) -> None:
-    job = job_for(port, tmp_path / "engine.log", "hang=1.5")
+    job = job_for(port, tmp_path / "engine.log", "hang=0.3")
     run(job, told, policy=IMPATIENT, stop_when=lambda: len(told.ready) == 2)
     assert "the engine did not answer 2 times in a row; restart 1 of 2 in 0.05 s" in told.words
 

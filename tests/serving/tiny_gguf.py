@@ -23,8 +23,12 @@ def write(path: Path) -> None:
     """Write the file."""
     writer = gguf.GGUFWriter(path, "glm4")
     _describe(writer)
-    words = _add_words(writer)
-    for name, shape in tensors(words).items():
+    finish(writer, tensors(add_words(writer)))
+
+
+def finish(writer: "gguf.GGUFWriter", shapes: dict[str, tuple[int, ...]]) -> None:
+    """Add tensors of these shapes and write everything."""
+    for name, shape in shapes.items():
         writer.add_tensor(name, _values(name, shape))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -46,7 +50,7 @@ def _describe(writer: "gguf.GGUFWriter") -> None:
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
 
 
-def _add_words(writer: "gguf.GGUFWriter") -> int:
+def add_words(writer: "gguf.GGUFWriter") -> int:
     """A word for every byte, in the spelling of GPT-2, and the control words; how many there are."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in plain]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import string
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,12 @@ def write_log(path: Path, count: int, **more: Any) -> Path:
     """A log of so many calls."""
     path.write_text("".join(json.dumps(record(number, **more)) + "\n" for number in range(count)))
     return path
+
+
+def write_short_prompts(path: Path, count: int, *, model: str, tokens: int) -> None:
+    """A log of so many calls to the provider `here`, for answers of so many tokens; each prompt is one letter."""
+    lines = [record(number, model=model) for number in range(count)]
+    for letter, line in zip(string.ascii_lowercase[:count], lines, strict=True):
+        line["provider"] = "here"
+        line["request"] = {"model": model, "messages": [{"role": "user", "content": letter}], "max_tokens": tokens}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))

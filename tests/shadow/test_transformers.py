@@ -6,39 +6,33 @@ the model stopped, several tokens in one event, an empty list of models, error o
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.conftest import NO_ENGINE, Outcome
-from tests.shadow.make_log import record
+from tests.conftest import Outcome
+from tests.serving.launched import NEEDS_ENGINE, write_tiny_glm5
+from tests.shadow.make_log import write_short_prompts
 from tests.shadow.programs import free_port, running
 
 from llmmigrate.endpoints.client import Client, Retries
 from llmmigrate.endpoints.exchange import Endpoint, Exchange
 from llmmigrate.shadow.answers import answer_of, body_of, call_of, tokens_of
 
-pytestmark = pytest.mark.skipif(
-    find_spec("torch") is None or find_spec("transformers") is None or find_spec("uvicorn") is None, reason=NO_ENGINE
-)
+pytestmark = NEEDS_ENGINE
 Run = Callable[..., Outcome]
 MODEL = "tiny-glm5"
 PAIRS = 20
-PROMPTS = "abcdefghijklmnopqrst"
-"""Each of these is one token."""
-MAKER = Path(__file__).parents[1] / "serving" / "tiny_glm5.py"
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the engine. One thread: several would wait for each other's turns on so small a model."""
     folder = tmp_path_factory.mktemp("engine")
-    subprocess.run([sys.executable, str(MAKER), str(folder / MODEL)], check=True, capture_output=True)
+    write_tiny_glm5(folder / MODEL)
     (folder / "hf" / "hub").mkdir(parents=True)
     port = free_port()
     program = str(Path(sys.executable).with_name("transformers"))
@@ -109,11 +103,7 @@ def test_another_model_is_not_found(engine: str) -> None:
 
 
 def write_settings(folder: Path, engine: str, target: str = MODEL) -> None:
-    lines = [record(number, model=MODEL) for number in range(PAIRS)]
-    for prompt, line in zip(PROMPTS, lines, strict=True):
-        line["provider"] = "here"
-        line["request"] = {"model": MODEL, "messages": [{"role": "user", "content": prompt}], "max_tokens": 6}
-    (folder / "logs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_short_prompts(folder / "logs.jsonl", PAIRS, model=MODEL, tokens=6)
     here = f'base_url: "{engine}", dialect: openai-chat, price: zero, concurrency: 1'
     (folder / "llmmigrate.yaml").write_text(f"""\
 version: 1

@@ -44,7 +44,7 @@ def prepare(decision: "Decision", place: "Place", *, force: bool) -> Prepared:
         raise ValueError("only a plan that fits can be launched")
     engine = load_engine(choice.engine)
     check_port(place.host, place.port)
-    program = check_installed(engine, recipe_of(choice, decision.model))
+    program = check_installed(engine, recipe_of(choice, decision.model), force=force)
     check_room(choice.checkpoint, cache_folder())
     if engine.KEY_VARIABLE is None and not is_loopback(place.host) and not force:
         raise ServingError(

@@ -220,13 +220,14 @@ def _traffic(options: PlanOptions, console: Console) -> "tuple[Reading | None, b
 
 def _compared(reading: "Reading | None", api: str | None) -> "Compared":
     """What the same calls cost today and at the model's own API; unknown where no table has it."""
-    from llmmigrate import __version__
-    from llmmigrate.costing.comparing import estimate_traffic
-    from llmmigrate.costing.request import Request
     from llmmigrate.serving.accounts import Compared
 
     if reading is None or api is None:
         return Compared()
+    from llmmigrate import __version__
+    from llmmigrate.costing.comparing import estimate_traffic
+    from llmmigrate.costing.request import Request
+
     request = Request(to=(api,), as_of=reading.now, now=reading.now)
     try:
         found = estimate_traffic(reading.profile, reading.catalog, request, command="", version=__version__)

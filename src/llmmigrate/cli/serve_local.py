@@ -1,5 +1,6 @@
 """`llmmigrate serve-local`."""
 
+import shlex
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -64,7 +65,7 @@ def serve_local(options: ServeLocalOptions, console: Console) -> int:
     plan = planned.plan()
     if options.dry_run or not plan.fits or not options.measure:
         _show(plan, options, to, console)
-    check_fits(plan, planned)
+    check_fits(plan, planned, options)
     if options.export is not None:
         write_files(planned, options.export, options.output, console)
     return 0 if options.dry_run or options.export else _launch(options, planned, to, console)
@@ -111,7 +112,7 @@ def _measured(prepared: Prepared, planned: Planned, console: Console) -> "Rate":
     return measure(job.root_url, job.served_model, load, key=job.key)
 
 
-def check_fits(plan: "Plan", planned: Planned) -> None:
+def check_fits(plan: "Plan", planned: Planned, options: PlanOptions) -> None:
     """ServingError, with the best way forward, for a plan that cannot be launched."""
     from llmmigrate.reports.serving import headline, obstacle
 
@@ -120,7 +121,7 @@ def check_fits(plan: "Plan", planned: Planned) -> None:
     first = planned.decision.found[0]
     way = first.refusal.way if first.refusal is not None else None
     shorter = f"--context {first.longest_context}" if first.verdict == "context" and first.longest_context else None
-    sibling = f"llmmigrate serve-local {plan.siblings[0].model}" if plan.siblings else None
+    sibling = _sibling(plan, options) if plan.siblings else None
     machine = f"--on {plan.machines[0].hardware}" if plan.machines else None
     fixes = [words for words in (shorter or sibling, way or machine) if words is not None]
     raise ServingError(
@@ -133,5 +134,11 @@ def check_fits(plan: "Plan", planned: Planned) -> None:
 
 def _next_step(options: ServeLocalOptions, plan: "Plan") -> str | None:
     if not plan.fits:
-        return f"llmmigrate serve-local {plan.siblings[0].model} --dry-run" if plan.siblings else None
+        return f"{_sibling(plan, options)} --dry-run" if plan.siblings else None
     return f"llmmigrate serve-local {options.model}" if options.on is None and options.dry_run else None
+
+
+def _sibling(plan: "Plan", options: PlanOptions) -> str:
+    """The command line for the best other model on the same hardware."""
+    words = ["llmmigrate", "serve-local", plan.siblings[0].model]
+    return shlex.join(words if options.on is None else [*words, "--on", options.on])

@@ -14,7 +14,8 @@ ANY: Final = "any"
 """Stands for every architecture."""
 
 Size = Annotated[int, Written(quantities.size, "744B", ("string", "integer"))]
-KvPrecision = Literal["bf16", "fp8"]
+KvPrecision = Literal["bf16", "fp8", "f16"]
+"""How a cache is kept; `f16` is that of llama.cpp, which keeps the indexer's part in two bytes a value, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,9 @@ class Cache:
     latent: int = 0
     rope: int = 0
     indexer: int = 0
-    """Bytes a layer of the indexer of sparse attention: 128 keys in FP8 and a scale."""
+    """Values of the key that the indexer of sparse attention keeps a layer."""
+    indexer_vectors: int = 1
+    """Vectors of that size that llama.cpp keeps: with pooled keys also a gate and the pool."""
     indexer_layers: int | None = None
     """Layers with an indexer by the model's definition; None for all."""
     indexer_layers_allocated: int | None = None
@@ -196,13 +199,25 @@ class Hardware:
     platform: str
     architecture: str
     memory_mib: int
+    basis: Literal["reported", "published", "assumed"]
+    """Where the memory is from: the vendor's tool, a published capacity, or a guess."""
     per_node: int
     names: tuple[str, ...]
     """Patterns of the names by which vendor tools call it."""
     source: str
+    """Of the memory."""
     bandwidth_gb_s: int | None = None
     tflops_bf16: int | None = None
     tflops_fp8: int | None = None
+    tflops_fp4: int | None = None
+    speed_source: str | None = None
+    """Of bandwidth and speeds, which are dense."""
+
+    def tflops(self, precision: str) -> int | None:
+        """The speed for weights of this precision: FP4 has its own, others below 16 bits have that of FP8 if known."""
+        if precision in ("nvfp4", "mxfp4"):
+            return self.tflops_fp4
+        return self.tflops_bf16 if precision == "bf16" else self.tflops_fp8 or self.tflops_bf16
 
     def is_called(self, name: str) -> bool:
         """Whether a vendor's tool means this by `name`."""

@@ -130,12 +130,11 @@ def _cache(config: dict[str, Any]) -> Cache:
     """What a token leaves in the cache; latent attention is known by `kv_lora_rank`."""
     layers, heads = int(config["num_hidden_layers"]), int(config["num_attention_heads"])
     if config.get("kv_lora_rank"):
-        keys = int(config.get("index_head_dim") or 0)
         return Cache(
             layers=layers,
             latent=int(config["kv_lora_rank"]),
             rope=int(config.get("qk_rope_head_dim") or 0),
-            indexer=keys + 4 if keys else 0,
+            indexer=int(config.get("index_head_dim") or 0),
             sparse_top=int(config["index_topk"]) if config.get("index_topk") else None,
         )
     size = int(config.get("head_dim") or config["hidden_size"] // heads)

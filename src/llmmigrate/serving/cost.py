@@ -104,10 +104,10 @@ def floor_rate(choice: Choice, model: Model) -> Rate | None:
     parameter and token. The larger of the two times counts, as if everything else were free: docs/serving.md.
     """
     hardware = choice.pool.hardware
-    if hardware is None or hardware.bandwidth_gb_s is None or hardware.tflops_bf16 is None:
+    speed = hardware.tflops(choice.checkpoint.precision) if hardware is not None else None
+    if hardware is None or hardware.bandwidth_gb_s is None or hardware.speed_source is None or speed is None:
         return None
-    fast = choice.checkpoint.precision != "bf16" and hardware.tflops_fp8 is not None
-    operations = 1e12 * float((hardware.tflops_fp8 if fast else hardware.tflops_bf16) or 0) * choice.pool.count
+    operations = 1e12 * speed * choice.pool.count
     held = max(1, choice.sequences(FLOOR_INPUT + FLOOR_OUTPUT))
     batch = min(FLOOR_CONCURRENCY, held)
     drafted = 1 + choice.draft_tokens
@@ -119,7 +119,7 @@ def floor_rate(choice: Choice, model: Model) -> Rate | None:
     return Rate(
         basis="floor",
         label="data sheet, no machine reaches it",
-        source=hardware.source,
+        source=hardware.speed_source,
         concurrency=batch,
         input_tokens=FLOOR_INPUT,
         output_tokens=FLOOR_OUTPUT,

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from llmmigrate.serving.catalogue import ANY, Checkpoint, Model, Refusal, hardware
 from llmmigrate.serving.engines import Engine, load_engine
-from llmmigrate.serving.memory import kv_bytes_per_token, reserved_bytes
+from llmmigrate.serving.memory import context_bytes, kv_bytes_per_token, of_busiest, reserved_bytes
 from llmmigrate.serving.pool import CPU, Pool
 
 SMALLEST_CONTEXT: Final = 8192
@@ -50,6 +50,8 @@ class Choice:
     """Replicas."""
     weights_bytes: int
     kv_token_bytes: int
+    context_token_bytes: int
+    """Workspace that each token of a request's context takes beside its cache."""
     usable_bytes: int
     """What the engine may take of a device, less what it keeps for itself."""
     kv_tokens: int
@@ -65,7 +67,8 @@ class Choice:
     @property
     def missing_bytes(self) -> int:
         """What a device lacks for weights and one sequence."""
-        return max(0, self.weights_bytes + self.context * self.kv_token_bytes - self.usable_bytes)
+        token = self.kv_token_bytes + self.context_token_bytes
+        return max(0, self.weights_bytes + self.context * token - self.usable_bytes)
 
     @property
     def longest_context(self) -> int | None:
@@ -174,14 +177,16 @@ def _spread(
     module = load_engine(engine)
     drafts = model.draft_tokens if wish.draft and module.DRAFTS else 0
     precision = checkpoint.kv_on(pool.architecture or "")
-    per_token = kv_bytes_per_token(model.kv, precision, draft=bool(drafts), ranks=ranks)
-    if module.SPLIT == "layers":
-        per_token = -(-per_token // ranks)
-    weights = -(-checkpoint.size // ranks)
-    tokens = max(0, (usable - weights) // per_token)
+    in_layers = module.SPLIT == "layers"
+    cache = of_busiest(model.kv, ranks) if in_layers else model.kv
+    per_token = kv_bytes_per_token(cache, precision, draft=bool(drafts), ranks=1 if in_layers else ranks)
+    per_context = context_bytes(cache, module.MICRO_BATCH)
+    weights = _of_weights(checkpoint.size, ranks, model.shape.layers if in_layers else ranks)
+    tokens = max(0, (usable - weights) // (per_token + per_context))
     context = wish.context or _longest(model.shape.context, tokens)
     if module.SEQUENCES is not None and tokens > context:
-        tokens = min(tokens // context, module.SEQUENCES) * context
+        room = usable - weights - context * per_context
+        tokens = min(room // (context * per_token), module.SEQUENCES) * context
     verdict: Verdict = "fits" if tokens >= context else "weights" if tokens < SMALLEST_CONTEXT else "context"
     return Choice(
         model=name,
@@ -195,11 +200,17 @@ def _spread(
         data=1 if module.SPLIT == "layers" else pool.count // ranks,
         weights_bytes=weights,
         kv_token_bytes=per_token,
+        context_token_bytes=per_context,
         usable_bytes=usable,
         kv_tokens=tokens,
         context=context,
         draft_tokens=drafts,
     )
+
+
+def _of_weights(size: int, devices: int, parts: int) -> int:
+    """The weights of the device with the most of so many equal parts."""
+    return -(-size * -(-parts // devices) // parts)
 
 
 def _longest(most: int, tokens: int) -> int:

@@ -27,6 +27,8 @@ _ARRAY: Final = 9
 _LONGEST_KEPT: Final = 4096
 """Arrays of more values (the words of the tokenizer) are passed over."""
 _MOST_DIMENSIONS: Final = 4
+_LONG_CONTEXT: Final = 1 << 20
+_FIRST_INDEXERS: Final = 2
 _PART: Final = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
@@ -74,7 +76,7 @@ def gguf_model(path: Path) -> tuple[str, Model]:
         precision=PRECISION,
         size=size,
         basis=f"measured: {bits:.2f} bits a weight in {len(parts)} {'file' if len(parts) == 1 else 'files'}",
-        kv={ANY: "bf16"},
+        kv={ANY: "f16"},
         runs_on={ANY: ("llama_cpp",)},
         rough=bits < ROUGH_BITS,
         source=str(path),
@@ -215,19 +217,22 @@ def _shape(path: Path, metadata: dict[str, Any], parameters: int) -> Shape:
 
 
 def _cache(path: Path, metadata: dict[str, Any]) -> Cache:
-    """What a token leaves in llama.cpp's cache, in two bytes a value.
+    """What a token leaves in llama.cpp's cache.
 
-    With latent attention that is the latent vector, and the key of an indexer where there is one.
+    With latent attention that is the latent vector in each layer but the drafting ones, and the vectors of an indexer
+    where there is one.
     """
     layers, heads = _number(path, metadata, "block_count"), _number(path, metadata, "attention.head_count")
     latent = _found(metadata, "attention.kv_lora_rank")
     if latent and _found(metadata, "attention.key_length_mla"):
-        indexer = _found(metadata, "attention.indexer.key_length") or 0
+        attending = _attending(metadata, layers - (_found(metadata, "nextn_predict_layers") or 0))
         return Cache(
-            layers=layers,
+            layers=len(attending),
             latent=latent,
             rope=_found(metadata, "rope.dimension_count") or 0,
-            indexer=2 * indexer,
+            indexer=_found(metadata, "attention.indexer.key_length") or 0,
+            indexer_vectors=3 if _found(metadata, "attention.indexer.kpool") else 1,
+            indexer_layers=sum(_has_indexer(path, metadata, layer) for layer in attending),
             sparse_top=_found(metadata, "attention.indexer.top_k"),
         )
     size = _number(path, metadata, "embedding_length") // heads
@@ -236,6 +241,26 @@ def _cache(path: Path, metadata: dict[str, Any]) -> Cache:
     return Cache(
         layers=layers, heads=_found(metadata, "attention.head_count_kv") or heads, head_size=-(-(key + value) // 2)
     )
+
+
+def _attending(metadata: dict[str, Any], layers: int) -> list[int]:
+    """The layers with attention: those without tell no heads of keys."""
+    heads = metadata.get(f"{metadata.get('general.architecture')}.attention.head_count_kv")
+    return [layer for layer in range(layers) if not isinstance(heads, list) or any(heads[layer : layer + 1])]
+
+
+def _has_indexer(path: Path, metadata: dict[str, Any], layer: int) -> bool:
+    """Whether a layer has an indexer of its own, as llama.cpp takes it: by the header, else by GLM-5.2's pattern.
+
+    All have one in older models of that architecture, which are known by their shorter context (glm-dsa.cpp).
+    """
+    architecture = metadata.get("general.architecture")
+    told = metadata.get(f"{architecture}.attention.indexer.types")
+    if isinstance(told, list):
+        return any(told[layer : layer + 1])
+    if architecture != "glm-dsa" or _number(path, metadata, "context_length") < _LONG_CONTEXT:
+        return True
+    return layer < _FIRST_INDEXERS or layer % 4 == _FIRST_INDEXERS
 
 
 def _number(path: Path, metadata: dict[str, Any], name: str) -> int:

@@ -1,5 +1,6 @@
 """How much memory serving takes, per device. The formulas, and what they were held against, are in docs/serving.md."""
 
+import dataclasses
 from typing import Final
 
 from llmmigrate.serving.catalogue import Cache, KvPrecision, Shape
@@ -15,24 +16,41 @@ models it is an assumption."""
 
 _GROUP: Final = 128
 """Latent values that share one scale in the FP8 cache of sparse attention."""
+_SCALE_BYTES: Final = 4
+_MASK_BYTES: Final = 2
+_SCORE_BYTES: Final = 6
+"""Of a score and its own mask, beside the other mask. Both measured: of llama-server 0.5.0-dev (0c1e570) the compute
+buffer grew by 1,024 bytes a token of context without an indexer and by 4,096 with one, at batches of 512."""
 
 
 def kv_bytes_per_token(cache: Cache, precision: KvPrecision, *, draft: bool = False, ranks: int = 1) -> int:
     """Bytes that one token takes on each device.
 
-    A latent cache (MLA) lies whole on every tensor-parallel rank; keys and values are shared among `ranks`.
+    A latent cache (MLA) lies whole on every tensor-parallel rank; keys and values are shared among `ranks`. What
+    `f16` takes was measured on llama-server: tests/serving/test_gguf.py.
     """
     layers = cache.layers + (cache.draft_layers if draft else 0)
     if not cache.latent:
         width = 1 if precision == "fp8" else 2
         return layers * 2 * -(-cache.heads // min(ranks, cache.heads)) * cache.head_size * width
-    if precision == "bf16":
-        latent = 2 * (cache.latent + cache.rope)
-    elif cache.indexer:
-        latent = cache.latent + 2 * cache.rope + 4 * (cache.latent // _GROUP)
-    else:
-        latent = cache.latent + cache.rope
-    return layers * latent + _indexer_layers(cache, draft=draft) * cache.indexer
+    keys = _indexer_layers(cache, precision, draft=draft) * _indexer_bytes(cache, precision)
+    return layers * _latent_bytes(cache, precision) + keys
+
+
+def of_busiest(cache: Cache, devices: int) -> Cache:
+    """What the device with the most layers keeps, where each of `devices` has some of the layers."""
+    own = cache.indexer_layers
+    return dataclasses.replace(
+        cache,
+        layers=-(-cache.layers // devices),
+        indexer_layers=-(-own // devices) if own is not None else None,
+        indexer_layers_allocated=None,
+    )
+
+
+def context_bytes(cache: Cache, batch_tokens: int) -> int:
+    """Workspace for each token of one request's context, for batches of which so many tokens are computed together."""
+    return batch_tokens * (_MASK_BYTES + (_SCORE_BYTES if cache.indexer else 0))
 
 
 def kv_bytes_read(cache: Cache, precision: KvPrecision, context: int) -> int:
@@ -40,7 +58,7 @@ def kv_bytes_read(cache: Cache, precision: KvPrecision, context: int) -> int:
     per_token = kv_bytes_per_token(cache, precision)
     if cache.sparse_top is None:
         return context * per_token
-    keys = _indexer_layers(cache, draft=False) * cache.indexer
+    keys = _indexer_layers(cache, precision, draft=False) * _indexer_bytes(cache, precision)
     return min(context, cache.sparse_top) * (per_token - keys) + context * keys
 
 
@@ -49,6 +67,24 @@ def reserved_bytes(shape: Shape, batch_tokens: int) -> int:
     return RESERVE_BYTES + ACTIVATION_BYTES * batch_tokens * shape.hidden
 
 
-def _indexer_layers(cache: Cache, *, draft: bool) -> int:
-    layers = cache.indexer_layers_allocated or cache.indexer_layers or cache.layers
+def _latent_bytes(cache: Cache, precision: KvPrecision) -> int:
+    """Bytes of the latent vector of one layer."""
+    if precision != "fp8":
+        return 2 * (cache.latent + cache.rope)
+    if cache.indexer:
+        return cache.latent + 2 * cache.rope + 4 * (cache.latent // _GROUP)
+    return cache.latent + cache.rope
+
+
+def _indexer_bytes(cache: Cache, precision: KvPrecision) -> int:
+    """Bytes of the indexer in one layer: a key in FP8 with its scale, or all vectors in two bytes a value."""
+    if not cache.indexer:
+        return 0
+    return 2 * cache.indexer_vectors * cache.indexer if precision == "f16" else cache.indexer + _SCALE_BYTES
+
+
+def _indexer_layers(cache: Cache, precision: KvPrecision, *, draft: bool) -> int:
+    """llama.cpp sets a cache aside only where there is an indexer; others are known to take more layers."""
+    own = cache.layers if cache.indexer_layers is None else cache.indexer_layers
+    layers = own if precision == "f16" else cache.indexer_layers_allocated or own
     return layers + (cache.draft_layers if draft else 0)

@@ -339,6 +339,11 @@ def _notes(choice: Choice, model: Model) -> list[results.PlanNote]:
         for note in model.notes
         if note.concerns(choice.engine, architecture, precision, draft=bool(choice.draft_tokens))
     ]
+    hardware = choice.pool.hardware
+    if hardware is not None and not choice.pool.found and hardware.basis == "assumed":
+        concerned.append(
+            results.PlanNote(text=f"the memory of {hardware.title} is assumed, not read", source=hardware.source)
+        )
     if choice.checkpoint.rough:
         rough = "so few bits a weight are left that answers suffer: compare them before you rely on it"
         concerned.append(results.PlanNote(text=rough, source=choice.checkpoint.source))

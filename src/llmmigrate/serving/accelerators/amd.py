@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.serving.accelerators import Device, Found
-from llmmigrate.serving.accelerators._tools import ask, bus_address, known, scaled, whole
+from llmmigrate.serving.accelerators._tools import bus_address, known, scaled, whole
+from llmmigrate.serving.asking import ask
 
 VISIBLE: Final = ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
 SMALLEST_BYTES: Final = 1 << 30

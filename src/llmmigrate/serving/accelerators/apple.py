@@ -4,7 +4,8 @@ import platform
 from typing import Final
 
 from llmmigrate.serving.accelerators import Device, Found
-from llmmigrate.serving.accelerators._tools import ask, known, whole
+from llmmigrate.serving.accelerators._tools import known, whole
+from llmmigrate.serving.asking import ask
 
 VISIBLE: Final = ()
 

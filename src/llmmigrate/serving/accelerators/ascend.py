@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Final
 
 from llmmigrate.serving.accelerators import MIB, Device, Found
-from llmmigrate.serving.accelerators._tools import ask, bus_address, known, rows
+from llmmigrate.serving.accelerators._tools import bus_address, known, rows
+from llmmigrate.serving.asking import ask
 
 VISIBLE: Final = ("ASCEND_RT_VISIBLE_DEVICES",)
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import Final
 
 from llmmigrate.serving.accelerators import MIB, Device, Found
-from llmmigrate.serving.accelerators._tools import ask, bus_address, rows, scaled
+from llmmigrate.serving.accelerators._tools import bus_address, rows, scaled
+from llmmigrate.serving.asking import ask
 
 VISIBLE: Final = ("MLU_VISIBLE_DEVICES",)
 

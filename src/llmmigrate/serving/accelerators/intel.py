@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.serving.accelerators import Device, Found
-from llmmigrate.serving.accelerators._tools import ask, bus_address, known, scaled, whole
+from llmmigrate.serving.accelerators._tools import bus_address, known, scaled, whole
+from llmmigrate.serving.asking import ask
 
 VISIBLE: Final = ("ZE_AFFINITY_MASK",)
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.serving.accelerators import MIB, Device, Found
-from llmmigrate.serving.accelerators._tools import ask, bus_address, known, scaled, whole
+from llmmigrate.serving.accelerators._tools import bus_address, known, scaled, whole
+from llmmigrate.serving.asking import ask
 
 VISIBLE: Final = ("CUDA_VISIBLE_DEVICES",)
 FIELDS: Final = (

@@ -7,12 +7,14 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from llmmigrate import registry
 from llmmigrate.errors import ServingError, unknown_name
+from llmmigrate.serving.asking import ask
 from llmmigrate.serving.catalogue import Recipe
 
 ROOM: Final = "serving.engines"
@@ -68,6 +70,12 @@ class Phase:
     pattern: re.Pattern[str]
 
 
+UVICORN_STARTS: Final = Phase(
+    "starting the server", re.compile(r"Started server process|Waiting for application startup")
+)
+"""The last stage of engines that are served by uvicorn."""
+
+
 class Engine(Protocol):
     """What a module of this room offers."""
 
@@ -75,6 +83,8 @@ class Engine(Protocol):
     EXECUTABLE: str
     DISTRIBUTION: str | None
     """The Python package that brings it and tells its version; None for one that is no Python package."""
+    VERSION: re.Pattern[str] | None
+    """Where such a program prints its `version` with `--version`, or the number of its `build` in place of one."""
     INSTALL: str
     """What to type to install it."""
     IMAGES: dict[str, str]
@@ -84,6 +94,8 @@ class Engine(Protocol):
     """Share of a device's memory that it takes."""
     BATCH_TOKENS: int
     """Tokens of a prefill batch."""
+    MICRO_BATCH: int
+    """Tokens that are computed together with masks and scores over the whole context; 0 where none are kept."""
     SEQUENCES: int | None
     """Most requests at one time, for each of which it sets cache for the whole context aside; None: they share it."""
     DRAFTS: bool
@@ -114,12 +126,23 @@ def engine_name(text: str) -> str:
 
 def installed_version(engine: Engine) -> str | None:
     """The version that is installed, `unknown` where only the program is found, None where nothing is."""
-    if find_executable(engine) is None:
+    path = find_executable(engine)
+    if path is None:
         return None
     try:
-        return version(engine.DISTRIBUTION) if engine.DISTRIBUTION is not None else "unknown"
+        return version(engine.DISTRIBUTION) if engine.DISTRIBUTION is not None else _told_version(path, engine.VERSION)
     except PackageNotFoundError:
         return "unknown"
+
+
+@cache
+def _told_version(path: str, pattern: re.Pattern[str] | None) -> str:
+    """What a program says of its version: `0.5.0`, `b6730` for the build of one without a version, `unknown`."""
+    answer = ask(path, "--version")
+    match = pattern.search(f"{answer.text or ''}\n{answer.aside}") if pattern is not None else None
+    if match is None:
+        return "unknown"
+    return match["version"] or f"b{match['build']}"
 
 
 def find_executable(engine: Engine) -> str | None:
@@ -128,23 +151,25 @@ def find_executable(engine: Engine) -> str | None:
     return str(beside) if beside.is_file() else shutil.which(engine.EXECUTABLE)
 
 
-def check_installed(engine: Engine, recipe: Recipe | None) -> str:
-    """The path of an engine's program. ServingError where it is not there or older than its recipe needs."""
+def check_installed(engine: Engine, recipe: Recipe | None, *, force: bool = False) -> str:
+    """The path of an engine's program. ServingError where it is not there or, unless `force`, older than needed."""
     path, found = find_executable(engine), installed_version(engine)
     if path is None or found is None:
         raise ServingError(f"{engine.TITLE} is not installed here", fix=engine.INSTALL, code="engine_missing")
     wanted = recipe.version if recipe is not None else None
-    if wanted is not None and recipe is not None and found != "unknown" and _parts(found) < _parts(wanted):
+    if force or wanted is None or recipe is None or found == "unknown":
+        return path
+    if _parts(found) < _parts(wanted):
         raise ServingError(
             f"{engine.TITLE} {found} is too old for this model",
             why=f"it needs {wanted} or newer ({recipe.source})",
-            fix=engine.INSTALL,
+            fix=f"{engine.INSTALL}; or try this one with --force",
             code="engine_version",
         )
     return path
 
 
 def _parts(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version, for comparing: `0.19.0rc1+cu130` is (0, 19, 0)."""
+    """The leading numbers of a version, for comparing: `0.19.0rc1+cu130` is (0, 19, 0), a mere build less than any."""
     match = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
     return tuple(int(part) for part in match[0].split(".")) if match else ()

@@ -9,11 +9,14 @@ from llmmigrate.serving.engines import Launch, Order, Phase, Split
 TITLE: Final = "llama.cpp"
 EXECUTABLE: Final = "llama-server"
 DISTRIBUTION: Final = None
+VERSION: Final = re.compile(r"^version: (?:(?P<version>\d+\.[\w.+-]+)|(?P<build>\d+) )", re.MULTILINE)
+"""Older programs print `version: 6730 (e60f01d)`."""
 INSTALL: Final = "install llama.cpp so that llama-server is on the PATH (https://github.com/ggml-org/llama.cpp)"
 IMAGES: Final = {"nvidia": "ghcr.io/ggml-org/llama.cpp:server-cuda", "cpu": "ghcr.io/ggml-org/llama.cpp:server"}
 SPLIT: Final[Split] = "layers"
 UTILISATION: Final = 0.95
 BATCH_TOKENS: Final = 2048
+MICRO_BATCH: Final = 512
 SEQUENCES: Final = 4
 """The number that it takes by itself, for which it would then set aside the cache of one."""
 DRAFTS: Final = False

@@ -7,16 +7,18 @@ import re
 from pathlib import Path
 from typing import Final
 
-from llmmigrate.serving.engines import Launch, Order, Phase, Split
+from llmmigrate.serving.engines import UVICORN_STARTS, Launch, Order, Phase, Split
 
 TITLE: Final = "transformers"
 EXECUTABLE: Final = "transformers"
 DISTRIBUTION: Final = "transformers"
+VERSION: Final = None
 INSTALL: Final = "pip install torch, then pip install 'llmmigrate[serve]'"
 IMAGES: Final[dict[str, str]] = {}
 SPLIT: Final[Split] = "layers"
 UTILISATION: Final = 0.90
 BATCH_TOKENS: Final = 2048
+MICRO_BATCH: Final = 0
 SEQUENCES: Final = None
 DRAFTS: Final = False
 KEY_VARIABLE: Final = None
@@ -24,7 +26,7 @@ PHASES: Final = (
     Phase("downloading weights", re.compile(r"Fetching \d+ files:\s+(\d+)%")),
     Phase("loading weights", re.compile(r"Loading (?:weights|checkpoint shards):\s+(\d+)%")),
     Phase("warming up", re.compile(r"[Ww]arming? ?up")),
-    Phase("starting the server", re.compile(r"Started server process|Waiting for application startup")),
+    UVICORN_STARTS,
 )
 
 SMALL_BYTES: Final = 100_000_000

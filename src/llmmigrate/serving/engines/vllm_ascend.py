@@ -8,11 +8,13 @@ from llmmigrate.serving.engines import Launch, Order, Split, vllm
 TITLE: Final = "vllm-ascend"
 EXECUTABLE: Final = "vllm"
 DISTRIBUTION: Final = "vllm-ascend"
+VERSION: Final = None
 INSTALL: Final = "pip install vllm-ascend, with CANN (https://docs.vllm.ai/projects/ascend/en/latest/installation.html)"
 IMAGES: Final = {"ascend": "quay.io/ascend/vllm-ascend:v{version}"}
 SPLIT: Final[Split] = "tensor"
 UTILISATION: Final = 0.90
 BATCH_TOKENS: Final = 8192
+MICRO_BATCH: Final = 0
 SEQUENCES: Final = None
 DRAFTS: Final = True
 KEY_VARIABLE: Final = vllm.KEY_VARIABLE
