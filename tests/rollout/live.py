@@ -19,7 +19,8 @@ from llmmigrate.rollout.staging import replace_file
 from llmmigrate.rollout.state import Place
 
 ROLES: tuple[Role, ...] = ("target", "current", "emergency")
-BOOT_SECONDS = 20
+BOOT_SECONDS = 180
+CALLER = "sk-caller"
 
 
 @dataclasses.dataclass
@@ -43,7 +44,7 @@ class Site:
         return int(self.plan.gateway.listen.rpartition(":")[2])
 
     def load(self, stream_pieces: int = 0) -> Load:
-        return Load("o3", self.port, stream_pieces=stream_pieces)
+        return Load("o3", self.port, stream_pieces=stream_pieces, key=CALLER)
 
     def hits(self, role: Role) -> int:
         return len(self.upstreams[role].hits)
@@ -86,7 +87,8 @@ def _start(here: Site, kind: str) -> "subprocess.Popen[bytes]":
     program = gateway_of(kind).PROGRAM
     assert program is not None
     where = str(Path(process.find(program)).parent)
-    environment = {**os.environ, "PATH": f"{where}:{os.environ['PATH']}", "KEY": "sk"}
+    keys = {"KEY": "sk", gateway_of(kind).CALLER_KEY or "NO_KEY": CALLER}
+    environment = {**os.environ, **keys, "PATH": f"{where}:{os.environ['PATH']}"}
     as_root = program.as_root if os.geteuid() == 0 else ()
     out = (here.directory / "out").open("wb")
     with out:

@@ -61,7 +61,9 @@ class EmitOptions:
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Where; otherwise the plan's directory.")
     ] = None
     format: Annotated[str | None, typer.Option(metavar="NAME", help="table (default), json, markdown or csv.")] = None
-    strict: Annotated[bool, typer.Option("--strict", help="Write nothing unless every finding is exact.")] = False
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing if the gateway cannot do what the plan asks for.")
+    ] = False
     force: Annotated[bool, typer.Option("--force", help="Write into a directory that holds other files.")] = False
 
 
@@ -167,7 +169,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     stage = options.stage or (state.stage if state else plan.stages[0].name)
     emission = emitted(plan, options.to or plan.gateway.kind, stage)
     directory = Path(options.output) if options.output else place.gateway_directory(plan)
-    refused = options.strict and emission.worst != "exact"
+    refused = options.strict and bool(emission.unmet)
     if not refused:
         _write_files(emission, directory, force=options.force)
         place.journal("emitted", at=_now_text(), gateway=emission.gateway, stage=stage, directory=str(directory))
@@ -175,7 +177,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
     write(emission_report(emission, str(directory), next_step=next_step), to, console)
     if refused:
-        console.warn(f"--strict: nothing was written, the worst finding is {emission.worst}")
+        console.warn(f"--strict: nothing was written: {', '.join(finding.requirement for finding in emission.unmet)}")
     return 1 if refused else 0
 
 

@@ -20,6 +20,7 @@ from llmmigrate.rollout.gateways._common import (
     common_findings,
     key_names,
     milliseconds,
+    rewriting_finding,
     start_script,
     sticky_finding,
 )
@@ -61,19 +62,23 @@ def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     names = [role for role in plan.roles() if not _static(plan, role)]
+    counting = "counts failures within eject_for, in a row or not; eject_max is not known"
+    set_by = "set by libnginx-mod-http-lua, which has to be installed"
+    log = f"the watch reads {LOG}, which has to be rotated; a cut stream looks good"
     found = [
-        Finding("share", "exact", "split_clients on an id of the request, to 0.01 %"),
+        Finding("share", "exact", "split_clients on an id of the request, to 0.01 %", "stages"),
         sticky_finding(plan, "exact", "split_clients on the header; callers without it are drawn"),
-        Finding("ejection", "approximate", "counts failures within eject_for, in a row or not; eject_max is not known"),
         Finding(
-            "ejection of the current provider", "unsupported", "never: each request tries it first, then emergency"
+            "fallback", "exact", "chains in one another: the next provider for every sign of sickness", "providers"
         ),
-        Finding("streams cut by a provider", "unsupported", "nginx does not count them: they never eject"),
+        Finding("ejection of the target", "approximate", counting, "failover: eject_after"),
+        Finding("ejection of current", "approximate", "tried first each time, then emergency", "failover: eject_after"),
         Finding("401, 403 and 408 of a provider", "exact", "turned into 503, so that they are retried and eject"),
-        Finding("model names, parameters, keys", "exact", "set by libnginx-mod-http-lua, which has to be installed"),
-        Finding("change of stage", "exact", "on HUP; live streams go on for up to 10 minutes"),
-        Finding("metrics", "approximate", f"the watch reads {LOG}, which has to be rotated; a cut stream looks good"),
-        Finding("a target that fails in part", "approximate", _IN_PART),
+        rewriting_finding(plan, "model names and parameters", "exact", set_by),
+        Finding("change of stage", "exact", "on HUP; live streams go on for up to 10 minutes", "stages"),
+        Finding("metrics", "approximate", log, "rollback"),
+        Finding("a target that fails in part", "approximate", _IN_PART, "rollback"),
+        Finding("streams cut by a provider", "unsupported", "nginx does not count them: they never eject"),
     ]
     if names and plan.gateway.resolver is None:
         found.append(Finding("name server", "approximate", "taken from the machine that emitted; set gateway.resolver"))
