@@ -46,6 +46,12 @@ class LintOptions(OutputOptions):
     logs: Annotated[
         list[str], typer.Option(metavar="LOGS", help="Logs of the traffic that is to move; repeatable.")
     ] = field(default_factory=list)
+    shadow: Annotated[
+        list[str], typer.Option(metavar="RUN", help="A shadow run beside those of this folder; repeatable.")
+    ] = field(default_factory=list)
+    audit: Annotated[list[str], typer.Option(metavar="FILE", help="An audit that was saved as JSON; repeatable.")] = (
+        field(default_factory=list)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,18 +136,20 @@ def lint(options: LintOptions, console: Console) -> int:
     \b
     Examples:
       llmmigrate rollout lint
-      llmmigrate rollout lint migration.yaml --logs logs.jsonl
+      llmmigrate rollout lint migration.yaml --logs logs.jsonl --audit audit.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.cli.evidence import gathered
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.cli.reading import read_logs
     from llmmigrate.reports.rollout import lint_report
     from llmmigrate.rollout.lint import lint as linted
 
-    to = destinations(options.format, options.output, inputs=[options.plan, *options.logs])
+    to = destinations(options.format, options.output, inputs=[options.plan, *options.logs, *options.audit])
     plan = _plan(options.plan)
     logs = LogOptions(logs=options.logs, config=options.config)
     profile = read_logs(logs, console).profile if options.logs else None
-    found = linted(plan, profile)
+    evidence = gathered(Path(options.plan), options.shadow, options.audit, console)
+    found = linted(plan, profile, evidence)
     next_step = None if found.errors else f"llmmigrate rollout drill {options.plan}"
     write(lint_report(found, next_step=next_step), to, console)
     return 1 if found.errors else 0
