@@ -75,6 +75,8 @@ class Pace(NamedTuple):
     """Requests at one time when its ceiling is looked for."""
     streams: int = 40
     """Streams under way while the stage changes."""
+    piece_seconds: float = 0.03
+    """Between two pieces of a stream."""
     flips: bool = True
     """Whether it takes up another stage while it runs."""
     boots_quickly: bool = True

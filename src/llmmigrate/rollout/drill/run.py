@@ -32,7 +32,8 @@ _BACK_LIMIT: Final = 13.0
 _REST_LIMIT: Final = 60.0
 """Longest wait between two faults for a gateway that is not started anew."""
 _LANES: Final = 4
-_STREAM_PIECES: Final = 150
+_STREAM_SECONDS: Final = 4.5
+"""Of a stream that is under way while the stage changes."""
 _FLIP_STEP: Final = 2.0
 _QUICK_SECONDS: Final = 6.0
 """Of a fault in a quick drill."""
@@ -261,8 +262,8 @@ async def _flip(lab: Lab, say: Say) -> Flip:
     if not lab.gateway.PACE.boots_quickly:  # its first answers are slow
         await _until_target_answers(lab)
     traffic = Traffic(lab.load(), min(20, lab.gateway.PACE.rate))
-    load = lab.load(stream_pieces=_STREAM_PIECES, timeout=30)
-    many = lab.gateway.PACE.streams
+    many, pause = lab.gateway.PACE.streams, lab.gateway.PACE.piece_seconds
+    load = lab.load(stream_pieces=int(_STREAM_SECONDS / pause), timeout=30)
     streams = asyncio.ensure_future(one_after_another(load, lanes=many, count=many))
     await asyncio.sleep(_FLIP_STEP)
     away = time.monotonic()

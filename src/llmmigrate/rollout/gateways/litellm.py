@@ -29,7 +29,8 @@ PACE: Final = Pace(
     stream_rate=4,
     share=Decimal("0.5"),
     stream_share=Decimal("0.25"),
-    streams=10,
+    streams=6,
+    piece_seconds=0.1,
     boots_quickly=False,
     lanes=2,
 )

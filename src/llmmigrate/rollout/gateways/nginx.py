@@ -291,7 +291,7 @@ def _inner(plan: Plan, role: Role) -> str:
       proxy_pass {scheme}://{where};
       proxy_next_upstream off; proxy_read_timeout {milliseconds(plan.failover.idle_timeout)};
       proxy_set_header Host {endpoint.authority}; proxy_set_header Connection "";
-{_tls(plan) if endpoint.tls else ""}      proxy_intercept_errors on; error_page 401 403 408 =503 @sick;
+{_tls(plan, endpoint.host) if endpoint.tls else ""}      proxy_intercept_errors on; error_page 401 403 408 =503 @sick;
       add_header x-llm-served-by {role} always;
     }}
     location @sick {{ return 503; }}
@@ -299,10 +299,10 @@ def _inner(plan: Plan, role: Role) -> str:
 """
 
 
-def _tls(plan: Plan) -> str:
+def _tls(plan: Plan, host: str) -> str:
     authorities = plan.gateway.ca_bundle
     return f"""\
-      proxy_ssl_server_name on; proxy_ssl_name $proxy_host; proxy_ssl_verify on; proxy_ssl_verify_depth 5;
+      proxy_ssl_server_name on; proxy_ssl_name {host}; proxy_ssl_verify on; proxy_ssl_verify_depth 5;
       proxy_ssl_trusted_certificate {authorities};
 """
 
