@@ -22,6 +22,7 @@ TEXTS = [
     '{"x": null, "y": true, "z": [[], {}, [{"model": "o3"}]], "model": "o3"}',
     '{"service_tier": "auto"}',
     "{}",
+    '{"user": "del \x7f and \\u0000", "model": "o3"}',
     '{"model": "o3", "content": "' + "ü\u4e2d" * 50_000 + '"}',
 ]
 NOT_JSON = [

@@ -15,11 +15,12 @@ local function blanks(s, i)
 end
 local function string_end(s, i)
   while true do
-    i = s:find('[%z\1-\31"\\]', i + 1)
-    local c = i and s:sub(i, i)
+    i = s:match('^[^%c"\\]*()', i + 1)
+    local c = s:sub(i, i)
     if c == '"' then return i end
-    if c ~= "\\" or not s:find('^["\\/bfnrtu]', i + 1) then return nil end
-    i = i + 1
+    local escaped = c == "\\" and s:find('^["\\/bfnrtu]', i + 1)
+    if not escaped and c ~= "\127" then return nil end
+    if escaped then i = i + 1 end
   end
 end
 local function number_end(s, i)
