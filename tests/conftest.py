@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 NOT_FROM_THE_INDEX = ("nginx is not installed", "haproxy is not installed")
 """Gateways that the system has to have; all others are installed by `make gateways`."""
-NO_GATEWAY = ("envoy is not installed", "litellm is not installed", "SDK of OpenAI is not installed")
+NO_GATEWAY = tuple(f"{name} is not installed" for name in ("envoy", "nginx", "haproxy", "litellm", "SDK of OpenAI"))
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
 NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"

@@ -54,9 +54,26 @@ def test_emitting_again_keeps_the_stage_in_force(llmmigrate: Run) -> None:
     assert Path("gateway/rds.json").read_text() == Path("gateway/stages/half/rds.json").read_text()
 
 
-def test_strict_writes_nothing_below_exact(llmmigrate: Run) -> None:
-    assert llmmigrate("rollout", "emit", "--strict").code == 1
-    assert not Path("gateway").exists()
+@pytest.mark.parametrize("gateway", ["envoy", "nginx", "litellm"])
+def test_strict_takes_a_gateway_that_does_what_the_plan_asks_for(gateway: str, llmmigrate: Run) -> None:
+    assert llmmigrate("init", "--rollout", "--force").code == 0
+    done = llmmigrate("rollout", "emit", "--to", gateway, "--strict", "--format", "json")
+    assert done.code == 0
+    found = {item["requirement"]: item for item in json.loads(done.out)["findings"]}
+    assert (found["change of stage"]["status"], found["change of stage"]["asked_by"]) == ("exact", "stages")
+    assert found["who may call"]["asked_by"] is None
+    assert Path("gateway/findings.json").exists()
+
+
+def test_strict_refuses_what_the_plan_asks_for_and_nothing_else(llmmigrate: Run) -> None:
+    assert llmmigrate("rollout", "emit", "--to", "haproxy", "-o", "plain", "--strict").code == 0
+    Path("migration.yaml").write_text(PLAN.replace(':7/v1"', ':7/v1", models: {o3: glm-5}'))
+    refused = llmmigrate("rollout", "emit", "--to", "haproxy", "--strict")
+    assert (refused.code, Path("gateway").exists()) == (1, False)
+    assert "--strict: nothing was written: model names and parameters" in refused.err
+    refused = llmmigrate("rollout", "emit", "--to", "env", "--strict")
+    assert (refused.code, Path("gateway").exists()) == (1, False)
+    assert "share, fallback, ejection, change of stage, metrics" in refused.err
 
 
 def test_the_aliases_of_rollback(llmmigrate: Run) -> None:

@@ -1,6 +1,5 @@
 """What tests of rollouts share: the loopback is open here, and a plan that names every kind of thing."""
 
-import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -8,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import LITELLM
 
+from llmmigrate.errors import GatewayError
 from llmmigrate.rollout.emission import gateway_of
 from llmmigrate.rollout.plan import Plan, parse
+from llmmigrate.rollout.process import find
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the tools are scripts of the repository
 
@@ -45,6 +47,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def litellm_where_it_is(monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> None:
+    """LiteLLM lives in an environment of its own, which its variable names."""
+    if LITELLM:
+        monkeypatch.setenv("LLMMIGRATE_LITELLM", LITELLM)
+
+
 @pytest.fixture
 def plan() -> Plan:
     return parse(PLAN, "migration.yaml")
@@ -53,8 +62,10 @@ def plan() -> Plan:
 def program_is_here(name: str) -> bool:
     """Whether a gateway's program is installed on this machine."""
     program = gateway_of(name).PROGRAM
-    places = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/usr/local/bin"
-    return program is not None and shutil.which(program.name, path=places) is not None
+    try:
+        return program is not None and bool(find(program))
+    except GatewayError:
+        return False
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+
+from tests.rollout.tls import Tls, unwrapping
 
 from llmmigrate.rollout import process
 from llmmigrate.rollout.drill.lab import free_ports
@@ -19,7 +22,8 @@ from llmmigrate.rollout.staging import replace_file
 from llmmigrate.rollout.state import Place
 
 ROLES: tuple[Role, ...] = ("target", "current", "emergency")
-BOOT_SECONDS = 20
+BOOT_SECONDS = 180
+CALLER = "sk-caller"
 
 
 @dataclasses.dataclass
@@ -43,24 +47,29 @@ class Site:
         return int(self.plan.gateway.listen.rpartition(":")[2])
 
     def load(self, stream_pieces: int = 0) -> Load:
-        return Load("o3", self.port, stream_pieces=stream_pieces)
+        return Load("o3", self.port, stream_pieces=stream_pieces, key=CALLER)
 
     def hits(self, role: Role) -> int:
         return len(self.upstreams[role].hits)
 
 
 @contextlib.asynccontextmanager
-async def site(directory: Path, kind: str, *, stage: str, extra: str = "") -> AsyncIterator[Site]:
+async def site(
+    directory: Path, kind: str, *, stage: str, extra: str = "", tls: Tls | None = None
+) -> AsyncIterator[Site]:
     """Emit, start and wait until it answers; everything ends with the block."""
-    here = emitted(directory, kind, await free_ports(5), stage=stage, extra=extra)
+    here = emitted(directory, kind, await free_ports(5), stage=stage, extra=extra, tls=tls)
     for upstream in here.upstreams.values():
         await upstream.start()
     program = _start(here, kind)
     try:
-        async with asyncio.timeout(BOOT_SECONDS):
-            while not (await send(here.load())).ok:
-                await asyncio.sleep(0.1)
-        yield here
+        async with contextlib.AsyncExitStack() as stack:
+            if tls is not None:
+                await stack.enter_async_context(unwrapping(tls, here.upstreams["target"].port))
+            async with asyncio.timeout(BOOT_SECONDS):
+                while not (await send(here.load())).ok:
+                    await asyncio.sleep(0.1)
+            yield here
     finally:
         program.terminate()
         program.wait(10)
@@ -68,10 +77,12 @@ async def site(directory: Path, kind: str, *, stage: str, extra: str = "") -> As
             upstream.stop()
 
 
-def emitted(directory: Path, kind: str, ports: list[int], *, stage: str, extra: str = "") -> Site:
+def emitted(
+    directory: Path, kind: str, ports: list[int], *, stage: str, extra: str = "", tls: Tls | None = None
+) -> Site:
     """A plan for three providers on the first ports, and its gateway's files; nothing runs."""
     path = directory / "migration.yaml"
-    path.write_text(_plan_text(kind, ports, extra))
+    path.write_text(_plan_text(kind, ports, extra, tls))
     plan = load(path)
     upstreams = {role: Upstream(role, port) for role, port in zip(ROLES, ports, strict=False)}
     here = Site(path, plan, upstreams)
@@ -86,18 +97,22 @@ def _start(here: Site, kind: str) -> "subprocess.Popen[bytes]":
     program = gateway_of(kind).PROGRAM
     assert program is not None
     where = str(Path(process.find(program)).parent)
-    environment = {**os.environ, "PATH": f"{where}:{os.environ['PATH']}", "KEY": "sk"}
+    keys = {"KEY": "sk", gateway_of(kind).CALLER_KEY or "NO_KEY": CALLER}
+    environment = {**os.environ, **keys, "PATH": f"{where}:{os.environ['PATH']}"}
     as_root = program.as_root if os.geteuid() == 0 else ()
     out = (here.directory / "out").open("wb")
     with out:
         return subprocess.Popen(["./start.sh", *as_root], cwd=here.directory, env=environment, stdout=out, stderr=out)
 
 
-def _plan_text(kind: str, ports: list[int], extra: str) -> str:
+def _plan_text(kind: str, ports: list[int], extra: str, tls: Tls | None) -> str:
     names = {"target": "glm-5", "current": "o3", "emergency": "local"}
-    providers = {
+    providers: dict[Role, dict[str, Any]] = {
         role: {"base_url": f"http://127.0.0.1:{port}/v1", "key": "env:KEY", "models": {"o3": names[role]}}
         for role, port in zip(ROLES, ports, strict=False)
     }
     gateway = {"kind": kind, "listen": f"127.0.0.1:{ports[3]}", "admin": f"127.0.0.1:{ports[4]}"}
+    if tls is not None:
+        providers["target"]["base_url"] = f"https://localhost:{tls.port}/v1"
+        gateway["ca_bundle"] = str(tls.certificate)
     return f"providers: {json.dumps(providers)}\ngateway: {json.dumps(gateway)}\n{extra}"

@@ -1,7 +1,5 @@
-"""Stages, locks, the journal, and what a kill at any moment leaves behind."""
+"""Stages, locks and the journal."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,40 +10,6 @@ from llmmigrate.rollout.changing import difference, roll_back, stage_in_file, ta
 from llmmigrate.rollout.emission import config_hash, emit
 from llmmigrate.rollout.plan import Plan, load
 from llmmigrate.rollout.state import Place, Verified
-
-KILL = """
-import os, signal, sys
-left = int(sys.argv[1])
-def count(event, arguments):
-    global left
-    if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate") and sys.argv[2] in str(arguments):
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-from llmmigrate.cli.app import main
-sys.addaudithook(count)
-main(sys.argv[3:])
-"""
-WATCH = """
-import os, signal, sys
-from pathlib import Path
-from llmmigrate.rollout import Counts
-from llmmigrate.rollout.plan import load
-from llmmigrate.rollout.state import Place
-from llmmigrate.rollout.watch import Options, Watch
-left, path = int(sys.argv[1]), Path(sys.argv[2]) / "migration.yaml"
-def count(event, arguments):
-    global left
-    if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate") and sys.argv[2] in str(arguments):
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-plan = load(path)
-failing = (Counts(100 * n, 50 * n, 100 * n, 0, 0) for n in range(1_000_000))
-sys.addaudithook(count)
-watch = Watch(plan, Place(path, plan), lambda: next(failing), Options(apply=True), print)
-sys.exit(1 if watch.run() else 0)
-"""
 
 
 @pytest.fixture
@@ -157,43 +121,3 @@ def test_a_broken_state_file_is_said(plan: Plan, place: Place) -> None:
     place.write("state.json", "{")
     with pytest.raises(ConfigError, match=r"state\.json cannot be read"):
         take_stage(plan, place, "canary")
-
-
-@pytest.mark.parametrize("words", [["rollout", "stage", "PLAN", "canary"], ["rollback", "PLAN", "--reason", "x"]])
-def test_a_kill_at_any_moment_leaves_the_old_or_the_new_file(words: list[str], plan: Plan, place: Place) -> None:
-    take_stage(plan, place, "half")
-    old = file_text(plan, place)
-    line = [str(place.plan_path) if word == "PLAN" else word for word in words]
-    seen, kills = set(), 0
-    for moment in range(100):
-        done = killed_at(moment, KILL, place, line)
-        seen.add(file_text(plan, place))
-        if done == 0:
-            break
-        kills += 1
-        assert done == -9
-        (place.gateway_directory(plan) / "rds.json").write_text(old)
-    new = file_text(plan, place)
-    assert seen == {old, new}
-    assert kills >= 8
-    assert stage_in_file(plan, place) == ("back" if words[0] == "rollback" else "canary")
-
-
-def test_a_kill_of_the_watch_leaves_the_old_or_the_new_file(plan: Plan, place: Place) -> None:
-    take_stage(plan, place, "half")
-    old = file_text(plan, place)
-    back = emit(plan, "envoy", "back").files["rds.json"]
-    outcomes = []
-    for moment in range(0, 100, 2):
-        outcomes.append(killed_at(moment, WATCH, place, []))
-        assert file_text(plan, place) in (old, back)
-        if file_text(plan, place) == back:
-            break
-    assert outcomes[:-1] == [-9] * (len(outcomes) - 1)
-    assert len(outcomes) >= 5
-
-
-def killed_at(moment: int, script: str, place: Place, arguments: list[str]) -> int:
-    """Run a script that kills itself at its so many-th look at the rollout's files; its exit code."""
-    line = [sys.executable, "-c", script, str(moment), str(place.root), *arguments]
-    return subprocess.run(line, capture_output=True, timeout=60, check=False).returncode

@@ -16,7 +16,7 @@ from tests.rollout.live import Site, site
 from llmmigrate.rollout.changing import roll_back, take_stage
 
 CLIENTS = Path(__file__).parents[2] / "samples" / "clients"
-REQUESTS = 40
+REQUESTS = 80
 
 
 def node_modules() -> Path | None:
@@ -80,6 +80,6 @@ async def _change(here: Site) -> None:
     while here.hits("current") < 8:
         await asyncio.sleep(0.02)
     await asyncio.to_thread(take_stage, here.plan, here.place, "half")
-    while here.hits("target") < 10:
+    while here.hits("target") < 6:
         await asyncio.sleep(0.02)
     await asyncio.to_thread(roll_back, here.plan, here.place, "enough")

@@ -48,7 +48,7 @@ def test_a_gateway_that_does_not_run_will_start_with_the_way_back(
         take_stage(here.plan, here.place, "half", release=True)
 
 
-@pytest.mark.parametrize("kind", ["envoy", "nginx", "haproxy"])
+@pytest.mark.parametrize("kind", ["envoy", "nginx", "haproxy", "litellm"])
 def test_a_running_gateway_takes_a_stage_up(kind: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
     needs(kind)
     assert asyncio.run(_served(tmp_path, kind)) == ["current", "target", "current"]

@@ -22,9 +22,28 @@ TEXTS = [
     '{"x": null, "y": true, "z": [[], {}, [{"model": "o3"}]], "model": "o3"}',
     '{"service_tier": "auto"}',
     "{}",
+    '{"user": "del \x7f and \\u0000", "model": "o3"}',
     '{"model": "o3", "content": "' + "ü\u4e2d" * 50_000 + '"}',
 ]
-NOT_JSON = ["[1, 2]", '{"model": "o3"', "model", '{"model": "o3"} x']
+NOT_JSON = [
+    "[1, 2]",
+    '{"model": "o3"',
+    "model",
+    '{"model": "o3"} x',
+    '{"a": }',
+    '{"model": "o3", "a": [1 2]}',
+    '{"model": "o3" , "a": [}]}',
+    '{"model": "o3", "n": 01 }',
+    '{"model": "o3", "text": "a\nb"}',
+    '{"model": "o3", "text": "\\x"}',
+    '{"model": "o3", }',
+    '{"model": "o3", "deep": ' + "[" * 100_000 + "}",
+]
+UNTOUCHED = [
+    ' { "model" : "gpt-4.1",\t"messages": [ ] , "n":1 }\n',
+    '{"a": [1, -0.5, 1e9, 2E-3, true, false, null, "", "\\u00e9\\/"], "b": {"c": {}}, "model": 5 }',
+    '{ "deep": ' + "[" * 100_000 + "]" * 100_000 + "}",
+]
 
 
 def wanted(body: dict[str, Any]) -> dict[str, Any]:
@@ -37,9 +56,9 @@ def wanted(body: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["envoy", "nginx"])
 def test_only_what_the_plan_names_is_changed(name: str, plan: Plan, needs: Callable[[str], None]) -> None:
     needs(name)
-    got = asyncio.run(_received(plan, name, [*TEXTS, *NOT_JSON]))
+    got = asyncio.run(_received(plan, name, [*TEXTS, *NOT_JSON, *UNTOUCHED]))
     assert [json.loads(text) for text in got[: len(TEXTS)]] == [wanted(json.loads(text)) for text in TEXTS]
-    assert got[len(TEXTS) :] == NOT_JSON
+    assert got[len(TEXTS) :] == [*NOT_JSON, *UNTOUCHED]
 
 
 async def _received(plan: Plan, name: str, texts: list[str]) -> list[str]:

@@ -29,7 +29,18 @@ monitoring: {every: 6s}
 """
 
 
-@pytest.mark.parametrize(("kind", "sickness"), [("envoy", "partly"), ("envoy", "refused"), ("nginx", "500")])
+@pytest.mark.parametrize(
+    ("kind", "sickness"),
+    [
+        ("envoy", "partly"),
+        ("envoy", "refused"),
+        ("nginx", "500"),
+        ("haproxy", "500"),
+        ("haproxy", "late"),
+        ("litellm", "cut"),
+        ("litellm", "late"),
+    ],
+)
 def test_a_target_that_fails_out_of_sight_is_gone_back_from(
     kind: str, sickness: str, tmp_path: Path, needs: Callable[[str], None]
 ) -> None:
@@ -38,41 +49,56 @@ def test_a_target_that_fails_out_of_sight_is_gone_back_from(
 
 
 async def _sick_target(directory: Path, kind: str, sickness: str) -> None:
-    async with site(directory, kind, stage="half", extra=QUICK) as here:
-        take_stage(here.plan, here.place, "half")
-        traffic = Traffic(here.load(), 20)
+    pace = gateway_of(kind).PACE
+    extra = QUICK.replace("min_requests: 20", f"min_requests: {pace.rate // 2}")
+    async with site(directory, kind, stage="half", extra=extra) as here:
+        await asyncio.to_thread(take_stage, here.plan, here.place, "half")
+        traffic = Traffic(here.load(stream_pieces=12 if sickness == "cut" else 0), min(pace.rate, 20))
         await asyncio.sleep(1)
-        await here.upstreams["target"].set(sickness)
+        await _fall_sick(here, sickness)
         said: list[str] = []
-        watch = _watch(here, Options(apply=True, limit=8), said.append)
+        watch = _watch(here, Options(apply=True, limit=12), said.append)
         assert await asyncio.to_thread(watch.run), said
         before = here.hits("target")
         await asyncio.sleep(1)
         records = await traffic.stop()
         assert here.hits("target") - before <= 1
-        assert [record.failure for record in records if not record.ok] == []
+        assert {record.failure for record in records if not record.ok} <= ({"cut"} if sickness == "cut" else set())
         state = here.place.state()
         assert state is not None
         assert state.lock is not None
         assert (state.stage, state.lock.by) == ("back", "watch")
         assert "rolled back" in said[-1]
+        assert REASONS[sickness] in said[-1]
 
 
-def test_a_late_target_is_counted_exactly_by_envoy(tmp_path: Path, needs: Callable[[str], None]) -> None:
-    needs("envoy")
-    counts = asyncio.run(_late_target(tmp_path))
+REASONS = {"partly": "attempts failed", "late": "took longer than 200 ms"}
+REASONS |= dict.fromkeys(["refused", "500", "cut"], "the gateway leaves the target alone")
+
+
+async def _fall_sick(here: Site, sickness: str) -> None:
+    if sickness == "late":
+        here.upstreams["target"].delay = 0.5
+    else:
+        await here.upstreams["target"].set(sickness)
+
+
+@pytest.mark.parametrize("kind", ["envoy", "haproxy"])
+def test_a_late_target_is_counted_exactly(kind: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs(kind)
+    counts = asyncio.run(_late_target(tmp_path, kind))
     assert counts.attempts == counts.timed == 11
     assert (counts.slow, counts.errors) == (10, 0)
 
 
-async def _late_target(directory: Path) -> Counts:
-    async with site(directory, "envoy", stage="full", extra=QUICK) as here:
+async def _late_target(directory: Path, kind: str) -> Counts:
+    async with site(directory, kind, stage="full", extra=QUICK) as here:
         here.upstreams["target"].delay = 0.3
         traffic = Traffic(here.load(stream_pieces=3), 10)
         await asyncio.sleep(0.95)
         await traffic.stop()
         await asyncio.sleep(5.5)  # Envoy adds its histograms up every 5 s
-        read = gateway_of("envoy").reader(here.plan, here.directory)
+        read = gateway_of(kind).reader(here.plan, here.directory)
         return await asyncio.to_thread(read)
 
 

@@ -46,6 +46,12 @@ class LintOptions(OutputOptions):
     logs: Annotated[
         list[str], typer.Option(metavar="LOGS", help="Logs of the traffic that is to move; repeatable.")
     ] = field(default_factory=list)
+    shadow: Annotated[
+        list[str], typer.Option(metavar="RUN", help="A shadow run beside those of this folder; repeatable.")
+    ] = field(default_factory=list)
+    audit: Annotated[list[str], typer.Option(metavar="FILE", help="An audit that was saved as JSON; repeatable.")] = (
+        field(default_factory=list)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +67,9 @@ class EmitOptions:
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Where; otherwise the plan's directory.")
     ] = None
     format: Annotated[str | None, typer.Option(metavar="NAME", help="table (default), json, markdown or csv.")] = None
-    strict: Annotated[bool, typer.Option("--strict", help="Write nothing unless every finding is exact.")] = False
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing if the gateway cannot do what the plan asks for.")
+    ] = False
     force: Annotated[bool, typer.Option("--force", help="Write into a directory that holds other files.")] = False
 
 
@@ -128,18 +136,20 @@ def lint(options: LintOptions, console: Console) -> int:
     \b
     Examples:
       llmmigrate rollout lint
-      llmmigrate rollout lint migration.yaml --logs logs.jsonl
+      llmmigrate rollout lint migration.yaml --logs logs.jsonl --audit audit.json
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.cli.evidence import gathered
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.cli.reading import read_logs
     from llmmigrate.reports.rollout import lint_report
     from llmmigrate.rollout.lint import lint as linted
 
-    to = destinations(options.format, options.output, inputs=[options.plan, *options.logs])
+    to = destinations(options.format, options.output, inputs=[options.plan, *options.logs, *options.audit])
     plan = _plan(options.plan)
     logs = LogOptions(logs=options.logs, config=options.config)
     profile = read_logs(logs, console).profile if options.logs else None
-    found = linted(plan, profile)
+    evidence = gathered(Path(options.plan), options.shadow, options.audit, console)
+    found = linted(plan, profile, evidence)
     next_step = None if found.errors else f"llmmigrate rollout drill {options.plan}"
     write(lint_report(found, next_step=next_step), to, console)
     return 1 if found.errors else 0
@@ -167,7 +177,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     stage = options.stage or (state.stage if state else plan.stages[0].name)
     emission = emitted(plan, options.to or plan.gateway.kind, stage)
     directory = Path(options.output) if options.output else place.gateway_directory(plan)
-    refused = options.strict and emission.worst != "exact"
+    refused = options.strict and bool(emission.unmet)
     if not refused:
         _write_files(emission, directory, force=options.force)
         place.journal("emitted", at=_now_text(), gateway=emission.gateway, stage=stage, directory=str(directory))
@@ -175,7 +185,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
     write(emission_report(emission, str(directory), next_step=next_step), to, console)
     if refused:
-        console.warn(f"--strict: nothing was written, the worst finding is {emission.worst}")
+        console.warn(f"--strict: nothing was written: {', '.join(finding.requirement for finding in emission.unmet)}")
     return 1 if refused else 0
 
 

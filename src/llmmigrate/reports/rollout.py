@@ -30,12 +30,23 @@ def _lint_page(found: Lint, next_step: str | None) -> Iterator[Block]:
         rate = found.traffic.requests_per_second
         speed = "at an unknown rate" if rate is None else f"at {rate:.3g} a second"
         yield Paragraph(f"Held against {numbers.counted(found.traffic.calls, 'call')} {speed}.")
+    yield from _evidence(found)
     for level, name in _LEVELS.items():
         items = [f"{remark.message} (fix: {remark.fix})" for remark in found.remarks if remark.level == level]
         if items:
             yield Bullets(f"{name}s:" if len(items) > 1 else f"{name}:", items)
     if next_step:
         yield Command(next_step)
+
+
+def _evidence(found: Lint) -> Iterator[Block]:
+    said = [f"shadow: {each.verdict} for {each.target} at {each.at}" for each in found.evidence.verdicts]
+    said += [
+        f"audit: {numbers.counted(each.refused, 'call')} of {each.calls:,} refused by {each.target}, {each.at}"
+        for each in found.evidence.audits
+    ]
+    if said:
+        yield Bullets("Known of the target:", said)
 
 
 def emission_report(emission: Emission, directory: str, *, next_step: str | None = None) -> Report:
@@ -57,9 +68,13 @@ def emission_report(emission: Emission, directory: str, *, next_step: str | None
 def _emission_page(emission: Emission, directory: str, next_step: str | None) -> Iterator[Block]:
     files = numbers.counted(len(emission.files), "file")
     yield Paragraph(f"{emission.gateway}: {files} in {directory}, stage {emission.stage} in force.", strong=True)
-    columns = [Column("Asked for"), Column("Status"), Column("How", drop=1)]
-    rows = [[finding.requirement, finding.status, finding.message] for finding in emission.findings]
-    yield Table(columns=columns, rows=rows)
+    columns = [Column("Asked for"), Column("Status"), Column("By", drop=2), Column("How", drop=1)]
+    asked = [finding for finding in emission.findings if finding.asked_by is not None]
+    yield Table(
+        columns=columns, rows=[[each.requirement, each.status, each.asked_by or "", each.message] for each in asked]
+    )
+    others = [finding for finding in emission.findings if finding.asked_by is None]
+    yield Bullets("Good to know:", [f"{each.requirement}: {each.message}" for each in others])
     if next_step:
         yield Command(next_step)
 

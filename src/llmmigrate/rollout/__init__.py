@@ -28,8 +28,15 @@ class Finding(NamedTuple):
     requirement: str
     status: Status
     message: str
+    asked_by: str | None = None
+    """The setting of the plan that asks for it; None: none does, but it is good to know."""
     faults: tuple[str, ...] = ()
     """Faults of the drill in which requests may be lost because of it, or `MODEL`."""
+
+    @property
+    def unmet(self) -> bool:
+        """Whether the plan asks for something that is not done."""
+        return self.asked_by is not None and self.status in ("manual", "unsupported")
 
 
 class Program(NamedTuple):
@@ -61,8 +68,15 @@ class Pace(NamedTuple):
     stream_rate: int = 15
     """The same of streamed answers."""
     share: Decimal = Decimal("0.1")
+    """The target's part while it is sick."""
+    stream_share: Decimal = Decimal("0.1")
+    """The same of streamed answers."""
     lanes: int = 16
     """Requests at one time when its ceiling is looked for."""
+    streams: int = 40
+    """Streams under way while the stage changes."""
+    piece_seconds: float = 0.03
+    """Between two pieces of a stream."""
     flips: bool = True
     """Whether it takes up another stage while it runs."""
     boots_quickly: bool = True

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from llmmigrate import registry
-from llmmigrate.rollout import ROOM, STATUSES, Finding, Gateway, Status
+from llmmigrate.rollout import ROOM, Finding, Gateway
 from llmmigrate.rollout.plan import BACK, Plan
 
 FINDINGS: Final = "findings.json"
@@ -27,9 +27,9 @@ class Emission(msgspec.Struct, frozen=True, kw_only=True):
     """Of everything but the share in force: what a drill proves."""
 
     @property
-    def worst(self) -> Status:
-        """The least of all findings."""
-        return max((finding.status for finding in self.findings), key=STATUSES.index, default="exact")
+    def unmet(self) -> list[Finding]:
+        """What the plan asks for and the gateway does not do, or leaves to a person."""
+        return [finding for finding in self.findings if finding.unmet]
 
 
 def gateway_of(name: str) -> Gateway:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final, Literal, get_args
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from llmmigrate.rollout.evidence import Evidence, about_evidence, used
 from llmmigrate.rollout.plan import Plan, Role, Stage
+from llmmigrate.rollout.remarks import LEVELS, Remark, remark
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.profile import Profile
 from llmmigrate.usage.sketch import Sketch, merge, quantile, representative
@@ -16,18 +18,6 @@ from llmmigrate.usage.sketch import Sketch, merge, quantile, representative
 SCHEMA: Final = "llmmigrate.lint/1"
 RECOVERY_SECONDS: Final = 300
 """The longest that a rollback should take: the playbooks' five minutes."""
-
-Level = Literal["error", "warning", "note"]
-LEVELS: Final[tuple[Level, ...]] = get_args(Level)
-
-
-class Remark(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to think about; an error means that the plan cannot do what it says."""
-
-    level: Level
-    code: str
-    message: str
-    fix: str
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,26 +40,30 @@ class Lint(msgspec.Struct, frozen=True, kw_only=True):
     schema: str
     plan: str
     traffic: Traffic | None
+    evidence: Evidence
+    """Results of shadow runs and audits that speak of the plan's target, and were used."""
     remarks: list[Remark]
 
     @property
     def errors(self) -> int:
         """How many remarks are errors."""
-        return sum(remark.level == "error" for remark in self.remarks)
+        return sum(each.level == "error" for each in self.remarks)
 
 
-def lint(plan: Plan, profile: Profile | None) -> Lint:
-    """What is to be said about a plan, with a log or without."""
+def lint(plan: Plan, profile: Profile | None, evidence: Evidence = Evidence()) -> Lint:  # noqa: B008 - frozen
+    """What is to be said about a plan, with a log or without, and with what was found out about the target before."""
     traffic = _traffic(plan, profile) if profile is not None else None
     remarks = [*_about_providers(plan), *_about_contexts(plan), *_about_time(plan)]
     if traffic is not None and profile is not None:
         remarks += [*_about_windows(plan, traffic), *_about_latency(plan, traffic), *_about_errors(plan, traffic)]
         remarks += [*_about_prompts(plan, traffic), *_about_models(plan, profile)]
+    remarks += about_evidence(plan, evidence)
     return Lint(
         schema=SCHEMA,
         plan=plan.name,
         traffic=traffic,
-        remarks=sorted(remarks, key=lambda remark: LEVELS.index(remark.level)),
+        evidence=used(plan, evidence),
+        remarks=sorted(remarks, key=lambda each: LEVELS.index(each.level)),
     )
 
 
@@ -113,15 +107,15 @@ def _about_providers(plan: Plan) -> Iterator[Remark]:
         provider = plan.provider(role)
         endpoint = provider.endpoint
         if endpoint.host.endswith((".example", ".invalid")):
-            yield _remark("warning", "placeholder", f"{role} is a placeholder: {provider.base_url}", "put in your own")
+            yield remark("warning", "placeholder", f"{role} is a placeholder: {provider.base_url}", "put in your own")
         if not endpoint.tls and provider.key and not _here(endpoint.host):
             what = f"the key of {role} travels unencrypted to {endpoint.host}"
-            yield _remark("error", "key_in_clear", what, "use https")
+            yield remark("error", "key_in_clear", what, "use https")
     if urlsplit(plan.providers.current.base_url) == urlsplit(plan.providers.target.base_url):
-        yield _remark("note", "same_endpoint", "current and target are the same endpoint", "check that this is meant")
+        yield remark("note", "same_endpoint", "current and target are the same endpoint", "check that this is meant")
     if plan.providers.emergency is None:
         what = "there is no emergency provider: when current fails, its requests are lost"
-        yield _remark("note", "no_emergency", what, "add providers: emergency, such as a local model")
+        yield remark("note", "no_emergency", what, "add providers: emergency, such as a local model")
 
 
 def _here(host: str) -> bool:
@@ -136,7 +130,7 @@ def _about_contexts(plan: Plan) -> Iterator[Remark]:
         there = plan.provider(role).context
         if current is not None and there is not None and there < current:
             what = f"{role} holds {there:,} tokens, current {current:,}: longer requests fail there"
-            yield _remark("warning", "context_shrinks", what, "lint with --logs to see whether your prompts fit")
+            yield remark("warning", "context_shrinks", what, "lint with --logs to see whether your prompts fit")
 
 
 def _about_time(plan: Plan) -> Iterator[Remark]:
@@ -145,7 +139,7 @@ def _about_time(plan: Plan) -> Iterator[Remark]:
     if worst > RECOVERY_SECONDS:
         parts = f"{windows} windows of {every.normalize():f} s and the rest of one before them"
         what = f"a rollback can take {worst.normalize():f} s: {parts}"
-        yield _remark("warning", "slow_recovery", what, f"keep (windows + 1) × every below {RECOVERY_SECONDS} s")
+        yield remark("warning", "slow_recovery", what, f"keep (windows + 1) × every below {RECOVERY_SECONDS} s")
 
 
 def _about_windows(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
@@ -159,7 +153,7 @@ def _about_windows(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
         yield _too_small(plan, smallest, rate, expected)
     elif expected < needed * 1.25:
         what = f"stage {smallest.name} has about {expected:.0f} requests a window, hardly the {needed} needed"
-        yield _remark("note", "window_tight", what, "quieter hours will be inconclusive")
+        yield remark("note", "window_tight", what, "quieter hours will be inconclusive")
 
 
 def _too_small(plan: Plan, stage: Stage, rate: float, expected: float) -> Remark:
@@ -171,12 +165,12 @@ def _too_small(plan: Plan, stage: Stage, rate: float, expected: float) -> Remark
         "only failures in a row and ejections can go back"
     )
     if seconds * (plan.rollback.windows + 1) <= RECOVERY_SECONDS:
-        return _remark("error", "window_too_small", what, f"monitoring: {{every: {seconds}s}}")
+        return remark("error", "window_too_small", what, f"monitoring: {{every: {seconds}s}}")
     share = Decimal(needed) / Decimal(str(rate)) / plan.monitoring.every
     fix = (
         f"a stage of {math.ceil(share * 100)} %" if share <= 1 else "there is too little traffic for a trigger by rates"
     )
-    return _remark("error", "window_too_small", what, fix)
+    return remark("error", "window_too_small", what, fix)
 
 
 def _about_latency(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
@@ -184,13 +178,13 @@ def _about_latency(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
     if limit is not None and p95 is not None and traffic.slow_share is not None and traffic.slow_share > 0.05:
         what = f"{int(limit * 1000)} ms is below {_part(traffic.slow_share)} of the calls in your log (p95 {_ms(p95)})"
         fix = f"latency_p95: {_suggested(p95)}: half as much again as today's p95, or leave it out"
-        yield _remark("error", "latency_limit", what, fix)
+        yield remark("error", "latency_limit", what, fix)
     idle = plan.failover.idle_timeout
     if p99 is not None and p99 > float(idle * 1000):
         below = f"idle_timeout {idle.normalize():f} s is below the p99 of whole answers, {_ms(p99)}"
         what = f"{below}: those without stream are cut off"
         fix = f"idle_timeout: {math.ceil(p99 / 1000 * 1.5)}s, and billed attempts stay whole"
-        yield _remark("error", "idle_timeout", what, fix)
+        yield remark("error", "idle_timeout", what, fix)
 
 
 def _part(share: float) -> str:
@@ -209,7 +203,7 @@ def _about_errors(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
     limit = float(plan.rollback.error_rate)
     if traffic.error_share is not None and traffic.error_share >= limit:
         what = f"{traffic.error_share:.1%} of the calls in your log failed: the limit of {limit:.1%} is below today"
-        yield _remark("error", "error_limit", what, "find the cause first, or set error_rate above it")
+        yield remark("error", "error_limit", what, "find the cause first, or set error_rate above it")
 
 
 def _about_prompts(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
@@ -218,7 +212,7 @@ def _about_prompts(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
         window = plan.provider(role).context
         if prompt is not None and window is not None and prompt > window:
             what = f"the p99 prompt of your log has {prompt:,.0f} tokens, {role} holds {window:,}"
-            yield _remark("error", "context_too_small", what, "take a model with a larger window, or keep those calls")
+            yield remark("error", "context_too_small", what, "take a model with a larger window, or keep those calls")
 
 
 def _about_models(plan: Plan, profile: Profile) -> Iterator[Remark]:
@@ -228,8 +222,4 @@ def _about_models(plan: Plan, profile: Profile) -> Iterator[Remark]:
     if kept:
         shown = ", ".join(kept[:5]) + (f" and {len(kept) - 5} more" if len(kept) > 5 else "")
         what = f"models of your log that the target is asked for under the same name: {shown}"
-        yield _remark("warning", "model_not_mapped", what, "add them to providers: target: models, if it names them so")
-
-
-def _remark(level: Level, code: str, message: str, fix: str) -> Remark:
-    return Remark(level=level, code=code, message=message, fix=fix)
+        yield remark("warning", "model_not_mapped", what, "add them to providers: target: models, if it names them so")

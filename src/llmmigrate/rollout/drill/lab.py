@@ -53,7 +53,10 @@ class Lab:
 
     def __init__(self, plan: Plan, gateway: Gateway, directory: Path, ports: Sequence[int]) -> None:
         self.gateway, self.directory = gateway, directory
-        self.upstreams = {role: Upstream(role, port) for role, port in zip(plan.roles(), ports[2:], strict=True)}
+        pause = gateway.PACE.piece_seconds
+        self.upstreams = {
+            role: Upstream(role, port, piece_seconds=pause) for role, port in zip(plan.roles(), ports[2:], strict=True)
+        }
         self.listen, self.admin = ports[:2]
         self.real = plan
         self.plan = self._standing_in(plan)

@@ -32,8 +32,8 @@ _BACK_LIMIT: Final = 13.0
 _REST_LIMIT: Final = 60.0
 """Longest wait between two faults for a gateway that is not started anew."""
 _LANES: Final = 4
-_STREAMS: Final = 40
-_STREAM_PIECES: Final = 150
+_STREAM_SECONDS: Final = 4.5
+"""Of a stream that is under way while the stage changes."""
 _FLIP_STEP: Final = 2.0
 _QUICK_SECONDS: Final = 6.0
 """Of a fault in a quick drill."""
@@ -162,10 +162,12 @@ def _rate(records: Sequence[Record]) -> float:
 
 async def _fault(lab: Lab, fault: Fault, quick: bool) -> FaultResult:
     pace = lab.gateway.PACE
+    share = fault.share or (pace.stream_share if fault.stream_pieces else pace.share)
     if pace.boots_quickly or fault.sickness == "dns":
-        await lab.start(fault.share or pace.share, lost_name=fault.sickness == "dns")
+        await lab.start(share, lost_name=fault.sickness == "dns")
     else:
         await _until_target_answers(lab)
+        lab.flip(share)
     for upstream in lab.upstreams.values():
         upstream.hits.clear()
     load = lab.load(stream_pieces=fault.stream_pieces, padding=fault.padding)
@@ -180,7 +182,7 @@ async def _fault(lab: Lab, fault: Fault, quick: bool) -> FaultResult:
     records = await traffic.stop()
     if fault.sickness == "dns" and not pace.boots_quickly:
         await lab.start(pace.share)
-    gap = max(_GAP, _EXPECTED_IN_GAP / (rate * float(fault.share or pace.share)))
+    gap = max(_GAP, _EXPECTED_IN_GAP / (rate * float(share)))
     return _fault_result(lab, fault, records, _Times(sick, well, back, watched, gap))
 
 
@@ -257,9 +259,12 @@ async def _until_target_answers(lab: Lab) -> None:
 async def _flip(lab: Lab, say: Say) -> Flip:
     say("flip: everything away from the target and back, with streams under way")
     await lab.start(Decimal("0.5"))
+    if not lab.gateway.PACE.boots_quickly:  # its first answers are slow
+        await _until_target_answers(lab)
     traffic = Traffic(lab.load(), min(20, lab.gateway.PACE.rate))
-    load = lab.load(stream_pieces=_STREAM_PIECES, timeout=30)
-    streams = asyncio.ensure_future(one_after_another(load, lanes=_STREAMS, count=_STREAMS))
+    many, pause = lab.gateway.PACE.streams, lab.gateway.PACE.piece_seconds
+    load = lab.load(stream_pieces=int(_STREAM_SECONDS / pause), timeout=30)
+    streams = asyncio.ensure_future(one_after_another(load, lanes=many, count=many))
     await asyncio.sleep(_FLIP_STEP)
     away = time.monotonic()
     await asyncio.to_thread(lab.flip, Decimal(0))

@@ -4,8 +4,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from llmmigrate.rollout import wire
@@ -40,6 +40,8 @@ class Load:
     """Bytes of prompt."""
     timeout: float = TIMEOUT
     key: str = "caller"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """More headers than every request has, names in lower case."""
 
 
 async def send(load: Load) -> Record:
@@ -127,6 +129,7 @@ def _headers(load: Load, length: int) -> dict[str, str]:
         "content-length": str(length),
         "authorization": f"Bearer {load.key}",
         "connection": "close",
+        **load.headers,
     }
 
 

@@ -42,6 +42,8 @@ class Upstream:
     role: Role
     port: int
     delay: float = 0.02
+    piece_seconds: float = 0.03
+    """Between two pieces of a stream; how many there are is the request's `seed`."""
     sickness: Sickness = "ok"
     since: float = 0.0
     hits: list[Hit] = field(default_factory=list)
@@ -108,13 +110,11 @@ class Upstream:
                 reply.abort()
                 return
             await reply.piece(_event(_chunk(body, text if number == 0 else f" {number}", None)))
-            await asyncio.sleep(PIECE_SECONDS)
+            await asyncio.sleep(self.piece_seconds)
         await reply.piece(_event(_chunk(body, None, "stop")) + b"data: [DONE]\n\n")
         await reply.end()
 
 
-PIECE_SECONDS: Final = 0.03
-"""Between two pieces of a stream; how many there are is the request's `seed`."""
 _JSON: Final = {"content-type": "application/json"}
 
 

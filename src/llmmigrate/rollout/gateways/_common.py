@@ -58,7 +58,19 @@ def sticky_finding(plan: Plan, status: Status, how: str) -> Finding:
     """How well callers stay on one side; exact where the plan does not ask for it."""
     if plan.sticky is None:
         return Finding("sticky callers", "exact", "not asked for: each request is drawn by itself")
-    return Finding("sticky callers", status, how)
+    return Finding("sticky callers", status, how, "sticky")
+
+
+def rewriting_finding(plan: Plan, requirement: str, status: Status, how: str) -> Finding:
+    """How well requests are made what a provider wants; exact where the plan has nothing to change."""
+    asked = [setting for setting in ("models", "map_params", "drop_params") if _set_anywhere(plan, setting)]
+    if not asked:
+        return Finding(requirement, "exact", "none has to be changed")
+    return Finding(requirement, status, how, f"providers: {', '.join(asked)}")
+
+
+def _set_anywhere(plan: Plan, setting: str) -> bool:
+    return any(getattr(plan.provider(role), setting) for role in plan.roles())
 
 
 class _Dumper(yaml.SafeDumper):

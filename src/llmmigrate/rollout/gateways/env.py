@@ -39,15 +39,19 @@ def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     partial = [stage.name for stage in plan.stages if 0 < stage.part < 1]
     several = len(plan.providers.target.models) > 1
+    names = "clients take the model from LLM_MODEL, one for all"
     return [
         Finding(
-            "share", "unsupported" if partial else "exact", f"all or nothing: {', '.join(partial)} stay at current"
+            "share",
+            "unsupported" if partial else "exact",
+            f"all or nothing: {', '.join(partial)} stay at current" if partial else "all or nothing",
+            "stages",
         ),
-        Finding("fallback", "unsupported", "a client has one provider: nothing is tried again elsewhere"),
-        Finding("ejection", "unsupported", "nobody counts failures"),
-        Finding("model names", "manual" if several else "exact", "clients take the model from LLM_MODEL, one for all"),
-        Finding("change of stage", "manual", "clients read their environment when they start"),
-        Finding("metrics", "unsupported", "nothing to watch"),
+        Finding("fallback", "unsupported", "a client has one provider: nothing is tried again elsewhere", "providers"),
+        Finding("ejection", "unsupported", "nobody counts failures", "failover: eject_after"),
+        Finding("model names", "manual" if several else "exact", names, "providers"),
+        Finding("change of stage", "manual", "clients read their environment when they start", "stages"),
+        Finding("metrics", "unsupported", "nothing to watch", "rollback"),
     ]
 
 

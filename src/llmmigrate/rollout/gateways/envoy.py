@@ -20,6 +20,7 @@ from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     address,
     common_findings,
+    rewriting_finding,
     span,
     start_script,
     sticky_finding,
@@ -70,13 +71,19 @@ def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
 
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
+    others = "retried elsewhere every time, but they do not eject"
+    counters = "attempts, failures, ejections and times to the first byte from its own counters"
     found = [
-        Finding("share", "exact", "weights of 10,000; drawn at random for each request"),
+        Finding("share", "exact", "weights of 10,000; drawn at random for each request", "stages"),
         sticky_finding(plan, "exact", "a hash of the header decides; a change of share moves some callers"),
-        Finding("ejection on 401, 403, 408, 429", "approximate", "retried elsewhere every time, but they do not eject"),
-        Finding("model names, parameters, keys", "exact", "set by a Lua filter for each provider"),
-        Finding("change of stage", "exact", "routes are read again when rds.json is replaced; live streams go on"),
-        Finding("metrics", "exact", "attempts, failures, ejections and times to the first byte from its own counters"),
+        Finding("fallback", "exact", "an aggregate cluster: the next provider for every sign of sickness", "providers"),
+        Finding("ejection", "exact", "failures in a row, cut streams among them", "failover: eject_after"),
+        Finding("ejection on 401, 403, 408, 429", "approximate", others, "failover: eject_after"),
+        rewriting_finding(plan, "model names and parameters", "exact", "set by a Lua filter for each provider"),
+        Finding(
+            "change of stage", "exact", "routes are read again when rds.json is replaced; live streams go on", "stages"
+        ),
+        Finding("metrics", "exact", counters, "rollback"),
     ]
     return [*found, *common_findings(plan)]
 

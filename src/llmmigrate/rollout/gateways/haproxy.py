@@ -9,6 +9,7 @@ HAProxy takes over its socket and a new one reads from the file.
 
 import asyncio
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,13 @@ from typing import Final
 
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import MODEL, Counts, Finding, Pace, Program, Reader
-from llmmigrate.rollout.gateways._common import common_findings, milliseconds, start_script, sticky_finding
+from llmmigrate.rollout.gateways._common import (
+    common_findings,
+    milliseconds,
+    rewriting_finding,
+    start_script,
+    sticky_finding,
+)
 from llmmigrate.rollout.plan import Plan, Role
 
 STAGE_FILE: Final = "share.map"
@@ -37,6 +44,7 @@ _PARTS: Final = 10_000
 _SOCKET: Final = "haproxy.sock"
 _BUFFER: Final = 1_048_576
 """Bytes of `tune.bufsize`: every connection holds up to two of them while it is read."""
+_TIMES: Final = re.compile(r"key=target .*gpc0=([0-9]+) gpc1=([0-9]+)", re.ASCII)
 _MODELS: Final = "bodies cannot be rewritten: providers have to know the callers' names (vLLM: --served-model-name)"
 
 
@@ -52,23 +60,27 @@ def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     changed = [role for role in plan.roles() if _rewrites(plan, role)]
-    renamed: Finding = Finding("model names and parameters", "exact", "none has to be changed")
-    if changed:
-        renamed = Finding("model names and parameters", "unsupported", f"{_MODELS}: {', '.join(changed)}", (MODEL,))
+    renamed = rewriting_finding(plan, "model names and parameters", "unsupported", f"{_MODELS}: {', '.join(changed)}")
     large = plan.failover.max_body > _BUFFER
+    counting = "counts errors, with health checks to come back; eject_for is not known"
+    counters = "errors from its statistics; times to the first byte from a table; a cut stream looks good"
     found = [
-        Finding("share", "exact", "drawn out of 10,000 for each request"),
+        Finding("share", "exact", "drawn out of 10,000 for each request", "stages"),
         sticky_finding(plan, "exact", "a hash of the header decides; callers without it are drawn"),
-        Finding("ejection", "approximate", "counts errors, with health checks to come back; eject_for is not known"),
-        Finding("streams cut by a provider", "unsupported", "HAProxy does not count them: they never eject"),
+        Finding("fallback", "exact", "the next provider for every sign of sickness", "providers"),
+        Finding("ejection", "approximate", counting, "failover: eject_after"),
         Finding("401, 403, 408 and 429 of a provider", "exact", "turned into 503, so that they are retried and eject"),
-        renamed,
-        Finding("keys", "exact", "set by the inner listener from the environment"),
-        Finding("change of stage", "exact", "over the socket of a running HAProxy; live streams go on"),
-        Finding("metrics", "approximate", "from its statistics: errors, no times"),
+        renamed._replace(faults=(MODEL,)) if changed else renamed,
+        Finding("change of stage", "exact", "over the socket of a running HAProxy; live streams go on", "stages"),
+        Finding("metrics", "approximate", counters, "rollback"),
         Finding(
-            "large requests", "approximate" if large else "exact", "tried again up to 1 MB; larger ones once", ("big",)
+            "large requests",
+            "approximate" if large else "exact",
+            "tried again up to 1 MB; larger ones once",
+            "failover: max_body",
+            ("big",),
         ),
+        Finding("streams cut by a provider", "unsupported", "HAProxy does not count them: they never eject"),
     ]
     return [*found, *common_findings(plan)]
 
@@ -83,7 +95,7 @@ def reload(plan: Plan, directory: Path) -> str | None:
 
 
 def reader(plan: Plan, directory: Path) -> Reader:
-    """Asks HAProxy for its statistics."""
+    """Asks HAProxy for its statistics, and for the table in which it counts times."""
 
     def read() -> Counts:
         lines = _ask(directory, "show stat").removeprefix("# ").splitlines()
@@ -91,13 +103,16 @@ def reader(plan: Plan, directory: Path) -> Reader:
         found = rows.get(("chain_target", "target"))
         if found is None:
             raise GatewayError("HAProxy has no server target", fix="start it with the emitted files: ./start.sh")
-        return _counts(found)
+        return _counts(found, _TIMES.search(_ask(directory, "show table up_target")))
 
     return read
 
 
-def _counts(row: Mapping[str, str]) -> Counts:
-    """What the statistics say of attempts at the target: answers by class, and those without an answer."""
+def _counts(row: Mapping[str, str], times: "re.Match[str] | None") -> Counts:
+    """What the statistics say of attempts at the target: answers by class, and those without an answer.
+
+    Times are known of attempts with an answer; one that took too long for any is a failure alone.
+    """
 
     def number(name: str) -> int:
         return int(row.get(name) or 0)
@@ -106,7 +121,8 @@ def _counts(row: Mapping[str, str]) -> Counts:
     good = sum(number(f"hrsp_{kind}xx") for kind in range(1, 5))
     failed = number("hrsp_5xx") + unanswered
     down = row.get("status", "").startswith(("DOWN", "NOLB", "MAINT"))
-    return Counts(good + failed, failed, 0, 0, number("chkdown"), down)
+    timed, slow = (int(times[1]), int(times[2])) if times is not None else (0, 0)
+    return Counts(good + failed, failed, timed, slow, number("chkdown"), down)
 
 
 def _ask(directory: Path, line: str) -> str:
@@ -195,6 +211,7 @@ def _inner(plan: Plan, role: Role, silence: str) -> str:
         tls = (
             f" ssl verify required ca-file {plan.gateway.ca_bundle} sni str({endpoint.host}) verifyhost {endpoint.host}"
         )
+    counting = _counting(plan.rollback.latency_p95) if role == "target" else ""
     names = "" if endpoint.literal else " resolvers dns init-addr last,libc,none"
     return f"""\
 frontend in-{role}
@@ -203,9 +220,22 @@ frontend in-{role}
 backend up_{role}
   retries 0
   timeout server {silence}
-  http-request del-header authorization
+{counting}  http-request del-header authorization
 {key}  http-request set-header host {endpoint.authority}
 {path}  http-response set-status 503 if {{ status 401 403 408 429 }}
   http-response set-header x-llm-served-by {role}
   server {role} {endpoint.host}:{endpoint.port}{tls}{names} no-check
+"""
+
+
+def _counting(limit: Decimal | None) -> str:
+    """Counts answers (gpc0) and those whose first byte came after the limit (gpc1); health checks are no attempts."""
+    slow = f" if {{ var(txn.took) -m int gt {int(limit * 1000)} }}" if limit is not None else " if FALSE"
+    return f"""\
+  stick-table type string len 8 size 1 store gpc0,gpc1
+  http-request track-sc0 str(target) if METH_POST
+  http-request set-var(txn.began) date(0,ms)
+  http-response set-var(txn.took) date(0,ms),sub(txn.began)
+  http-response sc-inc-gpc0(0)
+  http-response sc-inc-gpc1(0){slow}
 """

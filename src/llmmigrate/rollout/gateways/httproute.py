@@ -38,13 +38,15 @@ def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     keys = ", ".join(key for role in plan.roles() if (key := plan.provider(role).key))
     found = [
-        Finding("share", "exact", "weights of 10,000"),
+        Finding("share", "exact", "weights of 10,000", "stages"),
         sticky_finding(plan, "unsupported", "session persistence of the Gateway API is by backend, not by a header"),
-        Finding("fallback", "unsupported", "an HTTPRoute has no chain: use the policies of your implementation"),
-        Finding("ejection", "unsupported", "an HTTPRoute has none: use the policies of your implementation"),
-        Finding("model names, parameters, keys", "manual", f"set by the backends of your implementation: {keys}"),
-        Finding("change of stage", "manual", "kubectl apply, or a commit for GitOps: rollout watch --exec"),
-        Finding("rollback by the watch", "manual", "an AnalysisRun asks llmmigrate-watch:9109/verdict"),
+        Finding("fallback", "unsupported", "it has no chain: use the policies of your implementation", "providers"),
+        Finding("ejection", "unsupported", "use the policies of your implementation", "failover: eject_after"),
+        Finding(
+            "model names, parameters, keys", "manual", f"set by your implementation's backends: {keys}", "providers"
+        ),
+        Finding("change of stage", "manual", "kubectl apply, or a commit for GitOps: rollout watch --exec", "stages"),
+        Finding("rollback by the watch", "manual", "an AnalysisRun asks llmmigrate-watch:9109/verdict", "rollback"),
     ]
     return [*found, *common_findings(plan)]
 

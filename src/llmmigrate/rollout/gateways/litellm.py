@@ -1,13 +1,14 @@
-"""LiteLLM's proxy: one group of deployments a model, drawn by weight, with chains of fallback groups.
+"""LiteLLM's proxy: a group of two deployments a model, a program beside it that draws, and chains of fallback groups.
 
 Settings that decide what is lost (measured, docs/rollout.md): a time-out of its own for each deployment, because the
 proxy's is 6,000 s; no retries of the client and the router, which would wait before a fallback is tried; a fallback
-group that holds only the current provider, so that a fallback cannot draw the target again; an explicit policy for
-failures, because the default needs half of a minute's requests to fail; no cooldown of any provider but the target,
-because LiteLLM counts failures by the minute and not in a row: a busy current provider with few errors would be left
-alone, and everything sent to the target. The file is read at the start only.
+group that holds only the current provider, so that a fallback cannot draw the target again. `_litellm_stage.py` draws
+and leaves the target alone: LiteLLM reads its weights at the start only, counts failures by the minute and not in a
+row, and passes over streams that are cut (docs/decisions/0010-litellm-draws-by-a-program.md).
 """
 
+import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -17,13 +18,22 @@ from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
 from llmmigrate.rollout.gateways._common import common_findings, start_script, sticky_finding, yaml_text
-from llmmigrate.rollout.gateways._prometheus import samples
+from llmmigrate.rollout.gateways._prometheus import Sample, samples
 from llmmigrate.rollout.plan import Plan, Role
 
-STAGE_FILE: Final = "config.yaml"
-TAKE_UP: Final = ", then start LiteLLM anew (one replica after another)"
+STAGE_FILE: Final = "stage.json"
+TAKE_UP: Final = ""
 CALLER_KEY: Final = "LITELLM_MASTER_KEY"
-PACE: Final = Pace(rate=4, stream_rate=2, share=Decimal("0.5"), boots_quickly=False, flips=False, lanes=2)
+PACE: Final = Pace(
+    rate=4,
+    stream_rate=4,
+    share=Decimal("0.5"),
+    stream_share=Decimal("0.25"),
+    streams=6,
+    piece_seconds=0.1,
+    boots_quickly=False,
+    lanes=2,
+)
 PROGRAM: Final = Program(
     name="litellm",
     arguments=("--config", "config.yaml", "--telemetry", "False"),
@@ -33,48 +43,62 @@ PROGRAM: Final = Program(
     install="pip install 'litellm[proxy]' prometheus-client, in an environment of its own; LLMMIGRATE_LITELLM names it",
 )
 
-_FAILURES: Final = (
-    "InternalServerErrorAllowedFails",
-    "TimeoutErrorAllowedFails",
-    "RateLimitErrorAllowedFails",
-    "ServiceUnavailableErrorAllowedFails",
-    "BadGatewayErrorAllowedFails",
-)
-_NEVER: Final = "never: failures are counted by the minute, so few errors of many requests would send all to the target"
 _PARTS: Final = 10_000
 _STATES: Final = "litellm_deployment_state"
+_OWN: Final = "llmmigrate_target_"
+"""How the metrics of `_litellm_stage.py` begin."""
 
 
 def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
-    """`config.yaml` and a start script."""
+    """`config.yaml`, `stage.json`, the program that draws and a start script."""
     note = f"Emitted by llmmigrate for {plan.name}. Change migration.yaml, not this file.\nStart: ./start.sh"
     program = PROGRAM._replace(arguments=(*PROGRAM.arguments, *PROGRAM.place(plan.gateway.listen)))
     return {
-        STAGE_FILE: yaml_text(_config(plan, share), note),
+        "config.yaml": yaml_text(_config(plan), note),
+        STAGE_FILE: _stage(plan, share),
+        "llmmigrate_stage.py": Path(__file__).with_name("_litellm_stage.py").read_text(encoding="utf-8"),
         "start.sh": start_script(plan, program, more_keys=(CALLER_KEY,)),
     }
+
+
+def _stage(plan: Plan, share: Decimal) -> str:
+    """What `_litellm_stage.py` goes by."""
+    limit = plan.rollback.latency_p95
+    rules = {
+        "parts": int(share * _PARTS),
+        "sticky": plan.sticky.lower() if plan.sticky is not None else None,
+        "eject_after": plan.failover.eject_after,
+        "eject_for": float(plan.failover.eject_for),
+        "eject_max": float(max(plan.failover.eject_max, plan.failover.eject_for)),
+        "latency_p95": float(limit) if limit is not None else None,
+    }
+    return json.dumps(rules, indent=1) + "\n"
 
 
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     named = "only the models that the plan names are served" if _models(plan) else "any model is passed on"
+    own = "llmmigrate_stage.py counts failures in a row, cut streams among them"
     found = [
-        Finding("share", "exact", "simple-shuffle by weight; drawn at random for each request"),
-        sticky_finding(plan, "unsupported", "LiteLLM draws each request by itself"),
-        Finding("ejection", "approximate", "counts failures within a minute, in a row or not; eject_max is not known"),
-        Finding("streams cut by a provider", "unsupported", "in the drill they did not eject"),
-        Finding("ejection of the current provider", "unsupported", _NEVER),
-        Finding("model names and keys", "approximate", named),
-        Finding("parameters", _parameters_status(plan), "drop_params leaves out what a model does not take"),
-        Finding("change of stage", "manual", "config.yaml is read at the start only: start one replica after another"),
-        Finding("several workers", "manual", "failures are counted by each worker alone: give redis_host, or use one"),
+        Finding("share", "exact", "llmmigrate_stage.py draws out of 10,000 for each request", "stages"),
+        sticky_finding(plan, "exact", "a hash of the header decides; a change of share moves few callers"),
+        Finding("fallback", "exact", "groups of one provider each, in order", "providers"),
+        Finding("ejection of the target", "exact", own, "failover: eject_after"),
+        Finding("ejection of current", "approximate", "tried first each time, then emergency", "failover: eject_after"),
+        Finding("model names", "approximate", named, "providers"),
+        _parameters_finding(plan),
+        Finding(
+            "change of stage", "exact", "stage.json is read again when it is replaced; live streams go on", "stages"
+        ),
+        Finding("metrics", "exact", "attempts, failures and times to the first byte, beside LiteLLM's own", "rollback"),
+        Finding("several workers", "manual", "failures are counted by each worker alone"),
     ]
     return [*found, *common_findings(plan)]
 
 
 def reload(plan: Plan, directory: Path) -> str | None:
-    """Nothing takes the file up but a new start."""
-    return "LiteLLM reads config.yaml at its start only: start it anew, one replica after another"
+    """Nothing to do: the file is looked at for each request."""
+    return None
 
 
 def reader(plan: Plan, directory: Path) -> Reader:
@@ -87,54 +111,61 @@ def reader(plan: Plan, directory: Path) -> Reader:
         except HttpError as error:
             fix = "start it: ./start.sh, with the package prometheus-client installed"
             raise GatewayError(f"LiteLLM shows no metrics at {url}", why=str(error), fix=fix) from None
-        return _counts(text)
+        return _counts(text, time.time())
 
     return read
 
 
-def _counts(text: str) -> Counts:
-    """Attempts at the target, from the deployment whose id is `target-…`."""
-    failed = good = 0
-    ejected = False
-    for name, labels, value in samples(text):
-        if not labels.get("model_id", "").startswith("target-"):
-            continue
-        if name == "litellm_deployment_failure_responses_total":
-            failed += int(value)
-        elif name == "litellm_deployment_success_responses_total":
-            good += int(value)
-        elif name == _STATES:
-            ejected = ejected or value == 2
+def _counts(text: str, now: float) -> Counts:
+    """Attempts at the target: as `_litellm_stage.py` counts them, without it as LiteLLM does, which tells no times."""
+    found = list(samples(text))
+    own = {name.removeprefix(_OWN): value for name, _, value in found if name.startswith(_OWN)}
+    if "attempts_total" not in own:
+        return _counts_of_litellm(found)
+    return Counts(
+        attempts=int(own["attempts_total"]),
+        errors=int(own["failures_total"]),
+        timed=int(own["timed_total"]),
+        slow=int(own["slow_total"]),
+        ejections=int(own["ejections_total"]),
+        ejected=own.get("alone_until", 0.0) > now,
+    )
+
+
+def _counts_of_litellm(found: Sequence[Sample]) -> Counts:
+    """From the deployment whose id is `target-…`."""
+    of_target = [(name, value) for name, labels, value in found if labels.get("model_id", "").startswith("target-")]
+    failed = int(sum(value for name, value in of_target if name == "litellm_deployment_failure_responses_total"))
+    good = int(sum(value for name, value in of_target if name == "litellm_deployment_success_responses_total"))
+    ejected = any(name == _STATES and value == 2 for name, value in of_target)
     return Counts(attempts=good + failed, errors=failed, timed=0, slow=0, ejections=0, ejected=ejected)
 
 
-def _parameters_status(plan: Plan) -> Any:
-    mapped = any(plan.provider(role).map_params or plan.provider(role).drop_params for role in plan.roles())
-    return "unsupported" if mapped else "exact"
+def _parameters_finding(plan: Plan) -> Finding:
+    what = "drop_params leaves out what a model does not take, and nothing else"
+    changed = any(plan.provider(role).map_params or plan.provider(role).drop_params for role in plan.roles())
+    if not changed:
+        return Finding("parameters", "exact", "none has to be changed")
+    return Finding("parameters", "unsupported", what, "providers: map_params, drop_params")
 
 
-def _config(plan: Plan, share: Decimal) -> dict[str, Any]:
+def _config(plan: Plan) -> dict[str, Any]:
     models = _models(plan) or ["*"]
-    deployments = [each for model in models for each in _deployments(plan, model, share)]
+    deployments = [each for model in models for each in _deployments(plan, model)]
     fallbacks = [{model: _fallbacks(plan, model)} for model in models]
-    allowed = plan.failover.eject_after - 1
-    policy = dict.fromkeys(_FAILURES, allowed) | {"AuthenticationErrorAllowedFails": 0}
     return {
         "model_list": deployments,
         "router_settings": {
-            "routing_strategy": "simple-shuffle",
             "num_retries": 0,
             "fallbacks": fallbacks,
             "max_fallbacks": len(plan.roles()),
-            "allowed_fails_policy": policy,
-            "allowed_fails": allowed,
-            "cooldown_time": float(plan.failover.eject_for),
+            "disable_cooldowns": True,
         },
         "litellm_settings": {
             "telemetry": False,
             "drop_params": True,
             "request_timeout": float(plan.failover.idle_timeout * len(plan.roles())),
-            "callbacks": ["prometheus"],
+            "callbacks": ["prometheus", "llmmigrate_stage.handler"],
             "require_auth_for_metrics_endpoint": False,
         },
         "general_settings": {"master_key": f"os.environ/{CALLER_KEY}"},
@@ -146,17 +177,16 @@ def _models(plan: Plan) -> list[str]:
     return list(dict.fromkeys(name for role in plan.roles() for name in plan.provider(role).models))
 
 
-def _deployments(plan: Plan, model: str, share: Decimal) -> Iterator[dict[str, Any]]:
+def _deployments(plan: Plan, model: str) -> Iterator[dict[str, Any]]:
     """The group that callers name, then one group a provider for the fallbacks."""
-    weights: dict[Role, int] = {"target": int(share * _PARTS), "current": _PARTS - int(share * _PARTS)}
-    for role, weight in weights.items():
-        if weight:
-            yield _deployment(plan, role, model, model, weight)
+    sides: tuple[Role, ...] = ("target", "current")
+    for role in sides:
+        yield _deployment(plan, role, model, model)
     for role in plan.chain("current"):
-        yield _deployment(plan, role, model, f"{model}-{role}", None)
+        yield _deployment(plan, role, model, f"{model}-{role}")
 
 
-def _deployment(plan: Plan, role: Role, model: str, group: str, weight: int | None) -> dict[str, Any]:
+def _deployment(plan: Plan, role: Role, model: str, group: str) -> dict[str, Any]:
     provider = plan.provider(role)
     silence = float(plan.failover.idle_timeout)
     parameters: dict[str, Any] = {
@@ -166,11 +196,8 @@ def _deployment(plan: Plan, role: Role, model: str, group: str, weight: int | No
         "timeout": silence,
         "stream_timeout": silence,
         "max_retries": 0,
-        "cooldown_time": float(plan.failover.eject_for) if role == "target" else 0.0,
     }
-    if weight is not None:
-        parameters["weight"] = weight
-    kind = "" if weight is not None else "-fallback"
+    kind = "" if group == model else "-fallback"
     return {
         "model_name": group,
         "litellm_params": parameters,

@@ -20,6 +20,7 @@ from llmmigrate.rollout.gateways._common import (
     common_findings,
     key_names,
     milliseconds,
+    rewriting_finding,
     start_script,
     sticky_finding,
 )
@@ -61,19 +62,23 @@ def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     names = [role for role in plan.roles() if not _static(plan, role)]
+    counting = "counts failures within eject_for, in a row or not; eject_max is not known"
+    set_by = "set by libnginx-mod-http-lua, which has to be installed"
+    log = f"the watch reads {LOG}, which has to be rotated; a cut stream looks good"
     found = [
-        Finding("share", "exact", "split_clients on an id of the request, to 0.01 %"),
+        Finding("share", "exact", "split_clients on an id of the request, to 0.01 %", "stages"),
         sticky_finding(plan, "exact", "split_clients on the header; callers without it are drawn"),
-        Finding("ejection", "approximate", "counts failures within eject_for, in a row or not; eject_max is not known"),
         Finding(
-            "ejection of the current provider", "unsupported", "never: each request tries it first, then emergency"
+            "fallback", "exact", "chains in one another: the next provider for every sign of sickness", "providers"
         ),
-        Finding("streams cut by a provider", "unsupported", "nginx does not count them: they never eject"),
+        Finding("ejection of the target", "approximate", counting, "failover: eject_after"),
+        Finding("ejection of current", "approximate", "tried first each time, then emergency", "failover: eject_after"),
         Finding("401, 403 and 408 of a provider", "exact", "turned into 503, so that they are retried and eject"),
-        Finding("model names, parameters, keys", "exact", "set by libnginx-mod-http-lua, which has to be installed"),
-        Finding("change of stage", "exact", "on HUP; live streams go on for up to 10 minutes"),
-        Finding("metrics", "approximate", f"the watch reads {LOG}, which has to be rotated; a cut stream looks good"),
-        Finding("a target that fails in part", "approximate", _IN_PART),
+        rewriting_finding(plan, "model names and parameters", "exact", set_by),
+        Finding("change of stage", "exact", "on HUP; live streams go on for up to 10 minutes", "stages"),
+        Finding("metrics", "approximate", log, "rollback"),
+        Finding("a target that fails in part", "approximate", _IN_PART, "rollback"),
+        Finding("streams cut by a provider", "unsupported", "nginx does not count them: they never eject"),
     ]
     if names and plan.gateway.resolver is None:
         found.append(Finding("name server", "approximate", "taken from the machine that emitted; set gateway.resolver"))
@@ -286,7 +291,7 @@ def _inner(plan: Plan, role: Role) -> str:
       proxy_pass {scheme}://{where};
       proxy_next_upstream off; proxy_read_timeout {milliseconds(plan.failover.idle_timeout)};
       proxy_set_header Host {endpoint.authority}; proxy_set_header Connection "";
-{_tls(plan) if endpoint.tls else ""}      proxy_intercept_errors on; error_page 401 403 408 =503 @sick;
+{_tls(plan, endpoint.host) if endpoint.tls else ""}      proxy_intercept_errors on; error_page 401 403 408 =503 @sick;
       add_header x-llm-served-by {role} always;
     }}
     location @sick {{ return 503; }}
@@ -294,10 +299,10 @@ def _inner(plan: Plan, role: Role) -> str:
 """
 
 
-def _tls(plan: Plan) -> str:
+def _tls(plan: Plan, host: str) -> str:
     authorities = plan.gateway.ca_bundle
     return f"""\
-      proxy_ssl_server_name on; proxy_ssl_name $proxy_host; proxy_ssl_verify on; proxy_ssl_verify_depth 5;
+      proxy_ssl_server_name on; proxy_ssl_name {host}; proxy_ssl_verify on; proxy_ssl_verify_depth 5;
       proxy_ssl_trusted_certificate {authorities};
 """
 
