@@ -1,4 +1,4 @@
-"""`llmmigrate prices list|show|compare|diff|validate`."""
+"""`llmmigrate prices list|show|compare|diff|validate|update`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -9,12 +9,13 @@ import typer
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import OutputOptions, command, instant, new_app, settings
-from llmmigrate.cli.reading import catalog_of, now_ns
+from llmmigrate.cli.price_updates import update, write_files
+from llmmigrate.cli.reading import catalog_of, now_ns, own_price_files
 from llmmigrate.errors import UnknownNameError, unknown_name
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from llmmigrate.config import Settings
     from llmmigrate.prices import Catalog, Entry
@@ -35,6 +36,7 @@ def _prices() -> None:
       llmmigrate prices compare openai/o3 zai/glm-5 --bench bench.json
       llmmigrate prices diff holysheep openai
       llmmigrate prices validate contract.yaml
+      llmmigrate prices update --source genai-prices --dry-run
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
 
 
@@ -205,6 +207,9 @@ def validate(options: ValidateOptions, console: Console) -> int:
     return 1 if found.errors else 0
 
 
+command(app)(update)
+
+
 def _entry_or_none(catalog: "Catalog", name: str, measured: "Collection[str]") -> "Entry | None":
     """The entry of a model; None where no table has it, but a benchmark measured it."""
     from llmmigrate.prices import Unpriced
@@ -230,29 +235,29 @@ def _at(text: str | None) -> int:
 
 
 def _token_tables(paths: list[Path]) -> list[Path]:
-    """Those that price tokens. Prices of machines are checked here by their own rules: ConfigError where they fail."""
-    from llmmigrate.prices.self_hosted import FILE_NAME, read_self_hosted
+    """Those that price tokens. What lies beside them is checked here by its own rules: ConfigError where it fails."""
+    from llmmigrate.prices import explained, self_hosted
 
+    others: dict[str, Callable[[Path], object]] = {
+        self_hosted.FILE_NAME: self_hosted.read_self_hosted,
+        explained.FILE_NAME: lambda path: explained.read_explanations(path.parent),
+    }
     for path in paths:
-        if path.name == FILE_NAME:
-            read_self_hosted(path)
-    return [path for path in paths if path.name != FILE_NAME]
+        if path.name in others:
+            others[path.name](path)
+    return [path for path in paths if path.name not in others]
 
 
 def _all_tables(found: "Settings") -> list[Path]:
     from llmmigrate.prices import bundled_directory, table_paths
 
-    return [*table_paths(bundled_directory()), *(found.resolve(path) for path in found.config.prices)]
+    return [*table_paths(bundled_directory()), *own_price_files(found)]
 
 
 def _record(paths: list[Path], today: date, console: Console) -> None:
-    from llmmigrate.cli.output import whole_file
     from llmmigrate.prices.validation import record_closed
 
-    for path, content in record_closed(paths, today=today).items():
-        with whole_file(str(path)) as stream:
-            stream.write(content)
-        console.say(f"wrote {path}")
+    write_files(record_closed(paths, today=today), console)
 
 
 def _side(catalog: "Catalog", text: str) -> "PriceSide":
