@@ -11,7 +11,7 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import OutputOptions, command, instant, new_app, settings
 from llmmigrate.cli.price_updates import update, write_files
 from llmmigrate.cli.reading import catalog_of, now_ns, own_price_files
-from llmmigrate.errors import UnknownNameError, unknown_name
+from llmmigrate.errors import LlmmigrateError, UnknownNameError, UsageError, unknown_name
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -197,8 +197,8 @@ def validate(options: ValidateOptions, console: Console) -> int:
     from llmmigrate.reports.prices import validation_report
 
     to = destinations(options.format, options.output)
-    named = [Path(name) for name in options.files]
-    paths = _token_tables(named) if named else _all_tables(settings(options))
+    named = _named_files(options.files)
+    paths = _token_tables(named) if options.files else _all_tables(settings(options))
     today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
     if options.record:
         _record(paths, today, console)
@@ -234,6 +234,17 @@ def _at(text: str | None) -> int:
     return int(at.timestamp()) if at else now_ns() // NANOSECONDS
 
 
+def _named_files(names: list[str]) -> list[Path]:
+    """The files that are named; a folder stands for the tables in it. UsageError for a folder without any."""
+    from llmmigrate.prices import table_paths
+
+    found = {Path(name): table_paths(Path(name)) if Path(name).is_dir() else [Path(name)] for name in names}
+    for name, paths in found.items():
+        if not paths:
+            raise UsageError(f"there is no price table in {name}", fix="name a folder of .yaml files, or a file")
+    return [path for paths in found.values() for path in paths]
+
+
 def _token_tables(paths: list[Path]) -> list[Path]:
     """Those that price tokens. What lies beside them is checked here by its own rules: ConfigError where it fails."""
     from llmmigrate.prices import explained, self_hosted
@@ -264,10 +275,24 @@ def _side(catalog: "Catalog", text: str) -> "PriceSide":
     """One side of `prices diff`: a provider or a file, with @TIME where another time than now is meant."""
     from llmmigrate.prices.differences import side_of_file, side_of_table
 
-    name, sign, time = text.rpartition("@")
-    name, at = (name, _at(time)) if sign else (text, _at(None))
+    name, sign, time = (text, "", "") if Path(text).is_file() else text.rpartition("@")
+    at = instant(time, f"{name}@", UTC) if sign else None
+    name, seconds = name or text, int(at.timestamp()) if at else _at(None)
     if name in catalog.tables:
-        return side_of_table(catalog, name, text, at)
-    if Path(name).is_file():
-        return side_of_file(Path(name), text, at)
-    raise unknown_name("provider or file", name, catalog.tables)
+        found = side_of_table(catalog, name, text, seconds)
+    elif Path(name).is_file():
+        found = side_of_file(Path(name), text, seconds)
+    else:
+        raise _no_side(name, catalog)
+    if not found.models:
+        when = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="minutes").removesuffix("+00:00")
+        raise UsageError(f"no model of {name} has a price at {when}Z", fix=f"name another time: {name}@2026-11-01")
+    return found
+
+
+def _no_side(name: str, catalog: "Catalog") -> LlmmigrateError:
+    if Path(name).is_dir():
+        return UsageError(f"{name} is a folder", fix="name one price table in it")
+    if "/" in name or name.endswith((".yaml", ".yml", ".json")):
+        return UsageError(f"there is no file {name}", fix="name a price table, or a provider such as openai")
+    return unknown_name("provider or file", name, catalog.tables)
