@@ -5,16 +5,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: demo test gateways lint fix goldens docs bench clean
+.PHONY: demo test gateways price-sources lint fix goldens docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/llmmigrate analyze samples/logs.jsonl
 	$(BIN)/llmmigrate estimate samples/logs.jsonl
 
 test: $(VENV)/.installed-test
+	-@$(MAKE) --no-print-directory price-sources
 	$(BIN)/pytest --numprocesses logical --dist loadfile
 
 gateways: $(VENV)/.installed-gateways
+
+# Wheels of price libraries, as data for tests: our tables are held against them. Neither is installed for it.
+price-sources: $(VENV)/price-sources/.fetched
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
@@ -50,6 +54,10 @@ $(VENV)/.installed: $(INPUTS) | $(BIN)/python
 $(VENV)/.installed-test: $(INPUTS) | $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/price-sources/.fetched: Makefile | $(BIN)/python
+	$(PIP) download --no-deps --only-binary :all: --dest $(@D) genai-prices==0.2.3 litellm==1.109.1
+	@touch $@
 
 # LiteLLM needs other versions of shared packages, so it lives apart; nginx and HAProxy come from the system.
 $(VENV)/.installed-gateways: $(INPUTS) | $(BIN)/python

@@ -15,8 +15,8 @@ from typing import Final
 from rapidfuzz.distance import Indel
 
 from llmmigrate import registry
+from llmmigrate.logs.redaction import redacted, redacted_text
 from llmmigrate.shadow.pairs import Answer, Arm, Pair, Sampled
-from llmmigrate.shadow.redaction import redacted, redacted_text
 from llmmigrate.shadow.scoring import ROOM, Scorer, measure
 
 PAIRS: Final = 200

@@ -12,9 +12,10 @@ import msgspec
 from llmmigrate.prices.self_hosted import self_hosted_schema
 from llmmigrate.prices.sheets import PriceList, PriceSheet, Validation
 from llmmigrate.prices.tables import json_schema
+from llmmigrate.prices.update_results import PriceUpdate
 
 ROOT = Path(__file__).resolve().parents[1]
-OUTPUTS = {"prices": PriceList, "price": PriceSheet, "prices-validation": Validation}
+OUTPUTS = {"prices": PriceList, "price": PriceSheet, "prices-validation": Validation, "prices-update": PriceUpdate}
 
 
 def schema_files() -> Iterator[tuple[Path, str]]:

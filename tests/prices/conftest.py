@@ -1,5 +1,6 @@
 """What the tests of prices share."""
 
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from llmmigrate.prices import EVERY_SIZE, Answer, Band, Catalog, Entry, Interval, RateCard, load_catalog
 
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # tools are scripts of the repository, not part of the package
 NOW = int(datetime.fromisoformat("2026-11-22T00:00:00Z").timestamp())
 
 
@@ -70,3 +73,15 @@ def load(tmp_path: Path) -> Callable[..., Catalog]:
         return load_catalog(extra=[path], imported=False, **options)  # type: ignore[arg-type]
 
     return write_and_load
+
+
+SOURCES = ROOT / ".venv" / "price-sources"
+
+
+@pytest.fixture(scope="session")
+def price_sources() -> dict[str, Path]:
+    """The wheels of genai-prices and litellm that our tables were compared with."""
+    found = {name: sorted(SOURCES.glob(f"{name}-*.whl")) for name in ("genai_prices", "litellm")}
+    if not all(found.values()):
+        pytest.skip("the price libraries were not fetched: make price-sources")
+    return {name.replace("_", "-"): paths[-1] for name, paths in found.items()}

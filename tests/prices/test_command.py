@@ -90,6 +90,20 @@ def test_an_invalid_table_is_a_no_with_its_place(llmmigrate: Run, elsewhere: Pat
     assert "contract.yaml:3:1: unknown key 'curency' (fix: did you mean 'currency'?)" in done.out
 
 
+def test_a_folder_stands_for_the_tables_in_it(llmmigrate: Run, elsewhere: Path) -> None:
+    own = (
+        "schema: 1\nprovider: acme\ncurrency: USD\nmodels:\n"
+        '  - {id: one, periods: [{from: 2026-01-01, per_mtok: {input: "1"}, source: "A: contract"}]}\n'
+    )
+    (elsewhere / "own").mkdir()
+    done = llmmigrate("prices", "validate", "own")
+    assert (done.code, "there is no price table in own" in done.err) == (2, True)
+    (elsewhere / "own" / "acme.yaml").write_text(own)
+    assert "1 price table, no errors" in llmmigrate("prices", "validate", "own").out
+    (elsewhere / "llmmigrate.yaml").write_text("prices: [own]\n")
+    assert document(llmmigrate, "show", "acme/one")["layer"] == "user"
+
+
 def test_settings_bring_in_own_prices(llmmigrate: Run, elsewhere: Path) -> None:
     (elsewhere / "contract.yaml").write_text(
         "schema: 1\nprovider: acme\ncurrency: EUR\nmodels:\n"

@@ -80,6 +80,28 @@ def test_another_currency_is_converted(llmmigrate: Run) -> None:
     assert (line["a"], line["b"]) == ("1", "0.555555555556")
 
 
-@pytest.mark.parametrize("name", ["opnai", "no-such-file.yaml", "openai@yesterday"])
-def test_a_side_that_is_none_is_an_error(llmmigrate: Run, name: str) -> None:
-    assert llmmigrate("prices", "diff", name, "openai").code == 2
+def test_two_files(llmmigrate: Run) -> None:
+    Path("old.yaml").write_text(CONTRACT)
+    Path("new@2.yaml").write_text(CONTRACT.replace('"1.60"', '"1.20"'))
+    assert lines(found(llmmigrate, "old.yaml", "new@2.yaml")) == [("o3", "input", "1.6", "1.2")]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("opnai", "did you mean 'openai'?"),
+        ("no-such-file.yaml", "there is no file no-such-file.yaml"),
+        ("openai@yesterday", "openai@ 'yesterday' is no date or time"),
+        ("openai@", "openai@ '' is no date or time"),
+        ("openai@1999-01-01", "no model of openai has a price at 1999-01-01T00:00Z"),
+        (".", ". is a folder"),
+        ("fx.yaml", "this file holds exchange rates, no prices"),
+        ("empty.yaml", "the price table is empty"),
+    ],
+)
+def test_a_side_that_is_none_is_an_error(llmmigrate: Run, name: str, words: str) -> None:
+    Path("empty.yaml").write_text("")
+    Path("fx.yaml").write_text("schema: 1\nexchange_rates: []\n")
+    done = llmmigrate("prices", "diff", name, "openai")
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err

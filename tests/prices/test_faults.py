@@ -49,14 +49,44 @@ def test_a_good_table_has_no_problems(tmp_path: Path) -> None:
         ('input: "1"', 'input: "-1"', 9, "input: -1 is not a price"),
         ('input: "1"', 'input: "NaN"', 9, "input: NaN is not a price"),
         ('input: "1"', 'input: "0.0000025"', 9, "input: 0.0000025 per 1M tokens looks like a price per token"),
-        ('input: "1"', 'input: "1.0000001"', 9, "input: 1.0000001 is finer than a millionth of a millionth per token"),
+        (
+            'input: "1"',
+            'input: "0.30000000000000004"',
+            9,
+            "input: 0.30000000000000004 is 0.3 with the noise of a float",
+        ),
+        ('input: "1"', 'input: "2.4999999"', 9, "input: 2.4999999 is 2.5 with the noise of a float"),
+        ('input: "1"', 'input: "1.500001"', 9, "input: 1.500001 is 1.5 with the noise of a float"),
+        ('input: "1"', 'input: "1.2345678"', 9, "input: 1.2345678 is finer than a millionth of a millionth per token"),
+        ('input: "1"', 'input: "1000000"', 9, "input: 1000000 USD per 1M tokens is a cent a token or more"),
+        (
+            'input: "1", output: "2"}\n        rows',
+            'input: "1000", output: "2"}\n        rows',
+            12,
+            "input: 1000 after 1 is a",
+        ),
+        ('input: "1"', 'input: "0.001"', 12, "input: 1 after 0.001 is a change by 1000 times or more"),
         ("from: 2026-01-01", "from: January", 7, "from: 'January' is not a date"),
         ("from: 2026-01-01", "from: 2026-02-30", 7, "from: '2026-02-30' is not a date"),
         ("from: 2026-01-01", "from: 2026-01-01T00:00", 7, "from: '2026-01-01T00:00' is not a date"),
         ("to: 2026-02-01", "to: 2026-03-01", 11, "overlaps the period from 2026-01-01"),
         ("to: 2026-02-01", "to: 2025-12-01", 8, "the period ends before it starts"),
         ('source: "C: a test"', 'source: "a test"', 10, "source: has no grade at its head"),
-        ("  - id: one", "  - id: two\n    aliases: [ONE]\n    periods: []\n  - id: one", 8, "the name 'one' of one"),
+        ('source: "C: a test"', 'source: "A:"', 10, "source: 'A:' names no source"),
+        ('        source: "C: a test"\n', "", 7, "periods: the key 'source' is missing"),
+        (
+            "  - id: one",
+            "  - id: two\n    aliases: [uno]\n    periods: []\n  - id: one",
+            6,
+            "the name 'uno' leads to two",
+        ),
+        (
+            "  - id: one",
+            "  - id: two\n    aliases: [ONE]\n"
+            '    periods: [{from: 2026-01-01, per_mtok: {input: "1"}, source: "C: a test"}]\n  - id: one',
+            8,
+            "the name 'one' of one",
+        ),
         ("schema: 1", "schema: 2", 1, "schema: '2' does not fit"),
         ("currency: USD\n", "", 1, "table: the key 'currency' is missing"),
         ("currency: USD", "currency: USD\ncurrency: EUR", 4, "the key 'currency' is written twice"),
@@ -127,6 +157,30 @@ def test_a_gap_is_a_note(tmp_path: Path) -> None:
 def test_a_declared_gap_is_no_note(tmp_path: Path) -> None:
     text = GOOD.replace("from: 2026-02-01", "from: 2026-03-01")
     assert problems(tmp_path, text.replace("to: 2026-02-01", 'to: 2026-02-01\n        gap_after: "not sold"')) == []
+
+
+def test_a_name_of_a_model_without_a_price_today_is_a_note(tmp_path: Path) -> None:
+    ended = GOOD[: GOOD.index("      - from: 2026-02-01")].replace("- id: one", "- id: one\n    aliases: [uno]")
+    words = "the name 'uno' leads to one, which has had no price since 2026-02-01"
+    assert problems(tmp_path, ended) == [("note", 6, words)]
+
+
+def test_a_prefix_that_two_tables_claim_is_an_error(tmp_path: Path) -> None:
+    paths = []
+    for provider in ("acme", "umbrella"):
+        paths.append(tmp_path / f"{provider}.yaml")
+        paths[-1].write_text(GOOD.replace("provider: acme", f"provider: {provider}\nprefixes: [shared]"))
+    found = validate(paths, today=date(2026, 11, 22))
+    words = "the prefix 'shared' of umbrella is already one of acme"
+    assert [(p.severity, p.where.line, p.what) for p in found] == [("error", 3, words)]
+
+
+def test_a_note_about_one_file_hides_none_about_another(tmp_path: Path) -> None:
+    paths = []
+    for provider in ("acme", "umbrella"):
+        paths.append(tmp_path / f"{provider}.yaml")
+        paths[-1].write_text(GOOD.replace("provider: acme", f"provider: {provider}\nchecked: 2026-01-22"))
+    assert len(validate(paths, today=date(2026, 11, 22))) == 2
 
 
 def test_an_old_table_is_a_note(tmp_path: Path) -> None:

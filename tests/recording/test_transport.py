@@ -27,9 +27,9 @@ def vendors() -> Iterator[LLMockServer]:
         yield server
 
 
-def recording(path: Path) -> Any:
+def recording(path: Path, **options: Any) -> Any:
     """A transport, which the libraries take for one of theirs."""
-    return Transport(path)
+    return Transport(path, **options)
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -119,3 +119,34 @@ def test_an_answer_left_half_read_is_said(vendors: LLMockServer, tmp_path: Path)
         next(answer.iter_raw(20))
     (found,) = records(tmp_path / "calls.jsonl")
     assert found["error"] == "client_closed"
+
+
+SECRET: Any = [{"role": "user", "content": "Write to jo@example.org with the key sk-1234567890abcdefghijkl, help!"}]
+
+
+def asked_both(vendors: LLMockServer, path: Path, **options: Any) -> list[dict[str, Any]]:
+    """The records of the question with a secret, asked through both SDKs."""
+    openai_http = httpx2.Client(transport=recording(path, **options))
+    with openai.OpenAI(api_key="k", base_url=vendors.base_url("openai"), http_client=openai_http) as one:
+        one.chat.completions.create(model="gpt-4o-mini", messages=SECRET)
+    anthropic_http = httpx2.Client(transport=recording(path, **options))
+    with anthropic.Anthropic(api_key="k", base_url=vendors.base_url("anthropic"), http_client=anthropic_http) as other:
+        other.messages.create(model="claude-sonnet-5", max_tokens=50, messages=SECRET)
+    return records(path)
+
+
+def test_kept_text_is_redacted_as_record_redacts_it(vendors: LLMockServer, tmp_path: Path) -> None:
+    found = asked_both(vendors, tmp_path / "calls.jsonl", keep_text=True)
+    assert ["help!" in json.dumps(record["request"]) for record in found] == [True, True]
+    text = (tmp_path / "calls.jsonl").read_text()
+    assert ["jo@example.org" in text, "sk-1234567890" in text, "[email]" in text] == [False, False, True]
+
+
+def test_text_is_kept_as_it_is_only_where_that_is_asked_for(vendors: LLMockServer, tmp_path: Path) -> None:
+    found = asked_both(vendors, tmp_path / "calls.jsonl", keep_text=True, clean=None)
+    assert ["jo@example.org" in json.dumps(record["request"]) for record in found] == [True, True]
+
+
+def test_without_asking_no_text_is_kept(vendors: LLMockServer, tmp_path: Path) -> None:
+    found = asked_both(vendors, tmp_path / "calls.jsonl")
+    assert [record.keys() & {"request", "response", "tool_calls"} for record in found] == [set(), set()]

@@ -35,6 +35,13 @@ class Form(NamedTuple):
     tokens: tuple[float, ...]
 
 
+class Bucket(NamedTuple):
+    """Sessions that a profile keeps together: Σ (a - R·b) over their calls, centred, and how many calls they are."""
+
+    residual: float
+    calls: float
+
+
 class Sample(msgspec.Struct, frozen=True):
     """One lot with the two forms whose sums a ratio divides."""
 
@@ -126,15 +133,15 @@ def _variance(
     alone = _independent(samples, value) * calls / (calls - 1) / below**2
     everything = [(sample, model) for sample, model in _samples(name, side, _every)]
     models = {model for _, model in samples}
-    residuals, covered = _residuals(everything, models, side, profile, value)
-    if not covered or len(residuals) < 2:
+    buckets = _buckets(everything, models, profile, value)
+    if len(buckets) < 2:
         return alone, calls - 1.0
     whole = [sample for sample, model in everything if model in models]
-    return _joined(alone, calls, residuals, covered, whole, value)
+    return _joined(alone, calls, buckets, whole, value)
 
 
 def _joined(
-    alone: float, calls: int, residuals: Sequence[float], covered: float, whole: Sequence[Sample], value: float
+    alone: float, calls: int, buckets: Sequence[Bucket], whole: Sequence[Sample], value: float
 ) -> tuple[float, float]:
     """The variance with the sessions' own: between buckets for calls with a session, plain for the rest.
 
@@ -142,35 +149,48 @@ def _joined(
     """
     held = sum(sample.lot.calls for sample in whole)
     plain = sum(_square(sample, value) for sample in whole)
-    count = len(residuals)
-    between = sum(residual**2 for residual in residuals) * count / (count - 1)
-    share = min(1.0, covered / held)
-    clustered, loose = between, (1 - share) * plain
+    clustered, between = _between(buckets)
+    share = min(1.0, sum(bucket.calls for bucket in buckets) / held)
+    loose = (1 - share) * plain
     effect = (clustered + loose) / plain if plain else 1.0
     if calls < held:
         effect = max(1.0, effect)
-    freedom = (clustered + loose) ** 2 / (clustered**2 / (count - 1) + loose**2 / max(calls - 1, 1) or 1.0)
+    freedom = (clustered + loose) ** 2 / (clustered**2 / between + loose**2 / max(calls - 1, 1) or 1.0)
     return alone * effect, max(1.0, freedom)
 
 
-def _residuals(
-    samples: Sequence[tuple[Sample, Model]], models: set[Model], side: Side, profile: Profile, value: float
-) -> tuple[list[float], float]:
-    """Σ (a - R·b) of each session bucket, centred, and how many calls have a session."""
+def _between(buckets: Sequence[Bucket]) -> tuple[float, float]:
+    """Σ r² over buckets without its bias, and its degrees of freedom.
+
+    Buckets hold unlike numbers of calls. If a bucket's sum varies with its share w of the calls, the centred sums have
+    the covariance diag(w) - w·wᵀ: Σ r² falls short by Σ w², and Satterthwaite's degrees of freedom are
+    tr² / tr of the square (Bell and McCaffrey 2002). With equal buckets that is n / (n - 1) and n - 1.
+    """
+    covered = math.fsum(bucket.calls for bucket in buckets)
+    squares, cubes = (math.fsum((bucket.calls / covered) ** power for bucket in buckets) for power in (2, 3))
+    trace = 1 - squares
+    found = math.fsum(bucket.residual**2 for bucket in buckets)
+    return found / trace, max(1.0, trace**2 / (squares - 2 * cubes + squares**2))
+
+
+def _buckets(
+    samples: Sequence[tuple[Sample, Model]], models: set[Model], profile: Profile, value: float
+) -> list[Bucket]:
+    """The session buckets that hold calls."""
     sums: dict[int, list[float]] = {}
     for model in models & set(profile.sessions):
         own = [sample for sample, name in samples if name == model]
         form = _mean_form(own, value)
         calls = sum(sample.lot.calls for sample in own)
         logged = sum(cell.calls for key, cell in profile.cells.items() if (key.provider, key.model) == model)
-        for bucket, (requests, *tokens) in profile.sessions[model].items():
+        for number, (requests, *tokens) in profile.sessions[model].items():
             counted = requests * calls / logged if logged else 0.0
-            held = sums.setdefault(bucket, [0.0, 0.0])
+            held = sums.setdefault(number, [0.0, 0.0])
             held[0] += form.constant * counted + sum(f * n for f, n in zip(form.tokens, tokens, strict=True))
             held[1] += counted
-    covered = sum(held[1] for held in sums.values())
-    mean = sum(held[0] for held in sums.values()) / covered if covered else 0.0
-    return [held[0] - mean * held[1] for held in sums.values()], covered
+    covered = sum(calls for _, calls in sums.values())
+    mean = sum(total for total, _ in sums.values()) / covered if covered else 0.0
+    return [Bucket(total - mean * calls, calls) for total, calls in sums.values() if calls]
 
 
 def _mean_form(samples: Sequence[Sample], value: float) -> Form:

@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "batch": "Run a file of requests through one endpoint, within limits and a cap.",
     "check": "Did this change make the calls dearer: for continuous integration.",
     "record": "Get logs where there are none: records what a command calls.",
-    "prices": "The price tables: list, show, compare, diff, validate.",
+    "prices": "The price tables: list, show, compare, diff, validate, update.",
     "serve-local": "Launch GLM-5 or a sibling on the accelerators found, or plan it.",
     "accelerators": "What accelerators this machine has.",
     "rollout": "Get there in steps: lint, emit, drill, stage, run, status, watch.",

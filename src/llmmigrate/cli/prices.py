@@ -1,4 +1,4 @@
-"""`llmmigrate prices list|show|compare|diff|validate`."""
+"""`llmmigrate prices list|show|compare|diff|validate|update`."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -9,12 +9,13 @@ import typer
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import OutputOptions, command, instant, new_app, settings
-from llmmigrate.cli.reading import catalog_of, now_ns
-from llmmigrate.errors import UnknownNameError, unknown_name
+from llmmigrate.cli.price_updates import update, write_files
+from llmmigrate.cli.reading import catalog_of, now_ns, own_price_files
+from llmmigrate.errors import LlmmigrateError, UnknownNameError, UsageError, unknown_name
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from llmmigrate.config import Settings
     from llmmigrate.prices import Catalog, Entry
@@ -35,6 +36,7 @@ def _prices() -> None:
       llmmigrate prices compare openai/o3 zai/glm-5 --bench bench.json
       llmmigrate prices diff holysheep openai
       llmmigrate prices validate contract.yaml
+      llmmigrate prices update --source genai-prices --dry-run
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
 
 
@@ -195,14 +197,17 @@ def validate(options: ValidateOptions, console: Console) -> int:
     from llmmigrate.reports.prices import validation_report
 
     to = destinations(options.format, options.output)
-    named = [Path(name) for name in options.files]
-    paths = _token_tables(named) if named else _all_tables(settings(options))
+    named = _named_files(options.files)
+    paths = _token_tables(named) if options.files else _all_tables(settings(options))
     today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
     if options.record:
         _record(paths, today, console)
     found = validation(len(paths), validated(paths, today=today))
     write(validation_report(found), to, console)
     return 1 if found.errors else 0
+
+
+command(app)(update)
 
 
 def _entry_or_none(catalog: "Catalog", name: str, measured: "Collection[str]") -> "Entry | None":
@@ -229,40 +234,65 @@ def _at(text: str | None) -> int:
     return int(at.timestamp()) if at else now_ns() // NANOSECONDS
 
 
-def _token_tables(paths: list[Path]) -> list[Path]:
-    """Those that price tokens. Prices of machines are checked here by their own rules: ConfigError where they fail."""
-    from llmmigrate.prices.self_hosted import FILE_NAME, read_self_hosted
+def _named_files(names: list[str]) -> list[Path]:
+    """The files that are named; a folder stands for the tables in it. UsageError for a folder without any."""
+    from llmmigrate.prices import table_paths
 
+    found = {Path(name): table_paths(Path(name)) if Path(name).is_dir() else [Path(name)] for name in names}
+    for name, paths in found.items():
+        if not paths:
+            raise UsageError(f"there is no price table in {name}", fix="name a folder of .yaml files, or a file")
+    return [path for paths in found.values() for path in paths]
+
+
+def _token_tables(paths: list[Path]) -> list[Path]:
+    """Those that price tokens. What lies beside them is checked here by its own rules: ConfigError where it fails."""
+    from llmmigrate.prices import explained, self_hosted
+
+    others: dict[str, Callable[[Path], object]] = {
+        self_hosted.FILE_NAME: self_hosted.read_self_hosted,
+        explained.FILE_NAME: lambda path: explained.read_explanations(path.parent),
+    }
     for path in paths:
-        if path.name == FILE_NAME:
-            read_self_hosted(path)
-    return [path for path in paths if path.name != FILE_NAME]
+        if path.name in others:
+            others[path.name](path)
+    return [path for path in paths if path.name not in others]
 
 
 def _all_tables(found: "Settings") -> list[Path]:
     from llmmigrate.prices import bundled_directory, table_paths
 
-    return [*table_paths(bundled_directory()), *(found.resolve(path) for path in found.config.prices)]
+    return [*table_paths(bundled_directory()), *own_price_files(found)]
 
 
 def _record(paths: list[Path], today: date, console: Console) -> None:
-    from llmmigrate.cli.output import whole_file
     from llmmigrate.prices.validation import record_closed
 
-    for path, content in record_closed(paths, today=today).items():
-        with whole_file(str(path)) as stream:
-            stream.write(content)
-        console.say(f"wrote {path}")
+    write_files(record_closed(paths, today=today), console)
 
 
 def _side(catalog: "Catalog", text: str) -> "PriceSide":
     """One side of `prices diff`: a provider or a file, with @TIME where another time than now is meant."""
     from llmmigrate.prices.differences import side_of_file, side_of_table
 
-    name, sign, time = text.rpartition("@")
-    name, at = (name, _at(time)) if sign else (text, _at(None))
+    name, sign, time = (text, "", "") if Path(text).is_file() else text.rpartition("@")
+    at = instant(time, f"{name}@", UTC) if sign else None
+    name, seconds = name or text, int(at.timestamp()) if at else _at(None)
     if name in catalog.tables:
-        return side_of_table(catalog, name, text, at)
-    if Path(name).is_file():
-        return side_of_file(Path(name), text, at)
-    raise unknown_name("provider or file", name, catalog.tables)
+        found = side_of_table(catalog, name, text, seconds)
+    elif Path(name).is_file():
+        found = side_of_file(Path(name), text, seconds)
+    else:
+        raise _no_side(name, catalog)
+    if not found.models:
+        when = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="minutes").removesuffix("+00:00")
+        raise UsageError(f"no model of {name} has a price at {when}Z", fix=f"name another time: {name}@2026-11-01")
+    return found
+
+
+def _no_side(name: str, catalog: "Catalog") -> LlmmigrateError:
+    if Path(name).is_dir():
+        return UsageError(f"{name} is a folder", fix="name one price table in it")
+    if "/" in name or name.endswith((".yaml", ".yml", ".json")):
+        return UsageError(f"there is no file {name}", fix="name a price table, or a provider such as openai")
+    return unknown_name("provider or file", name, catalog.tables)

@@ -30,8 +30,15 @@ def catalog_of(settings: "Settings") -> "Catalog":
     from llmmigrate.prices import load_catalog
 
     config = settings.config
-    own = [settings.resolve(path) for path in config.prices]
-    return load_catalog(extra=own, aliases=config.aliases, discounts=config.discounts)
+    return load_catalog(extra=own_price_files(settings), aliases=config.aliases, discounts=config.discounts)
+
+
+def own_price_files(settings: "Settings") -> list[Path]:
+    """The user's own price tables; a folder stands for all tables in it."""
+    from llmmigrate.prices import table_paths
+
+    named = [settings.resolve(path) for path in settings.config.prices]
+    return [path for name in named for path in (table_paths(name) if name.is_dir() else [name])]
 
 
 def logs_of(options: LogOptions, settings: "Settings", *, demo: bool = False) -> list[str]:

@@ -17,7 +17,7 @@ from llmmigrate.errors import LlmmigrateError, UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.recording.passing import Server, Upstreams
-    from llmmigrate.recording.recorder import Clean, Counts
+    from llmmigrate.recording.recorder import Counts
 
 app = new_app()
 
@@ -61,7 +61,7 @@ def record(options: RecordOptions, console: Console) -> int:
 
     check_writable([options.output])
     upstreams, address = _upstreams(options, os.environ), _address(options.listen)
-    recorder = Recorder(options.output, keep_text=options.keep_text, clean=_cleaner(options))
+    recorder = Recorder(options.output, keep_text=options.keep_text)
     try:
         with passing(address, upstreams, recorder) as server:
             code = _run(options.command, server, console) if options.command else _wait(server, console)
@@ -87,15 +87,6 @@ def _address(text: str) -> tuple[str, int]:
         raise UsageError(f"--listen '{text}' is no HOST:PORT", fix="write --listen 127.0.0.1:8900")
     host = "127.0.0.1" if host in ("", "localhost") else host.strip("[]")
     return host, int(port)
-
-
-def _cleaner(options: RecordOptions) -> "Clean | None":
-    """What takes personal data and secrets out of kept text."""
-    if not options.keep_text:
-        return None
-    from llmmigrate.shadow.redaction import redacted
-
-    return redacted
 
 
 def _run(words: Sequence[str], server: "Server", console: Console) -> int:

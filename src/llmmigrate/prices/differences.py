@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from llmmigrate.errors import Location, PriceTableError
 from llmmigrate.money import EXACT
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
@@ -58,13 +59,13 @@ def side_of_table(catalog: Catalog, provider: str, name: str, at: int) -> PriceS
 
 
 def side_of_file(path: Path, name: str, at: int) -> PriceSide:
-    """The models that a price file lists. PriceTableError for a broken one."""
+    """The models that a price file lists. PriceTableError for a broken one, or one without prices of tokens."""
     from llmmigrate.prices.files import read_price_file
 
     table = read_price_file(path).table
-    catalog = load_catalog(extra=[path])
     if table is None:
-        return PriceSide(name, catalog, "", (), at)
+        raise PriceTableError("this file holds exchange rates, no prices", where=Location(str(path)))
+    catalog = load_catalog(extra=[path])
     entries = catalog.tables[table.provider].entries
     listed = (entries[model.id] for model in table.models if model.id in entries)
     return PriceSide(name, catalog, table.provider, tuple(e for e in listed if e.period_at(at)), at)
@@ -72,7 +73,7 @@ def side_of_file(path: Path, name: str, at: int) -> PriceSide:
 
 def differences(a: PriceSide, b: PriceSide) -> PriceDifferences:
     """What differs, model by model; a model of A is looked for by its id and names on side B."""
-    currency = a.catalog.tables[a.provider].currency if a.provider else "USD"
+    currency = a.catalog.tables[a.provider].currency
     there = {entry.id: entry for entry in b.models}
     met: set[str] = set()
     found: list[RateDifference] = []

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from llmmigrate.money import plain
 from llmmigrate.prices.clock import Calendar, calendar_from, clock_from
 from llmmigrate.prices.diagnosis import Step
 from llmmigrate.prices.periods import epoch
@@ -16,6 +17,13 @@ FINEST_RATE = -6
 """Decimals of a rate per 1M tokens: 1e-12 of the currency per token is the smallest unit of money here."""
 PER_TOKEN = Decimal("0.0001")
 """Below this a rate per 1M tokens is one per token: nobody sells 1M tokens for a hundredth of a cent."""
+PER_BILLION = Decimal(10_000)
+"""From this on a rate per 1M tokens in one of `DEAR` is one of more tokens: a cent a token is ten times the dearest."""
+DEAR = frozenset({"USD", "EUR", "GBP", "CHF", "CNY"})
+JUMP = 1000
+"""A rate that changes to so many times the one before, or such a part of it, has lost its unit."""
+NOISE = Decimal("0.00001")
+"""Relative: how near a rate of many digits is to one of four where a float has been at work (2.499999)."""
 SLIP = "rates are per 1M tokens: multiply the price of one token by 1,000,000"
 
 Steps = tuple[Step, ...]
@@ -43,6 +51,7 @@ def faults(spec: TableSpec) -> Iterator[Fault]:
     yield from _names(spec)
     for number, model in enumerate(spec.models):
         yield from _in_model(("models", number), model, calendars)
+        yield from _slips(("models", number), model, spec.currency)
 
 
 def exchange_faults(spec: ExchangeTableSpec) -> Iterator[Fault]:
@@ -61,6 +70,25 @@ def _names(spec: TableSpec) -> Iterator[Fault]:
             if other != model.id or (name == model.id and _count(spec, name) > 1):
                 what = f"the name '{name}' of {model.id} is already a name of {other}"
                 yield Fault(("models", number, "id"), what, "a name leads to one model: remove one of the two")
+        if model.aliases and not model.periods:
+            what = f"the name '{model.aliases[0]}' leads to {model.id}, which has no price"
+            yield Fault(("models", number, "aliases"), what, "give the model a period, or remove its names")
+
+
+def _slips(steps: Steps, model: ModelSpec, currency: str) -> Iterator[Fault]:
+    """Rates whose unit is wrong by the look of them, or by what the model cost before."""
+    known: dict[TokenClass, Decimal] = {}
+    for number, period in enumerate(model.periods):
+        for name, rate in period.per_mtok.items():
+            here, before = (*steps, "periods", number, "per_mtok", name), known.get(name)
+            if not rate.is_finite() or rate < PER_TOKEN:
+                continue  # free, or told as what it is
+            if currency in DEAR and rate >= PER_BILLION:
+                yield Fault(here, f"{name}: {rate:f} {currency} per 1M tokens is a cent a token or more", SLIP)
+                continue
+            if before and not 1 / Decimal(JUMP) < rate / before < JUMP:
+                yield Fault(here, f"{name}: {rate:f} after {before:f} is a change by {JUMP} times or more", SLIP)
+            known[name] = rate
 
 
 def _count(spec: TableSpec, name: str) -> int:
@@ -91,6 +119,7 @@ def _order(steps: Steps, periods: list[PeriodSpec]) -> Iterator[Fault]:
 
 
 def _in_period(steps: Steps, period: PeriodSpec, calendars: Mapping[str, Calendar]) -> Iterator[Fault]:
+    yield from _source(steps, period.source)
     yield from _rates((*steps, "per_mtok"), period.per_mtok)
     yield from _tiers(steps, period.tiers, period.per_mtok)
     if period.or_:
@@ -108,6 +137,12 @@ def _in_period(steps: Steps, period: PeriodSpec, calendars: Mapping[str, Calenda
             except ValueError as error:
                 yield Fault((*here, "when"), f"clock: {error}", 'write hours as "09:00-12:00"')
     yield from _shadowed(steps, period)
+
+
+def _source(steps: Steps, source: str) -> Iterator[Fault]:
+    """A grade without anything that it was given to."""
+    if not any(letter.isalnum() for letter in source[1:]):
+        yield Fault((*steps, "source"), f"source: '{source}' names no source", 'write "B: where it was read"')
 
 
 def _shadowed(steps: Steps, period: PeriodSpec) -> Iterator[Fault]:
@@ -138,9 +173,21 @@ def _rates(steps: Steps, rates: Mapping[TokenClass, Decimal]) -> Iterator[Fault]
             continue
         if 0 < rate < PER_TOKEN:
             yield Fault((*steps, name), f"{name}: {rate:f} per 1M tokens looks like a price per token", SLIP)
+        elif _is_noisy(rate):
+            what = f"{name}: {rate:f} is {_short(rate):f} with the noise of a float"
+            yield Fault((*steps, name), what, f'write "{_short(rate):f}"')
         elif int(rate.normalize().as_tuple().exponent) < FINEST_RATE:
             what = f"{name}: {rate:f} is finer than a millionth of a millionth per token"
             yield Fault((*steps, name), what, "write at most 6 decimals")
+
+
+def _is_noisy(rate: Decimal) -> bool:
+    return rate > 0 and 0 < abs(rate - _short(rate)) < rate * NOISE
+
+
+def _short(rate: Decimal) -> Decimal:
+    """The rate with four significant digits and no zeros behind them."""
+    return Decimal(plain(round(rate, 3 - rate.adjusted())))
 
 
 def _numbers(steps: Steps, numbers: Iterable[tuple[str, Decimal]]) -> Iterator[Fault]:

@@ -20,8 +20,8 @@ from llmmigrate.prices.tables import TableSpec
 VENDORS = ("openai", "anthropic", "google", "deepseek", "zai", "moonshotai", "dashscope-intl")
 """A bare model name is looked for in this order, then in the other vendors' tables by name."""
 
-NO_TABLES = frozenset({"self-hosted.yaml"})
-"""Files beside the tables that price no tokens: `prices.self_hosted` reads this one."""
+NO_TABLES = frozenset({"self-hosted.yaml", "explained.yaml"})
+"""Files beside the tables that price no tokens: `prices.self_hosted` and `prices.explained` read them."""
 
 
 def load_catalog(
@@ -101,7 +101,7 @@ def _table(parts: Sequence[tuple[Layer, PriceFile, TableSpec]], discount: Decima
         bare_names=first.bare_names,
         layer=layer,
         currency=first.currency,
-        checked=first.checked,
+        checked=max((spec.checked for _, _, spec in parts if spec.checked), default=None),
         sha256=_joint_hash([file.sha256 for _, file, _ in parts]),
         files=tuple(file.path for _, file, _ in parts),
         api=next((spec.api for _, _, spec in reversed(parts) if spec.api), None),

@@ -231,7 +231,7 @@ class TableSpec(Spec, frozen=True, kw_only=True):
     """Whether a model name without any provider may mean this one: true for makers that sell their own models."""
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
     checked: Instant | None = None
-    """The day on which somebody last compared this table with its sources."""
+    """The day on which somebody last compared this provider's prices with their sources."""
     api: ApiSpec | None = None
     prefixes: list[str] = []
     """Names of this provider in logs, and prefixes of its models' names."""

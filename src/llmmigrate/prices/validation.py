@@ -12,7 +12,8 @@ from llmmigrate.prices.diagnosis import Step, locate, location
 from llmmigrate.prices.faults import gaps
 from llmmigrate.prices.files import PriceFile, read_price_file, rule_errors
 from llmmigrate.prices.nodes import read_nodes
-from llmmigrate.prices.tables import TableSpec
+from llmmigrate.prices.periods import epoch
+from llmmigrate.prices.tables import ModelSpec, TableSpec
 
 STALE_AFTER_DAYS = 90
 
@@ -37,10 +38,10 @@ def validate(paths: Sequence[Path], *, today: date) -> list[Problem]:
         except PriceTableError as error:
             problems.append(_error(error))
             continue
-        problems += map(_error, rule_errors(files[-1]))
-        problems += _notes(files[-1], today) if not problems else ()
+        errors = [_error(error) for error in rule_errors(files[-1])]
+        problems += errors or _notes(files[-1], today)
     sound = [file for file in files if not any(rule_errors(file))]
-    return [*problems, *_rival_names(files), *_edited(sound, today)]
+    return [*problems, *_rival_prefixes(files), *_rival_names(files), *_edited(sound, today)]
 
 
 def record_closed(paths: Sequence[Path], *, today: date) -> dict[Path, bytes]:
@@ -91,7 +92,18 @@ def _notes(file: PriceFile, today: date) -> Iterator[Problem]:
         for period, start, end in gaps(model):
             what = f"{model.id} has no price from {start} to {end}: such calls are unpriced"
             yield _note(file, ("models", number, "periods", period, "to"), what, "say why with `gap_after:`")
+        yield from _dead_names(file, number, model, today)
     yield from _stale(file, file.table, today)
+
+
+def _dead_names(file: PriceFile, number: int, model: ModelSpec, today: date) -> Iterator[Problem]:
+    """Further names of a model that has no price any more: calls logged under them are unpriced from then on."""
+    end = max(model.periods, key=lambda period: epoch(period.from_)).to if model.periods else None
+    if model.aliases and end and epoch(end) <= epoch(today.isoformat()):
+        what = f"the name '{model.aliases[0]}' leads to {model.id}, which has had no price since {end}"
+        yield _note(
+            file, ("models", number, "aliases"), what, "move it to the model that answers to it now, or append a period"
+        )
 
 
 def _stale(file: PriceFile, table: TableSpec, today: date) -> Iterator[Problem]:
@@ -101,6 +113,19 @@ def _stale(file: PriceFile, table: TableSpec, today: date) -> Iterator[Problem]:
     if age > STALE_AFTER_DAYS:
         what = f"last compared with its sources {age} days ago"
         yield _note(file, ("checked",), what, "read the sources again, then set `checked:`")
+
+
+def _rival_prefixes(files: Iterable[PriceFile]) -> Iterator[Problem]:
+    """Names of providers that two tables claim: calls would be billed by whichever was read last."""
+    owners: dict[str, str] = {}
+    for file in files:
+        table = file.table
+        for prefix in (*table.prefixes, table.provider) if table else ():
+            owner = owners.setdefault(prefix.casefold(), table.provider if table else "")
+            if table and owner != table.provider:
+                what = f"the prefix '{prefix}' of {table.provider} is already one of {owner}"
+                fix = "a prefix leads to one provider: remove one of the two"
+                yield replace(_note(file, ("prefixes",), what, fix), severity="error")
 
 
 def _rival_names(files: Iterable[PriceFile]) -> Iterator[Problem]:

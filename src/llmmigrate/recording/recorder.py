@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from llmmigrate.logs.redaction import redacted
 from llmmigrate.logs.writing import flat_record
 from llmmigrate.recording.exchange import Exchange, call_of
 
@@ -36,9 +37,9 @@ class Counts(msgspec.Struct):
 
 
 class Recorder:
-    """Adds records to a file. `clean` goes over kept text before it is written."""
+    """Adds records to a file. `clean` goes over kept text before it is written; None keeps it as it is."""
 
-    def __init__(self, path: str | Path, *, keep_text: bool = False, clean: Clean | None = None) -> None:
+    def __init__(self, path: str | Path, *, keep_text: bool = False, clean: Clean | None = redacted) -> None:
         """Open the file at once; OSError where it cannot be written."""
         self.counts = Counts()
         self._keep_text, self._clean = keep_text, clean

@@ -8,19 +8,28 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from llmmigrate.logs.redaction import redacted
 from llmmigrate.recording.exchange import Exchange, readable, without_query
-from llmmigrate.recording.recorder import Recorder
+from llmmigrate.recording.recorder import Clean, Recorder
 
 
 class Transport:
     """Records what a client sends and receives through it.
 
     `target` is a file to add records to, or a `Recorder`. `inner` is the transport that does the work; without it,
-    that of the library which the client comes from (httpx or httpx2), with its defaults.
+    that of the library which the client comes from (httpx or httpx2), with its defaults. `keep_text` and `clean` are
+    those of a recorder: kept text is redacted, as `record --keep-text` does, unless `clean` does something else.
     """
 
-    def __init__(self, target: str | Path | Recorder, *, inner: Any = None, keep_text: bool = False) -> None:
-        self.recorder = target if isinstance(target, Recorder) else Recorder(target, keep_text=keep_text)
+    def __init__(
+        self,
+        target: str | Path | Recorder,
+        *,
+        inner: Any = None,
+        keep_text: bool = False,
+        clean: Clean | None = redacted,
+    ) -> None:
+        self.recorder = target if isinstance(target, Recorder) else Recorder(target, keep_text=keep_text, clean=clean)
         self._owns = not isinstance(target, Recorder)
         self._inner = inner
         self._made: list[Any] = []

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from llmmigrate.costing.audit.requests import canonical_json
+from llmmigrate.logs.redaction import redacted
 from llmmigrate.shadow.journal import Journal, as_read
 from llmmigrate.shadow.ordered import Halt, in_order
 from llmmigrate.shadow.pairs import Arm, Pair, Sampled
-from llmmigrate.shadow.redaction import redacted
 from llmmigrate.shadow.sample import Place, Sample
 from llmmigrate.shadow.scoring import Score, Scorer, restored
 from llmmigrate.shadow.sending import Sender, incompatible

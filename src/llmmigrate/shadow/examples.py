@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from llmmigrate.costing.audit.requests import objects, text_of
+from llmmigrate.logs.redaction import redacted_text
 from llmmigrate.shadow.pairs import Answer, Arm, Pair
-from llmmigrate.shadow.redaction import redacted_text
 from llmmigrate.shadow.scoring import Alike, Measure, Score, Sides
 from llmmigrate.shadow.storing import Store
 

