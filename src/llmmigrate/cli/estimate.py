@@ -16,18 +16,23 @@ from llmmigrate.cli.reading import (
     cache_of,
     catalog_of,
     command_line,
+    group_finder,
     groups_of,
     moment,
     next_command,
+    now_ns,
     read_logs,
     share,
     strict_code,
 )
 from llmmigrate.errors import UsageError, unknown_name
+from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
+    from llmmigrate.costing.mix import Permits
     from llmmigrate.costing.request import Request
     from llmmigrate.costing.results import Estimate
+    from llmmigrate.prices import Catalog
 
 app = new_app()
 
@@ -97,11 +102,15 @@ def estimate(options: EstimateOptions, console: Console) -> int:
     from llmmigrate.reports.estimate import report
 
     to = destinations(options.format, options.output, inputs=options.logs)
-    request = _request(options)
-    watched = watch(prefix_cache=options.prefix_cache, tokenizers=_tokenizers(options))
-    reading = read_logs(
-        options, console, by=request.by, demo=options.demo, keep_text=watched.wanted, on_call=watched.sink()
+    catalog = catalog_of(settings(options))
+    request = _request(options, catalog)
+    watched = watch(
+        prefix_cache=options.prefix_cache, tokenizers=_tokenizers(options, catalog), audit=request.permits.audit
     )
+    reading = read_logs(
+        options, console, by=request.by, demo=options.demo, keep_text=watched.wanted, on_call=watched.sink(),
+        catalog=catalog,
+    )  # fmt: skip
     result = estimate_traffic(
         reading.profile,
         reading.catalog,
@@ -114,15 +123,17 @@ def estimate(options: EstimateOptions, console: Console) -> int:
     return strict_code(reading.profile, options, console, unpriced=sum(entry.calls for entry in result.unpriced))
 
 
-def _request(options: EstimateOptions) -> "Request":
+def _request(options: EstimateOptions, catalog: "Catalog") -> "Request":
     """What is asked for, as far as the command line and the settings tell it: everything but the present."""
+    import msgspec
+
     from llmmigrate.costing.request import Request
 
     calibrations = tuple(load_calibration(name) for name in options.calibration)
     cache, measured = cache_of(options.cache, calibrated=bool(calibrations))
     logged = options.as_of == "logged"
     calibrated = [] if options.map else [found.target for found in calibrations]
-    return Request(
+    request = Request(
         to=tuple(options.to or _configured(options) or calibrated),
         map={**_configured_map(options), **pairs(options.map, "--map")},
         by=tuple(groups_of(options.by, default="model" if options.mix else "")),
@@ -135,31 +146,36 @@ def _request(options: EstimateOptions) -> "Request":
         calibrations=calibrations,
         measured_cache=measured,
         mix=options.mix,
-        refused=_refused(options),
     )
+    return msgspec.structs.replace(request, permits=_permits(options, request, catalog))
 
 
-def _tokenizers(options: EstimateOptions) -> dict[str, str]:
+def _tokenizers(options: EstimateOptions, catalog: "Catalog") -> dict[str, str]:
     """Tokenizer name → file; UsageError for one alone, and for a name that no price table uses."""
     files = pairs(options.tokenizer, "--tokenizer")
     if len(files) == 1:
         raise UsageError("one tokenizer compares nothing", fix="give two: that of today, and the target's")
     if files:
-        known = {entry.tokenizer for entry in catalog_of(settings(options)).entries() if entry.tokenizer}
+        known = {entry.tokenizer for entry in catalog.entries() if entry.tokenizer}
         for name in files.keys() - known:
             raise unknown_name("tokenizer", name, known)
     return files
 
 
-def _refused(options: EstimateOptions) -> dict[str, str]:
-    """What is known against targets, for a mix."""
-    from llmmigrate.costing.evidence import find, read, refusals
+def _permits(options: EstimateOptions, request: "Request", catalog: "Catalog") -> "Permits":
+    """What is known against targets, for a mix: saved results, and an audit of the log that is about to be read."""
+    from llmmigrate.costing.audit.parts import PartAudit
+    from llmmigrate.costing.candidates import targets_to_audit
+    from llmmigrate.costing.evidence import find, objections, read
+    from llmmigrate.costing.mix import Permits
 
     if options.evidence and not options.mix:
         raise UsageError("--evidence is for --mix", fix="add --mix, or see llmmigrate report --help")
     if not options.mix:
-        return {}
-    return refusals([*find(Path()), *(read(Path(name)) for name in options.evidence)])
+        return Permits()
+    saved = objections([*find(Path()), *(read(Path(name)) for name in options.evidence)])
+    targets = targets_to_audit(request, catalog, now_ns() // NANOSECONDS)
+    return Permits(saved, PartAudit(targets, group_finder(options, catalog, request.by)))
 
 
 def _configured(options: EstimateOptions) -> list[str]:

@@ -301,7 +301,8 @@ class TargetGroup(Record, frozen=True, kw_only=True):
     """One group of the traffic: today's cost and the target's with its range.
 
     `to` is where it goes; in a mix `stays` for a part that does not move. `current` is of the calls that are priced on
-    both sides, and null where there are none.
+    both sides, and null where there are none. In a mix `refused` names the targets that would be cheaper and may not be
+    had, and why; `not_audited` counts the calls that move without their whole request having been audited.
     """
 
     key: dict[str, str | None]
@@ -311,6 +312,9 @@ class TargetGroup(Record, frozen=True, kw_only=True):
     cost: Money
     low: Money
     high: Money
+    refused: dict[str, str]
+    not_audited: int | None
+    """Null where no mix was asked for."""
 
 
 class Moved(Record, frozen=True, kw_only=True):
@@ -354,8 +358,6 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     notes: list[str]
     machines: MachinePlan | None
     groups: list[TargetGroup]
-    refused: dict[str, str]
-    """Targets that a mix may not have, and why."""
 
 
 class EstimateCurrent(Record, frozen=True, kw_only=True):

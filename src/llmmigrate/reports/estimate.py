@@ -13,6 +13,7 @@ from llmmigrate.reports.analysis import lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 
 TARGETS_SHOWN: Final = 10
+REFUSALS_SHOWN: Final = 12
 NAMES: Final = {
     "token_ratio": "tokens at the target per token now",
     "input_ratio": "input tokens at the target per input token now",
@@ -43,14 +44,14 @@ def report(estimate: Estimate, *, next_step: str | None = None, limit: int = TAR
 def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Block]:
     moves = [target for target in estimate.targets if target.kind != "stay"]
     stays = [target for target in estimate.targets if target.kind == "stay"]
-    best = moves[0] if moves else None
+    mixes = [target for target in moves if target.kind == "mix"]
+    best = next(iter(mixes or moves), None)  # a single target may be refused for a part of the traffic
     yield Paragraph(headline(estimate, best), strong=True)
     if best is not None:
         yield Paragraph(tolerance_words(best))
     yield _table(estimate, moves, limit)
     if stays:
         yield _stay_table(estimate, stays)
-    mixes = [target for target in moves if target.kind == "mix"]
     for target in mixes or moves[:limit]:
         if target.groups:
             yield _breakdown(target)
@@ -256,14 +257,32 @@ def assumption_words(entry: AssumptionResult) -> str:
 def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
         yield from _calibration_doubts(target)
-        for name, why in target.refused.items():
-            yield Paragraph(f"{target.to}: {name} is not allowed: {why}.", kind="note")
+        if target.kind == "mix":
+            yield from _mix_doubts(target)
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
             yield Paragraph(f"{missing} ({why}); they stay where they are.", kind="note")
     if estimate.unpriced:
         yield unpriced_bullets(estimate.unpriced)
+
+
+def _mix_doubts(target: EstimateTarget) -> Iterator[Block]:
+    """Where a cheaper target may not be had, and for how many calls nobody could ask."""
+    lines = [
+        f"{_key_words(group)}: not {name}, {why}" for group in target.groups for name, why in group.refused.items()
+    ]
+    if lines:
+        more = [f"… {len(lines) - REFUSALS_SHOWN} more"] if len(lines) > REFUSALS_SHOWN else []
+        yield Bullets("Cheaper, but not allowed:", [*lines[:REFUSALS_SHOWN], *more])
+    unseen = sum(group.not_audited or 0 for group in target.groups)
+    if unseen:
+        words = "move without an audit: the log does not hold their whole requests"
+        yield Paragraph(f"{target.to}: {numbers.counted(unseen, 'call')} {words}.", kind="note")
+
+
+def _key_words(group: TargetGroup) -> str:
+    return ", ".join(value or "(none)" for value in group.key.values())
 
 
 def _calibration_doubts(target: EstimateTarget) -> Iterator[Block]:
