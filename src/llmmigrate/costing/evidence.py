@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from llmmigrate.costing.records import Record
 from llmmigrate.errors import InputError, Location, UsageError
 
 AUDIT: Final = "llmmigrate.audit/1"
@@ -24,8 +25,11 @@ class Named(msgspec.Struct, frozen=True):
     name: str
 
 
-class Gate(msgspec.Struct, frozen=True):
-    """One gate of a shadow run: what was measured, its interval and its limit."""
+class Gate(Record, frozen=True, kw_only=True):
+    """One gate of a shadow run: what was measured, its interval and its limit.
+
+    Shares and scores are parts of 1; `kind` tells of what the figures are.
+    """
 
     key: str
     limit: str

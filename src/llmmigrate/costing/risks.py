@@ -38,10 +38,14 @@ class Risk(Record, frozen=True, kw_only=True):
 
 
 class RiskLevel(Record, frozen=True, kw_only=True):
-    """One word for the register, and why: failed → high; else not measured; else caution → medium; else low."""
+    """One word for the register, and why: failed → high; else not measured; else caution → medium; else low.
+
+    `open` counts the risks that failed, were not measured or call for caution.
+    """
 
     level: Level
     why: str
+    open: int
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -68,11 +72,12 @@ def register(evidence: Evidence, situation: Situation) -> list[Risk]:
 
 def level(risks: Sequence[Risk]) -> RiskLevel:
     """The word for the whole register."""
+    still_open = sum(risk.status in _WORDS for risk in risks)
     for status, word in _WORDS.items():
         names = [risk.risk for risk in risks if risk.status == status]
         if names:
-            return RiskLevel(level=word, why="; ".join(names))
-    return RiskLevel(level="low", why="every risk was looked at, and none was found")
+            return RiskLevel(level=word, why="; ".join(names), open=still_open)
+    return RiskLevel(level="low", why="every risk was looked at, and none was found", open=0)
 
 
 def _quality(evidence: Evidence, situation: Situation) -> Risk:

@@ -324,12 +324,18 @@ def _next(basis: Basis, gross: Range | None, risk: RiskLevel, risks: Sequence[Ri
         return roi_results.NextStep(words=f"do not move yet: {failed.words}", command=None)
     evidence = basis.evidence
     if evidence.audit is None:
-        return roi_results.NextStep(words="audit the requests", command=f"llmmigrate audit {basis.logs} --to {target}")
+        then = ", then run shadow: the answers were not measured" if evidence.verdict is None else ""
+        return roi_results.NextStep(
+            words=f"audit the requests{then}", command=f"llmmigrate audit {basis.logs} --to {target}"
+        )
     if evidence.verdict is None:
         return roi_results.NextStep(
-            words="measure the answers on a canary",
+            words="run shadow: the answers were not measured",
             command=f"llmmigrate shadow {basis.logs} --to {target} --canary 10%",
         )
+    if evidence.verdict[1].verdict != "PASS":
+        words = f"decide it with more pairs: the shadow run ended {evidence.verdict[1].verdict}"
+        return roi_results.NextStep(words=words, command=None)
     if evidence.drill is None:
         return roi_results.NextStep(words="rehearse the way back", command="llmmigrate rollout drill")
     return roi_results.NextStep(words="move 10 % of the traffic", command="llmmigrate rollout stage")
@@ -339,14 +345,13 @@ def _quality(evidence: Evidence) -> roi_results.Quality | None:
     if evidence.verdict is None:
         return None
     path, verdict = evidence.verdict
-    gates = [roi_results.GateLine(**msgspec.structs.asdict(gate)) for gate in verdict.gates]
     return roi_results.Quality(
         path=path,
         verdict=verdict.verdict,
         words=verdict.words,
         pairs=verdict.pairs,
         exploratory=verdict.exploratory,
-        gates=gates,
+        gates=verdict.gates,
     )
 
 

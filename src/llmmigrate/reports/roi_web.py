@@ -69,7 +69,9 @@ def _subtitle(roi: Roi) -> str:
     span = roi.traffic.span
     dates = f", {span.first[:10]} to {span.last[:10]}" if span.first and span.last else ""
     prices = f"prices of {roi.as_of[:10]}" if roi.as_of[:1].isdigit() else f"prices of {roi.as_of}"
-    return f"{numbers.counted(roi.traffic.calls, 'call')}{dates} · {prices} · llmmigrate {roi.version}"
+    checked = min((table.checked for table in roi.prices.tables if table.checked), default=None)
+    since = f", checked {checked}" if checked else ""
+    return f"{numbers.counted(roi.traffic.calls, 'call')}{dates} · {prices}{since} · llmmigrate {roi.version}"
 
 
 def _sections(roi: Roi) -> Iterator[Section]:
@@ -123,8 +125,11 @@ def _payback_card(roi: Roi) -> Card:
 
 def _risk_card(roi: Roi) -> Card:
     word, tone = LEVELS[roi.risk.level]
-    count = sum(risk.status in ("failed", "not_measured", "caution") for risk in roi.risks)
-    return Card("Risk", word, f"{count} of {len(roi.risks)} risks stand open", tone)
+    found = roi.quality
+    answers = "not measured, run shadow"
+    if found is not None:
+        answers = f"{found.verdict} on {numbers.counted(found.pairs, 'pair')}"
+    return Card("Risk", word, f"answers: {answers}; {roi.risk.open} of {len(roi.risks)} risks stand open", tone)
 
 
 def _next_card(roi: Roi) -> Card:
