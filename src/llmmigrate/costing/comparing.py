@@ -23,7 +23,7 @@ from llmmigrate.costing.estimate import (
     moved_to,
     ranked,
 )
-from llmmigrate.costing.mix import Part, choose, joined, split
+from llmmigrate.costing.mix import Part, broken_down, choose, joined, split
 from llmmigrate.costing.potential import PrefixCaching
 from llmmigrate.costing.projection import DayCost, Projection, project
 from llmmigrate.costing.request import KEEP, Request
@@ -306,8 +306,8 @@ class _Maker:
         ]
         return grouped(found, self._request.by)
 
-    def _parts(self) -> list[Part]:
-        return split(self._profile, group_key(self._request.by, self._profile))
+    def _parts(self, more: tuple[str, ...] = ()) -> list[Part]:
+        return split(self._profile, group_key((*self._request.by, *more), self._profile))
 
     def _for_part(self, part: Profile) -> Estimator:
         return Estimator(part, self._catalog, self._conditions, self._request.currency, self._calibrations)
@@ -323,6 +323,9 @@ class _Maker:
         chosen = choose(self._parts(), self._for_part, candidates, request.permits)
         row = self.target(joined(chosen, self._conditions, request.share))
         groups = grouped(chosen, request.by)
+        if request.mix_by:
+            shown = broken_down(chosen, self._parts(request.mix_by), self._for_part, len(request.by))
+            groups = grouped(shown, request.mix_by)
         used = {c.path: c for part in chosen for c in self._calibrations_of(part.outcome)}
         return [msgspec.structs.replace(row, groups=groups, calibrations=list(used.values()))]
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from llmmigrate.costing.audit.parts import Key, PartAudit, SourceName
 from llmmigrate.costing.estimate import Estimator, Outcome, Scenario, label_of
-from llmmigrate.costing.evidence import NO_OBJECTIONS, Objections
+from llmmigrate.costing.evidence import NO_OBJECTIONS, AuditedTarget, Objections, Verdicts
+from llmmigrate.costing.evidence import Part as Audited
+from llmmigrate.costing.results import EstimateTarget
 from llmmigrate.costing.whatif import Conditions
 from llmmigrate.money import exact
 from llmmigrate.usage.profile import Profile
@@ -122,6 +124,36 @@ def joined(chosen: Sequence[Chosen], conditions: Conditions, share: Decimal) -> 
                 setattr(total, name, getattr(total, name) + getattr(part.outcome, name))
             _add_words(total, part.outcome)
     return total
+
+
+def broken_down(
+    chosen: Sequence[Chosen],
+    parts: Sequence[Part],
+    estimator_of: Callable[[Profile], Estimator],
+    depth: int,
+) -> list[Chosen]:
+    """What was chosen, by other groups: after the `depth` names of the choice the keys of `parts` go on with theirs."""
+    going = {part.key: part.outcome.scenario for part in chosen}
+    groups: dict[Key, list[Chosen]] = {}
+    for part in parts:
+        outcome = estimator_of(part.profile).price(going[part.key[:depth]])
+        groups.setdefault(part.key[depth:], []).append(Chosen(part.key[depth:], LABEL, outcome, {}, 0))
+    return [
+        Chosen(key, LABEL, joined(found, found[0].outcome.scenario.conditions, Decimal(1)), {}, 0)
+        for key, found in groups.items()
+    ]
+
+
+def audited(mix: EstimateTarget) -> AuditedTarget:
+    """What the audit of its parts says of a mix: it refuses none of the calls that move."""
+    unseen = sum(group.not_audited or 0 for group in mix.groups)
+    moving = sum(group.calls for group in mix.groups if group.to != STAYS)
+    nothing = Audited(calls=0, spend_share=None)
+    verdicts = Verdicts(
+        ok=Audited(calls=moving - unseen, spend_share=None), translated=nothing, unknown=nothing, refused=nothing,
+        in_part=Audited(calls=unseen, spend_share=None), not_audited=nothing,
+    )  # fmt: skip
+    return AuditedTarget(to=mix.to, verdicts=verdicts)
 
 
 def _add_words(total: Outcome, part: Outcome) -> None:

@@ -36,6 +36,8 @@ class Request(msgspec.Struct, frozen=True):
     """By two tokenizers' names, the ratio of their tokens on the log's own text."""
     mix: bool = False
     """Add a row with the cheapest allowed target for each group of `by`."""
+    mix_by: tuple[str, ...] = ()
+    """Break the row of the mix down by these, in place of the parts that it is chosen for."""
     permits: Permits = Permits()
     """Which targets a mix may have for which part."""
     measured_cache: bool = False

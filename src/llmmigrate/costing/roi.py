@@ -43,7 +43,9 @@ class Basis(msgspec.Struct, frozen=True):
     terms: Terms
     terms_used: roi_results.TermsUsed
     evidence: Evidence
-    logs: str = "LOGS"
+    targets: Sequence[str]
+    """Where something moves, `provider/model`."""
+    logs: str
     """What to write for the logs in a command."""
 
     @property
@@ -107,7 +109,7 @@ def _decide(basis: Basis, command: str, version: str) -> roi_results.Roi:
         days=[_day(group) for group in sorted(basis.parts.days, key=lambda group: group.key["day"] or "")],
         quality=_quality(basis.evidence),
         claims=claims_about(estimate, target),
-        estimate=msgspec.structs.replace(target, groups=[]),
+        estimate=msgspec.structs.replace(target, groups=target.groups if target.kind == "mix" else []),
         lines=estimate.lines,
         coverage=estimate.coverage,
         unpriced=estimate.unpriced,
@@ -312,7 +314,7 @@ def _calls_per_month(estimate: results.Estimate) -> int | None:
 
 def _next(basis: Basis, gross: Range | None, risk: RiskLevel, risks: Sequence[Risk]) -> roi_results.NextStep:
     """The cheapest thing that is still to be learnt, or the step that follows from what is known."""
-    target = basis.target.to
+    target = next(iter(basis.targets), basis.target.to)
     if gross is None:
         return roi_results.NextStep(
             words=f"log at least 14 days: {_why_not(basis.estimate, basis.target)}", command=None
@@ -326,7 +328,8 @@ def _next(basis: Basis, gross: Range | None, risk: RiskLevel, risks: Sequence[Ri
     if evidence.audit is None:
         then = ", then run shadow: the answers were not measured" if evidence.verdict is None else ""
         return roi_results.NextStep(
-            words=f"audit the requests{then}", command=f"llmmigrate audit {basis.logs} --to {target}"
+            words=f"audit the requests{then}",
+            command=" ".join(["llmmigrate audit", basis.logs, *(f"--to {name}" for name in basis.targets or [target])]),
         )
     if evidence.verdict is None:
         return roi_results.NextStep(

@@ -54,7 +54,7 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
         yield _stay_table(estimate, stays)
     for target in mixes or moves[:limit]:
         if target.groups:
-            yield _breakdown(target)
+            yield breakdown(target)
     for target in moves:
         if target.machines is not None:
             yield from machine_blocks(target, target.machines)
@@ -174,7 +174,8 @@ def _range(target: EstimateTarget) -> str:
     return f"{numbers.money(Decimal(target.low))} … {numbers.money(Decimal(target.high))}"
 
 
-def _breakdown(target: EstimateTarget) -> Table:
+def breakdown(target: EstimateTarget) -> Table:
+    """A row by groups of the traffic; of a mix, where each goes."""
     names = list(target.groups[0].key)
     columns = [
         *(Column(name.removeprefix("tag.").replace("_", " ").capitalize()) for name in names),
@@ -258,7 +259,7 @@ def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
         yield from _calibration_doubts(target)
         if target.kind == "mix":
-            yield from _mix_doubts(target)
+            yield from mix_doubts(target)
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
@@ -267,7 +268,7 @@ def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
         yield unpriced_bullets(estimate.unpriced)
 
 
-def _mix_doubts(target: EstimateTarget) -> Iterator[Block]:
+def mix_doubts(target: EstimateTarget) -> Iterator[Block]:
     """Where a cheaper target may not be had, and for how many calls nobody could ask."""
     lines = [
         f"{_key_words(group)}: not {name}, {why}" for group in target.groups for name, why in group.refused.items()

@@ -6,7 +6,7 @@ from typing import Final
 
 from llmmigrate.costing.roi_results import ModelCost, Roi
 from llmmigrate.reports import numbers
-from llmmigrate.reports.estimate import machine_blocks
+from llmmigrate.reports.estimate import breakdown, machine_blocks, mix_doubts
 from llmmigrate.reports.html.blocks import (
     Bar,
     Bars,
@@ -62,7 +62,8 @@ def _title(roi: Roi) -> str:
     if len(moves) > NAMED:
         names.append(f"{len(moves) - NAMED} more")
     listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + "".join(names[-1:])
-    return f"Move {listed or 'this traffic'} to {roi.target}"
+    where = "the cheapest allowed targets" if roi.estimate.kind == "mix" else roi.target
+    return f"Move {listed or 'this traffic'} to {where}"
 
 
 def _subtitle(roi: Roi) -> str:
@@ -77,6 +78,8 @@ def _subtitle(roi: Roi) -> str:
 def _sections(roi: Roi) -> Iterator[Section]:
     yield Section(title=None, blocks=[_cards(roi), *_next(roi)])
     yield Section(title="What it is worth", blocks=[Paragraph(headline(roi)), money_table(roi)])
+    if roi.estimate.kind == "mix":
+        yield Section(title="Where each part goes", blocks=[breakdown(roi.estimate), *mix_doubts(roi.estimate)])
     if roi.days:
         yield Section(title="Cost per day", blocks=[_day_chart(roi)])
     if roi.models:
