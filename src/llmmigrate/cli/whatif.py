@@ -61,7 +61,7 @@ class WhatIfOptions(ReportOptions):
     ] = field(default_factory=list)
     tokenizer: Annotated[
         list[str],
-        typer.Option(metavar="NAME=FILE", help="A tokenizer.json; two of them are compared on the log's own text."),
+        typer.Option(metavar="NAME=FILE", help="A tokenizer.json or .tiktoken file; two are compared on the log."),
     ] = field(default_factory=list)
     evidence: Annotated[
         list[str],
