@@ -23,6 +23,7 @@ from llmmigrate.costing.estimate import (
     moved_to,
     ranked,
 )
+from llmmigrate.costing.measurements import CalibrationUsed
 from llmmigrate.costing.mix import Part, broken_down, choose, joined, split
 from llmmigrate.costing.potential import PrefixCaching
 from llmmigrate.costing.projection import DayCost, Projection, project
@@ -329,7 +330,7 @@ class _Maker:
         used = {c.path: c for part in chosen for c in self._calibrations_of(part.outcome)}
         return [msgspec.structs.replace(row, groups=groups, calibrations=list(used.values()))]
 
-    def _calibrations_of(self, outcome: Outcome) -> list[results.CalibrationUsed]:
+    def _calibrations_of(self, outcome: Outcome) -> list[CalibrationUsed]:
         return calibrations_used(outcome, self._estimator, self._calibrations)
 
     def prices(self, outcomes: list[Outcome]) -> results.PricesUsed:

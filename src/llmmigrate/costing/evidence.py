@@ -97,6 +97,8 @@ class Fault(msgspec.Struct, frozen=True):
     sent: int
     lost: int
     declared: bool
+    target_hits: int | None = None
+    """Requests that reached the sick target; None where they cannot be seen."""
 
 
 class Flip(msgspec.Struct, frozen=True):
@@ -115,6 +117,8 @@ class Drill(msgspec.Struct, frozen=True):
     flip: Flip | None
     wrong_model: int
     wrong_key: int
+    wrong_model_declared: bool = False
+    """Whether the gateway's findings say that names are not changed."""
 
 
 class Found(NamedTuple):

@@ -5,6 +5,7 @@ Money is a decimal string with its currency beside it; an absent figure is left 
 
 from msgspec import UNSET, UnsetType
 
+from llmmigrate.costing.measurements import CalibrationUsed
 from llmmigrate.costing.potential import MachinePlan, PrefixCaching
 from llmmigrate.costing.records import Money as Money
 from llmmigrate.costing.records import Record as Record
@@ -267,17 +268,6 @@ class AssumptionResult(Record, frozen=True, kw_only=True):
     low: str | None
     high: str | None
     why: str
-
-
-class CalibrationUsed(Record, frozen=True, kw_only=True):
-    """Measured ratios that took the place of assumed ones; `verdict` is that of the shadow run they come from."""
-
-    path: str
-    source: str
-    target: str
-    draws: int
-    approximate: bool
-    verdict: str | None
 
 
 class CannotHold(Record, frozen=True, kw_only=True):

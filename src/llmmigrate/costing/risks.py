@@ -5,13 +5,13 @@ the answers are worse, and that there is no way back. A likelihood from a playbo
 comes from a measurement or is "not measured".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
 
-from llmmigrate.costing.evidence import AuditedTarget, Drill, Evidence, Gate, Verdict
+from llmmigrate.costing.evidence import AuditedTarget, Drill, Evidence, Flip, Gate, Verdict
 from llmmigrate.costing.results import Record
 
 Status = Literal["ok", "caution", "failed", "not_measured", "not_applicable"]
@@ -176,25 +176,37 @@ def _way_back(evidence: Evidence) -> Risk:
 
 
 def _drilled(drill: Drill) -> tuple[Status, str]:
-    lost = {fault.fault: fault.lost for fault in drill.faults if fault.lost and fault.fault != "cut"}
-    undeclared = [fault for fault in drill.faults if fault.fault in lost and not fault.declared]
-    if drill.flip is None:
-        return "caution", f"{drill.gateway}: taking all traffic back was not rehearsed"
-    wrong = {
-        **{f"lost in {fault.fault}": fault.lost for fault in undeclared},
-        "lost when all traffic was taken back": drill.flip.lost,
-        "streams broken by that": drill.flip.broken,
-        "with a wrong model name": drill.wrong_model,
-        "with a wrong key": drill.wrong_key,
-    }
-    told = ", ".join(f"{count:,} {words}" for words, count in wrong.items() if count)
+    """Failed is what a drill calls failed, but for a fault that was not tried: it has shown nothing yet."""
+    told = _counts(_undeclared(drill))
     if told:
         return "failed", f"{drill.gateway}: {told}"
-    if lost:
-        told = ", ".join(f"{count:,} in {fault}" for fault, count in lost.items())
-        return "caution", f"{drill.gateway}: requests were lost as its findings say ({told})"
+    if drill.flip is None:
+        return "caution", f"{drill.gateway}: taking all traffic back was not rehearsed"
+    untried = [fault.fault for fault in drill.faults if fault.target_hits == 0]
+    if untried:
+        return "caution", f"{drill.gateway}: the sick target was not tried in {', '.join(untried)}"
+    lost = {f"lost in {fault.fault}": fault.lost for fault in drill.faults if fault.fault != "cut"}
+    declared = _counts({**lost, "with a model name that it does not change": drill.wrong_model})
+    if declared:
+        return "caution", f"{drill.gateway}: as its findings say, {declared}"
     sent = sum(fault.sent for fault in drill.faults)
     return "ok", f"{drill.gateway}: nothing was lost of {sent:,} requests in {len(drill.faults)} faults"
+
+
+def _undeclared(drill: Drill) -> dict[str, int]:
+    """What went wrong, by what it was, but for cut streams and for what the gateway's findings had said."""
+    flip = drill.flip or Flip(0, 0)
+    return {
+        **{f"lost in {f.fault}": f.lost for f in drill.faults if f.fault != "cut" and not f.declared},
+        "lost when all traffic was taken back": flip.lost,
+        "streams broken by that": flip.broken,
+        "with a wrong model name": 0 if drill.wrong_model_declared else drill.wrong_model,
+        "with a wrong key": drill.wrong_key,
+    }
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
 
 
 def _risk(

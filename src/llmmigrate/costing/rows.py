@@ -8,6 +8,7 @@ from typing import NamedTuple
 from llmmigrate.costing import results
 from llmmigrate.costing.calibration import Calibration, Calibrations
 from llmmigrate.costing.estimate import Estimator, Outcome
+from llmmigrate.costing.measurements import CalibrationUsed, used
 from llmmigrate.costing.mix import Chosen
 from llmmigrate.money import plain
 
@@ -60,18 +61,11 @@ def grouped(parts: Iterable[Priced | Chosen], names: Sequence[str]) -> list[resu
     ]  # fmt: skip
 
 
-def calibrations_used(
-    outcome: Outcome, estimator: Estimator, calibrations: Calibrations
-) -> list[results.CalibrationUsed]:
+def calibrations_used(outcome: Outcome, estimator: Estimator, calibrations: Calibrations) -> list[CalibrationUsed]:
     """The calibrations that spoke for a row."""
     found: dict[str, Calibration] = {}
     for name in estimator.names:
         target = outcome.scenario.target_of(name)
         if target is not None:
             found |= {c.path: c for c in calibrations.of(estimator.source(name), target)}
-    return [
-        results.CalibrationUsed(
-            path=c.path, source=c.source, target=c.target, draws=c.draws, approximate=c.approximate, verdict=c.verdict
-        )
-        for c in found.values()
-    ]
+    return [used(calibration) for calibration in found.values()]

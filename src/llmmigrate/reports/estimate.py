@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from llmmigrate.costing.measurements import RatioUsed
 from llmmigrate.costing.potential import MachinePlan, PrefixCaching
 from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
 from llmmigrate.reports import Report, numbers
@@ -52,22 +53,28 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
     yield _table(estimate, moves, limit)
     if stays:
         yield _stay_table(estimate, stays)
-    for target in mixes or moves[:limit]:
-        if target.groups:
-            yield breakdown(target)
-    for target in moves:
-        if target.machines is not None:
-            yield from machine_blocks(target, target.machines)
-    if estimate.caching is not None:
-        yield from _caching(estimate.caching)
+    yield from _details(estimate, mixes or moves[:limit])
     if best is not None:
         yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
+        yield from measured_parts(best)
     yield from _doubts(estimate, moves[:limit])
     yield Paragraph(f"{lines_words(estimate.lines)}. Rates of {estimate.as_of}, on both sides.")
     yield Paragraph("Grades of the rates: A the vendor says so, B two tables agree, C one table or a claim.")
     yield Paragraph("Cost only: whether the answers are as good is not measured here.", kind="note")
     if next_step:
         yield Command(next_step)
+
+
+def _details(estimate: Estimate, broken_down: list[EstimateTarget]) -> Iterator[Block]:
+    """Rows by groups of the traffic, the machines, and what a prefix cache could serve."""
+    for target in broken_down:
+        if target.groups:
+            yield breakdown(target)
+    for target in estimate.targets:
+        if target.machines is not None:
+            yield from machine_blocks(target, target.machines)
+    if estimate.caching is not None:
+        yield from _caching(estimate.caching)
 
 
 def headline(estimate: Estimate, best: EstimateTarget | None) -> str:
@@ -266,6 +273,30 @@ def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
             yield Paragraph(f"{missing} ({why}); they stay where they are.", kind="note")
     if estimate.unpriced:
         yield unpriced_bullets(estimate.unpriced)
+
+
+def measured_parts(target: EstimateTarget) -> Iterator[Block]:
+    """The ratios that were measured, of all calls and of each part of the traffic that had enough of them."""
+    for used in target.calibrations:
+        columns = [Column(f"Measured on {used.source}"), Column("Draws", "right", drop=0), Column("Input", "right"),
+                   Column("Output", "right")]  # fmt: skip
+        rows = [_measured_row(name, ratios) for name, ratios in ((part.name, part.ratios) for part in used.strata)]
+        if rows:
+            title = f"Tokens of {used.target} for each token now, with the 95 % interval (~ approximate)"
+            yield Table(columns=columns, rows=[_measured_row("all calls", used.ratios), *rows], title=title)
+
+
+def _measured_row(name: str, ratios: list[RatioUsed]) -> list[str]:
+    found = {ratio.kind: ratio for ratio in ratios}
+    draws = max((ratio.draws for ratio in ratios), default=0)
+    return [name, numbers.count(draws), *(_measured(found.get(kind)) for kind in ("input", "output"))]
+
+
+def _measured(ratio: RatioUsed | None) -> str:
+    if ratio is None:
+        return numbers.MISSING
+    doubt = " ~" if ratio.approximate else ""
+    return f"{ratio.ratio:,.2f} ({ratio.low:,.2f} … {ratio.high:,.2f}){doubt}"
 
 
 def mix_doubts(target: EstimateTarget) -> Iterator[Block]:

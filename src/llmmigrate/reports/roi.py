@@ -7,7 +7,7 @@ import msgspec
 
 from llmmigrate.costing.roi_results import Roi
 from llmmigrate.reports import Report
-from llmmigrate.reports.estimate import breakdown, machine_blocks, mix_doubts
+from llmmigrate.reports.estimate import breakdown, machine_blocks, measured_parts, mix_doubts
 from llmmigrate.reports.roi_tables import (
     assumed,
     cash_table,
@@ -57,6 +57,7 @@ def _page(roi: Roi) -> Iterator[Block]:
     yield risk_table(roi)
     yield claim_table(roi)
     yield Bullets("Assumed:", assumed(roi))
+    yield from measured_parts(roi.estimate)
     yield from left_out(roi)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from llmmigrate.costing.roi_results import ModelCost, Roi
 from llmmigrate.reports import numbers
-from llmmigrate.reports.estimate import breakdown, machine_blocks, mix_doubts
+from llmmigrate.reports.estimate import breakdown, machine_blocks, measured_parts, mix_doubts
 from llmmigrate.reports.html.blocks import (
     Bar,
     Bars,
@@ -220,6 +220,7 @@ def _risk_rule(roi: Roi) -> str:
 
 def _method(roi: Roi) -> Iterator[WebBlock]:
     yield Bullets("Assumed:", assumed(roi))
+    yield from measured_parts(roi.estimate)
     yield Paragraph(f"A month: {roi.projection.method}.")
     yield Command(roi.command)
     columns = [Column("Price table"), Column("Checked"), Column("SHA-256")]
