@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
+AXE := .axe/node_modules/axe-core/axe.min.js
 
-.PHONY: demo test gateways price-sources lint fix goldens docs bench clean
+.PHONY: demo test gateways browser price-sources lint fix goldens docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/llmmigrate analyze samples/logs.jsonl
@@ -19,6 +20,8 @@ gateways: $(VENV)/.installed-gateways
 
 # Wheels of price libraries, as data for tests: our tables are held against them. Neither is installed for it.
 price-sources: $(VENV)/price-sources/.fetched
+
+browser: $(AXE)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
@@ -40,7 +43,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.run
 
 clean:
-	rm -rf $(VENV) .mypy_cache .venv-litellm .node .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .venv-litellm .node .axe .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llmmigrate needs Python 3.11 or later: make PYTHON=python3.11 …")'
@@ -66,6 +69,10 @@ $(VENV)/.installed-gateways: $(INPUTS) | $(BIN)/python
 	.venv-litellm/bin/pip --quiet --disable-pip-version-check install 'litellm[proxy]==1.106.2' prometheus-client
 	npm install --silent --no-save --no-package-lock --prefix .node openai@6
 	@touch $@ $(VENV)/.installed-test $(VENV)/.installed
+
+# A folder of its own: npm removes from a folder what it did not just install.
+$(AXE):
+	npm install --silent --no-save --no-package-lock --prefix .axe axe-core@4.14.1
 
 $(VENV)/.installed-bench: $(INPUTS) | $(BIN)/python
 	$(PIP) install --constraint constraints.txt --editable '.[test,bench]'

@@ -1,8 +1,10 @@
 """A real Chromium without a window, driven through a pipe: no port is opened and no test needs a network."""
 
+import base64
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,6 +20,11 @@ FLAGS: Final = (
 PIPES: Final = "--remote-debugging-pipe"
 """The browser reads commands from file descriptor 3 and writes answers to 4 (Chrome DevTools Protocol)."""
 
+AXE: Final = Path(__file__).resolve().parent.parent / ".axe" / "node_modules" / "axe-core" / "axe.min.js"
+"""What finds barriers in a page, for people who do not see or do not use a mouse (Deque's axe-core)."""
+PAPER: Final = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": True}
+"""A4, in inches."""
+
 Scheme = Literal["light", "dark"]
 
 
@@ -29,21 +36,40 @@ class Tab:
         self.seen = seen
         """Everything that the browser has told of itself: requests, dialogs, log entries."""
 
-    def show(self, path: Path, *, width: int, height: int = 900, scheme: Scheme = "light") -> None:
-        """Open a file at a size and in a colour scheme, and wait until it is there."""
+    def show(
+        self, path: Path, *, width: int, height: int = 900, scheme: Scheme = "light", media: Literal["", "print"] = ""
+    ) -> None:
+        """Open a file at a size and in a colour scheme, or as it is printed, and wait until it is there."""
         self.seen.clear()
         self._send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        self._send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._send("Emulation.setEmulatedMedia", media=media, features=features)
         self._send("Page.navigate", until="Page.loadEventFired", url=path.as_uri())
 
-    def evaluate(self, script: str) -> Any:
-        """The value of a JavaScript expression; the debugger runs it even where the page's policy allows no script."""
-        found = self._send("Runtime.evaluate", expression=script, returnByValue=True)
+    def evaluate(self, script: str, *, wait: bool = False) -> Any:
+        """The value of a JavaScript expression; the debugger runs it even where the page's policy allows no script.
+
+        `wait`: it is a promise, and its value is wanted.
+        """
+        found = self._send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=wait)
         if "exceptionDetails" in found:
             raise AssertionError(found["exceptionDetails"])
         return found["result"].get("value")
+
+    def barriers(self) -> list[str]:
+        """What axe-core finds wrong with the page that is shown: rule, element and what to do."""
+        self.evaluate(f"{AXE.read_text(encoding='utf-8')};0")
+        script = """axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.flatMap(
+          rule => rule.nodes.map(node => `${rule.id}: ${node.html}: ${node.failureSummary}`)))"""
+        found: list[str] = self.evaluate(script, wait=True)
+        return found
+
+    def paper_pages(self) -> int:
+        """How many sheets of A4 the page takes."""
+        document = base64.b64decode(self._send("Page.printToPDF", **PAPER)["data"])
+        return len(re.findall(rb"/Type\s*/Page\b(?!s)", document))
 
     def told(self, method: str) -> list[dict[str, Any]]:
         """What the browser has told by this name since the page was opened."""

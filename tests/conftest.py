@@ -15,6 +15,7 @@ NOT_FROM_THE_INDEX = ("nginx is not installed", "haproxy is not installed")
 NO_GATEWAY = tuple(f"{name} is not installed" for name in ("envoy", "nginx", "haproxy", "litellm", "SDK of OpenAI"))
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
+NO_AXE = "axe-core is not installed (make browser)"
 NO_ENGINE = "torch and the extra [serve] are not installed (LLMMIGRATE_REAL_ENGINE=1 asks for them)"
 NO_LLAMA_CPP = "llama-server is not on the PATH"
 NO_VLLM = "vllm is not on the PATH, or torch and transformers are not installed"
@@ -101,11 +102,12 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run.
 
-    LLMMIGRATE_BROWSER says that there has to be a browser, LLMMIGRATE_REAL_ENGINE an engine, LLMMIGRATE_LITELLM where
-    LiteLLM is.
+    LLMMIGRATE_BROWSER says that there has to be a browser with axe-core, LLMMIGRATE_REAL_ENGINE an engine,
+    LLMMIGRATE_LITELLM where LiteLLM is.
     """
     asked_by = {
         NO_BROWSER: "LLMMIGRATE_BROWSER",
+        NO_AXE: "LLMMIGRATE_BROWSER",
         NO_ENGINE: "LLMMIGRATE_REAL_ENGINE",
         NO_RELAY: "LLMMIGRATE_LITELLM",
         **dict.fromkeys(NO_GATEWAY, "LLMMIGRATE_GATEWAYS"),

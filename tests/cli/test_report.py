@@ -267,3 +267,76 @@ def test_the_csv_has_every_table(llmmigrate: Run, log: str, workplace: Path) -> 
     tables = {line.split(",")[0] for line in (workplace / "roi.csv").read_text(encoding="utf-8").splitlines()[1:]}
     assert {"model", "day", "cash", "sensitivity", "risk", "claim"} == tables
     assert (workplace / "roi.md").read_text(encoding="utf-8").startswith("**zai/glm-5 saves")
+
+
+def test_a_mix_adds_up_by_part_by_model_and_by_day(roi: Document, tmp_path: Path) -> None:
+    log = two_routes(tmp_path / "log.jsonl")
+    found = roi(log, "--mix", "--by", "tag.route", "--to", "zai/glm-4.5-air", "--to", "zai/glm-5")
+    going = {part["key"]["tag.route"]: part["to"] for part in found["estimate"]["groups"]}
+    assert going == {"/plan": "zai/glm-4.5-air", "/read": "zai/glm-5"}
+    for side, of_part in (("now", "current"), ("then", "cost")):
+        whole = sum(Decimal(part[of_part]) for part in found["estimate"]["groups"])
+        assert whole == sum(Decimal(model[side]) for model in found["models"])
+        assert whole == sum(Decimal(day[side]) for day in found["days"])
+    assert Decimal(found["saving"]["log"]["value"]) == Decimal(found["estimate"]["saving"])
+    assert {"o3", "gpt-4.1"} == {model["model"] for model in found["models"]}
+    assert 28 == len(found["days"])
+
+
+def two_routes(path: Path) -> str:
+    """Short prompts of o3 on one route, prompts of gpt-4.1 too long for glm-4.5-air on the other."""
+    first = date(2026, 10, 1)
+    routes = {
+        "/plan": {"model": "o3", "input_tokens": 10_000, "output_tokens": 1_000},
+        "/read": {"model": "gpt-4.1", "input_tokens": 150_000, "output_tokens": 100},
+    }
+    lines = [
+        {"timestamp": f"{first + timedelta(days=day)}T12:00:00Z", "provider": "openai", "route": route, **call}
+        for day in range(28) for route, call in routes.items()
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return str(path)
+
+
+def test_a_mix_knows_what_its_own_audit_says_and_nothing_of_the_answers(roi: Document, tmp_path: Path) -> None:
+    found = roi(two_routes(tmp_path / "log.jsonl"), "--mix", "--by", "tag.route", "--to", "zai/glm-5")
+    statuses = {risk["risk"]: (risk["status"], risk["words"]) for risk in found["risks"]}
+    words = "56 calls without their requests in the log"
+    assert statuses["particular features of the API are missing"] == ("caution", words)
+    assert statuses["answers are not as good as today"] == ("not_measured", "not measured")
+    assert found["next"]["command"].startswith("llmmigrate shadow ")
+    assert found["next"]["command"].endswith(" --to zai/glm-5 --canary 10%")
+
+
+def test_a_map_moves_the_named_model_and_only_it(roi: Document, tmp_path: Path) -> None:
+    found = roi(two_routes(tmp_path / "log.jsonl"), "--map", "o3=zai/glm-5")
+    models = {model["model"]: model for model in found["models"]}
+    assert models["gpt-4.1"]["now"] == models["gpt-4.1"]["then"]
+    assert Decimal(models["o3"]["then"]) < Decimal(models["o3"]["now"])
+    assert found["next"]["command"].endswith(" --to zai/glm-5")
+
+
+def test_the_next_step_after_a_saved_estimate_names_its_log(roi: Document, llmmigrate: Run, log: str) -> None:
+    assert 0 == llmmigrate("estimate", log, "--to", "zai/glm-5", "--as-of", NOW, "-o", "estimate.json").code
+    outcome = llmmigrate("report", "estimate.json", "--to", "zai/glm-5", "--format", "json")
+    assert f"llmmigrate audit {log} --to zai/glm-5" == json.loads(outcome.out)["next"]["command"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--to", "zai/glm-5", "--to", "openai/gpt-5"), "a report is about one move"),
+        (("--to", "zai/glm-5", "--map", "o3=zai/glm-5"), "a report is about one move"),
+        (("--to", "zai/glm-5", "--by", "model"), "--by is for --mix"),
+    ],
+)
+def test_a_report_is_about_one_move(llmmigrate: Run, log: str, options: tuple[str, ...], words: str) -> None:
+    outcome = llmmigrate("report", log, *options)
+    assert 2 == outcome.code
+    assert words in outcome.err
+
+
+def test_a_share_of_nothing_is_refused(llmmigrate: Run, log: str) -> None:
+    outcome = llmmigrate("estimate", log, "--to", "zai/glm-5", "--share", "0%")
+    assert 2 == outcome.code
+    assert "--share 0% moves nothing" in outcome.err

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Outcome
+from tests.conftest import ROOT, Outcome
 from tests.costing.test_risks import audit, verdict
 
 Run = Callable[..., Outcome]
@@ -47,6 +47,10 @@ def goes(found: dict[str, Any]) -> dict[str, str]:
     return {group["key"]["tag.route"]: group["to"] for group in found["groups"]}
 
 
+def refused(found: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {group["key"]["tag.route"]: group["refused"] for group in found["groups"]}
+
+
 def keep(*results: dict[str, Any]) -> None:
     """Results as they lie in .llmmigrate/."""
     place = Path(".llmmigrate/runs/one")
@@ -74,18 +78,26 @@ def test_a_part_stays_where_nothing_is_cheaper(mix: Mix) -> None:
     assert "0" == found["saving"]
 
 
-def test_a_target_that_the_audit_refuses_is_never_taken(mix: Mix) -> None:
+def test_a_saved_audit_counts_where_the_log_has_no_requests(mix: Mix) -> None:
     bad = audit(refused={"calls": 1, "cost": "1", "spend_share": 0.1})
     bad["targets"][0]["to"] = CHEAP
     keep(bad)
     found = mix(*BOTH)
     assert {"/plan": NEXT, "/read": NEXT} == goes(found)
-    assert found["refused"][CHEAP].startswith("the audit refuses 1 calls")
+    assert {CHEAP: "an audit refuses 1 call (.llmmigrate/runs/one/0.json)"} == refused(found)["/plan"]
+    assert {"/plan": 20, "/read": 20} == {g["key"]["tag.route"]: g["not_audited"] for g in found["groups"]}
 
 
 def test_a_target_that_failed_its_shadow_run_is_never_taken(mix: Mix) -> None:
     keep(verdict("FAIL", target={"name": CHEAP}))
     assert {"/plan": NEXT, "/read": NEXT} == goes(mix(*BOTH))
+
+
+@pytest.mark.parametrize("way", [("--to", "glm-4.5-air"), ("--map", f"o3={CHEAP}"), ("--map", "o3=glm-4.5-air")])
+def test_a_failed_target_is_not_taken_under_another_name_either(mix: Mix, way: tuple[str, str]) -> None:
+    assert "stays" != goes(mix(*way))["/plan"]
+    keep(verdict("FAIL", target={"name": CHEAP}))
+    assert {"/plan": "stays", "/read": "stays"} == goes(mix(*way))
 
 
 def test_both_refused_leaves_everything_where_it_is(mix: Mix) -> None:
@@ -116,4 +128,59 @@ def test_the_page_says_where_each_part_goes_and_what_it_saves(mix: Mix, llmmigra
     keep(verdict("FAIL", target={"name": CHEAP}))
     page = llmmigrate("estimate", "log.jsonl", "--mix", "--by", "tag.route", *BOTH).out
     assert "Goes to" in page
-    assert f"mix: {CHEAP} is not allowed: the shadow run against openai/o3 ended FAIL" in page
+    assert f"/plan: not {CHEAP}, the shadow run against openai/o3 ended FAIL" in page
+    assert "40 calls move without an audit: the log does not hold their whole requests" in page
+
+
+CAPTURES = str(ROOT / "samples/captures.jsonl")
+FITTING = ("--to", "zai/glm-4.5-air", "--to", "zai/glm-5", "--to", "openai/gpt-4.1-mini")
+
+
+def test_real_requests_every_part_is_audited_for_itself(llmmigrate: Run, tmp_path: Path) -> None:
+    """What the mix says of each route is what `audit` says of that route alone."""
+    line = ["estimate", CAPTURES, "--mix", "--by", "tag.route", "--as-of", "2026-11-22", "--format", "json"]
+    outcome = llmmigrate(*line, *FITTING)
+    assert 0 == outcome.code, outcome.err
+    found = next(row for row in json.loads(outcome.out)["targets"] if row["kind"] == "mix")
+    verdicts = {(route, to): refused_calls(llmmigrate, route, to) for route in goes(found) for to in FITTING[1::2]}
+    assert {0 < calls for calls in verdicts.values()} == {True, False}
+    for route, to in goes(found).items():
+        assert to == "stays" or verdicts[route, to] == 0
+        for other, why in refused(found)[route].items():
+            assert verdicts[route, other] > 0
+            assert why.startswith(f"the audit refuses {CAPTURES}:")
+    assert len(set(goes(found).values())) > 1
+    assert {group["not_audited"] for group in found["groups"]} == {0}
+
+
+def refused_calls(llmmigrate: Run, route: str, to: str) -> int:
+    outcome = llmmigrate("audit", CAPTURES, "--to", to, "--where", f"route={route}", "--format", "json")
+    (target,) = json.loads(outcome.out)["targets"]
+    calls: int = target["verdicts"]["refused"]["calls"]
+    assert outcome.code == (1 if calls else 0)
+    return calls
+
+
+def test_a_saved_audit_of_the_whole_log_does_not_speak_for_a_part_that_was_audited(
+    llmmigrate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = ["estimate", CAPTURES, "--mix", "--by", "tag.route", *FITTING, "--as-of", "2026-11-22", "--format", "json"]
+    before = json.loads(llmmigrate(*line).out)["targets"]
+    assert 1 == llmmigrate("audit", CAPTURES, *FITTING, "-o", "audit.json").code
+    after = json.loads(llmmigrate(*line, "--evidence", "audit.json").out)["targets"]
+    assert before == after
+
+
+def test_logged_traffic_of_many_models_never_goes_where_its_audit_refuses_it(llmmigrate: Run, data: Path) -> None:
+    log = str(data / "formats" / "http_capture_request_response.jsonl")
+    line = ["estimate", log, "--mix", "--as-of", "2026-11-22", "--format", "json"]
+    found = next(
+        row for row in json.loads(llmmigrate(*line, "--to", "zai/glm-5").out)["targets"] if row["kind"] == "mix"
+    )
+    groups = {group["key"]["model"]: group for group in found["groups"]}
+    why = {model: group["refused"]["zai/glm-5"] for model, group in groups.items() if group["refused"]}
+    assert why["claude-3-opus-20240229"].endswith("jsonl:17: the target reads no pictures")
+    assert why["gpt-4o-2024-08-06"].endswith("the target cannot hold an answer to a schema")
+    assert {"stays"} == {groups[model]["to"] for model in why}
+    assert "zai/glm-5" == groups["gpt-4-0613"]["to"]

@@ -1,5 +1,6 @@
 """Token ratios counted on the log's own text, with real tokenizers that are made here."""
 
+import base64
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -7,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiktoken
 from tests.conftest import Outcome
+from tiktoken_ext import openai_public
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split, Whitespace
+
+from llmmigrate.costing.rank_files import PATTERNS
+from llmmigrate.costing.tokenizers import load_tokenizer
+from llmmigrate.errors import InputError
 
 Run = Callable[..., Outcome]
 
@@ -102,3 +109,82 @@ def test_what_is_no_tokenizer_is_refused(llmmigrate: Run, row: Row, options: lis
     outcome = llmmigrate("estimate", "log.jsonl", "--to", "zai/glm-5", *given)
     assert (2, "") == (outcome.code, outcome.out)
     assert words in outcome.err
+
+
+PIECES = tuple(" the|he|th|the| t|in|ing| in|12|123|é|\n\n|an|and".encode().split(b"|"))
+
+
+def write_ranks(path: Path, pieces: tuple[bytes, ...] = PIECES) -> dict[bytes, int]:
+    """A small encoding: all single bytes, then some pairs, in the order in which they are merged."""
+    tokens = [*(bytes([byte]) for byte in range(256)), *sorted(pieces, key=len)]
+    ranks = {token: rank for rank, token in enumerate(tokens)}
+    lines = [f"{base64.b64encode(token).decode()} {rank}" for token, rank in ranks.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return ranks
+
+
+@pytest.mark.parametrize("name", ["o200k_base", "cl100k_base"])
+def test_a_rank_file_counts_as_the_package_itself_does(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package is given the same ranks in place of those that it would fetch; the pattern is its own."""
+    ranks = write_ranks(tmp_path / "small.tiktoken")
+    monkeypatch.setattr(openai_public, "load_tiktoken_bpe", lambda *_, **__: ranks)
+    made = getattr(openai_public, name)()
+    assert made["pat_str"] == PATTERNS[name]
+    theirs = tiktoken.Encoding(name, pat_str=made["pat_str"], mergeable_ranks=ranks, special_tokens={})
+    ours = load_tokenizer(name, tmp_path / "small.tiktoken")
+    texts = [
+        "", "the thing and the 12345 things", "I'LL we've don't", "café  \r\n\n\tdéjà vu", "漢字かな交じり文",
+        "<|endoftext|> stays text", "a" * 300, "x = {'k': [1, 2.50]}  # code\n\n    return\n", "👩‍👩‍👧 \u202e",
+    ]  # fmt: skip
+    assert [ours(text) for text in texts] == [len(theirs.encode(text, disallowed_special=())) for text in texts]
+    assert ours("the the") == 2
+
+
+def test_a_pattern_beside_the_file_is_used(tmp_path: Path) -> None:
+    write_ranks(tmp_path / "kimi.tiktoken")
+    with pytest.raises(InputError, match="how 'kimi' cuts a text is not known"):
+        load_tokenizer("kimi", tmp_path / "kimi.tiktoken")
+    (tmp_path / "kimi.pattern").write_text(".\n", encoding="utf-8")
+    assert load_tokenizer("kimi", tmp_path / "kimi.tiktoken")("the") == 3
+    (tmp_path / "kimi.pattern").write_text("the|.\n", encoding="utf-8")
+    assert load_tokenizer("kimi", tmp_path / "kimi.tiktoken")("the") == 1
+
+
+def test_a_rank_file_compares_with_a_json(row: Row, files: dict[str, str]) -> None:
+    """Five letters to a word and no pair to merge: the log's text is as long in both."""
+    write_ranks(Path("o200k.tiktoken"), pieces=())
+    files["o200k_base"] = "o200k.tiktoken"
+    assert "1.0" == ratio(row("abcd", "efgh"))["value"]
+    write_ranks(Path("o200k.tiktoken"), pieces=(b"ab", b"cd", b"abcd", b"ef", b"gh"))
+    assert "2.6667" == ratio(row("abcd", "efgh"))["value"]
+
+
+def test_half_a_surrogate_pair_in_a_log_stops_nothing(row: Row) -> None:
+    assert "logged" == ratio(row("ab\ud83dcd", "efgh"))["source"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no rank for 0x00, 0x01, 0x02 and 253 more of the 256 single bytes"),
+        ("IQ== 0\nnot base64 1\n", "bad.tiktoken:2"),
+        ("IQ==\n", "bad.tiktoken:1"),
+        ("{}", "a line is base64 of a token, a space and its rank"),
+    ],
+)
+def test_a_file_that_is_no_rank_file_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "bad.tiktoken").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        load_tokenizer("o200k_base", tmp_path / "bad.tiktoken")
+    assert words in f"{raised.value.where}: {raised.value} {raised.value.why}"
+
+
+def test_two_tokens_of_one_rank_are_refused(tmp_path: Path) -> None:
+    write_ranks(tmp_path / "bad.tiktoken")
+    with (tmp_path / "bad.tiktoken").open("a") as file:
+        file.write(f"{base64.b64encode(b'zz').decode()} 3\n")
+    with pytest.raises(InputError) as raised:
+        load_tokenizer("o200k_base", tmp_path / "bad.tiktoken")
+    assert raised.value.why == "two tokens have the same rank"

@@ -83,15 +83,16 @@ def test_failures_and_estimates_are_counted() -> None:
 
 def test_a_part_of_the_traffic_has_ratios_from_thirty_draws_on() -> None:
     asked = [(logged(f"r{n}", team="search" if n < 30 else "ads"), 1) for n in range(59)]
-    found = calibrated(draws_of([(item, times, doubled(item)) for item, times in asked], by="team"))
-    assert [(stratum.name, stratum.draws) for stratum in found.strata] == [("search", 30)]
+    found = calibrated(draws_of([(item, times, doubled(item)) for item, times in asked]))
+    assert [(stratum.name, stratum.draws) for stratum in found.strata] == [("team=search", 30)]
 
 
 def test_a_call_that_was_drawn_twice_counts_twice() -> None:
     draws = draws_of([(logged("a"), 2, doubled(logged("a"))), (logged("b"), 1, None)])
     found = calibrated(draws)
     assert (found.draws, found.calls, found.unanswered) == (3, 2, 1)
-    assert [draw.stratum for draw in draws] == [None, None, None]
+    assert {draw.strata for draw in draws} == {("team=search",)}
+    assert found.strata == [], "all of it is no part"
 
 
 def test_unequal_calls_make_the_interval_approximate() -> None:

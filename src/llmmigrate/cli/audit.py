@@ -9,7 +9,7 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app, settings
 from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import catalog_of, command_line, next_command, now_ns, read_logs, strict_code
-from llmmigrate.errors import UnknownNameError, UsageError
+from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -76,18 +76,12 @@ def _names(options: AuditOptions, found: "Settings") -> list[str]:
 def _target(name: str, found: "Settings", catalog: "Catalog") -> "Target":
     """A target of the price tables, or one of a provider of the settings, of which only its dialect is known."""
     from llmmigrate.costing.audit.targets import find_target, target_of
-    from llmmigrate.prices import Unpriced
 
     provider, sign, model = name.partition("/")
     own = found.config.providers.get(provider)
     if sign and own is not None and model:
         return find_target(catalog, provider, model, own.dialect)
-    known = sign and provider in catalog.tables
-    entry = catalog.find(provider, model) if known else catalog.find(None, name)
-    if isinstance(entry, Unpriced):
-        near = ", ".join(entry.nearest[:3])
-        fix = f"did you mean {near}?" if near else "llmmigrate prices list names all models"
-        raise UnknownNameError(f"unknown target '{name}'", why=entry.detail or entry.reason, fix=fix)
+    entry = catalog.named(name)
     return target_of(entry, catalog.tables[entry.provider])
 
 

@@ -24,10 +24,13 @@ def load_calibration(name: str, root: Path = Path()) -> "Calibration":
 
     path = _path_of(name, root)
     found = load(path.read_bytes(), str(path))
-    ratios = {
-        kind: MeasuredRatio(ratio.ratio, ratio.low, ratio.high, ratio.draws, ratio.approximate)
-        for kind, ratio in found.ratios.items()
-    }
+    ratios, *strata = (
+        {
+            kind: MeasuredRatio(ratio.ratio, ratio.low, ratio.high, ratio.draws, ratio.approximate)
+            for kind, ratio in measured.items()
+        }
+        for measured in (found.ratios, *(stratum.ratios for stratum in found.strata))
+    )
     for kind, ratio in ratios.items():
         if not (0 <= ratio.low <= ratio.value <= ratio.high < math.inf):
             raise InputError(f"{path}: {kind} {ratio.value} lies outside its interval {ratio.low} … {ratio.high}")
@@ -35,7 +38,8 @@ def load_calibration(name: str, root: Path = Path()) -> "Calibration":
     if missing:
         why = f"{found.unanswered:,} of {found.draws:,} draws have no answer or no usage"
         raise InputError(f"{path} has no ratio of {' and '.join(missing)} tokens", why=why, fix="run the canary again")
-    return Calibration(str(path), found.current, found.target, ratios, _verdict(path.with_name(VERDICT)))
+    named = dict(zip((stratum.name for stratum in found.strata), strata, strict=True))
+    return Calibration(str(path), found.current, found.target, ratios, _verdict(path.with_name(VERDICT)), named)
 
 
 def _path_of(name: str, root: Path) -> Path:

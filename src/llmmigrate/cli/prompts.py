@@ -1,4 +1,4 @@
-"""What looks at the prompts of a log while it is read: a prefix cache, and tokenizers that count the text."""
+"""What looks at the prompts of a log while it is read: a prefix cache, tokenizers that count the text, an audit."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -7,6 +7,7 @@ from llmmigrate.cli.console import Console
 
 if TYPE_CHECKING:
     from llmmigrate.costing.assumptions import Ratio
+    from llmmigrate.costing.audit.parts import PartAudit
     from llmmigrate.costing.caching import PrefixCache
     from llmmigrate.costing.potential import PrefixCaching
     from llmmigrate.costing.tokenizers import TextCounter
@@ -19,21 +20,25 @@ class Watch(NamedTuple):
 
     cache: "PrefixCache | None"
     counter: "TextCounter | None"
+    audit: "PartAudit | None"
 
     @property
     def wanted(self) -> bool:
         """Whether prompts have to be read at all."""
-        return self.cache is not None or self.counter is not None
+        return any(part is not None for part in self)
 
     def sink(self) -> "CallSink | None":
         """What is told every call."""
         watchers = [part.add for part in (self.cache, self.counter) if part is not None]
+        audit = self.audit
 
-        def tell(call: "Call", _: str) -> None:
+        def tell(call: "Call", place: str) -> None:
             for watcher in watchers:
                 watcher(call)
+            if audit is not None:
+                audit.add(call, place)
 
-        return tell if watchers else None
+        return tell if self.wanted else None
 
     def ratios(self, console: Console) -> "Mapping[tuple[str, str], Ratio]":
         """The ratios that were counted; that there was no text is said."""
@@ -51,9 +56,9 @@ class Watch(NamedTuple):
         return found
 
 
-def watch(*, prefix_cache: bool, tokenizers: Mapping[str, str]) -> Watch:
-    """What `--prefix-cache` and `--tokenizer NAME=FILE` ask for."""
-    return Watch(_cache() if prefix_cache else None, _counter(tokenizers) if tokenizers else None)
+def watch(*, prefix_cache: bool, tokenizers: Mapping[str, str], audit: "PartAudit | None") -> Watch:
+    """What `--prefix-cache`, `--tokenizer NAME=FILE` and `--mix` ask for."""
+    return Watch(_cache() if prefix_cache else None, _counter(tokenizers) if tokenizers else None, audit)
 
 
 def _cache() -> "PrefixCache":

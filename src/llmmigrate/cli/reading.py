@@ -18,8 +18,10 @@ from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
     from llmmigrate.config import Settings
+    from llmmigrate.costing.analysis import GroupKey
     from llmmigrate.logs.reader import CallSink, CostCheck, ReadOptions, RejectSink
     from llmmigrate.prices import Catalog
+    from llmmigrate.usage.call import Call
     from llmmigrate.usage.profile import Profile
 
 TIMED: tuple[str, ...] = ("day", "hour")
@@ -115,6 +117,23 @@ def read_logs(
     check_something_left(profile)
     check_tags(profile)
     return Reading(profile, catalog, now // NANOSECONDS)
+
+
+def group_finder(options: LogOptions, catalog: "Catalog", by: Sequence[str]) -> "Callable[[Call], GroupKey]":
+    """The group of `by` that a call belongs to, as in a profile that is read with the same options."""
+    from llmmigrate.costing.analysis import group_key
+    from llmmigrate.usage.cuts import Cuts
+    from llmmigrate.usage.profile import Profile, ProfileWriter, disjoint_tokens
+
+    read_options = _read_options(options, catalog, by, keep_text=True, now_ns=0)
+    writer = ProfileWriter(Profile(read_options.marks, read_options.tags), Cuts(read_options.marks))
+    key_of = group_key(by, writer.profile)
+
+    def group(call: "Call") -> "GroupKey":
+        key = writer.key(call, disjoint_tokens(call))
+        return key_of(key, key.start)
+
+    return group
 
 
 def check_something_left(profile: "Profile") -> None:

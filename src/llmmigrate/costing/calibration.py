@@ -40,6 +40,8 @@ class Calibration(NamedTuple):
     """By kind: input, output (reasoning included), visible_output, reasoning, cached_share. At least `NEEDED`."""
     verdict: str | None
     """PASS, FAIL or INCONCLUSIVE, of the run it belongs to."""
+    strata: Mapping[str, Mapping[str, MeasuredRatio]]
+    """The ratios of parts of the traffic, by the part's name."""
 
     @property
     def approximate(self) -> bool:

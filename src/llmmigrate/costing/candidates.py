@@ -7,8 +7,11 @@ from typing import Final
 import msgspec
 
 from llmmigrate.costing.assumptions import Assumption
+from llmmigrate.costing.audit.targets import Target, target_of
 from llmmigrate.costing.bill import ZERO
 from llmmigrate.costing.estimate import Estimator, Scenario, SourceName, label_of
+from llmmigrate.costing.request import KEEP, Request
+from llmmigrate.costing.selfhosted import is_machine
 from llmmigrate.costing.whatif import Conditions
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
@@ -100,6 +103,15 @@ class Candidates:
     def _tier_of(self, name: SourceName) -> str | None:
         entry = self._estimator.source(name)
         return None if entry is None else entry.capability_tier
+
+
+def targets_to_audit(request: Request, catalog: Catalog, now: int) -> list[Target]:
+    """Every target that a mix may choose from, before it is known which of them it will be."""
+    names = [name for name in (*request.to, *request.map.values()) if name != KEEP and not is_machine(name)]
+    entries = [catalog.named(name) for name in names]
+    if not names:
+        entries = [entry for entry in catalog.current_models(request.as_of or now) if entry.capability_tier is not None]
+    return [target_of(entry, catalog.tables[entry.provider]) for entry in entries]
 
 
 def _given(name: str, share: Decimal) -> Assumption:

@@ -23,23 +23,20 @@ from llmmigrate.costing.estimate import (
     moved_to,
     ranked,
 )
-from llmmigrate.costing.mix import choose, joined, split
+from llmmigrate.costing.measurements import CalibrationUsed
+from llmmigrate.costing.mix import Part, broken_down, choose, joined, split
 from llmmigrate.costing.potential import PrefixCaching
 from llmmigrate.costing.projection import DayCost, Projection, project
-from llmmigrate.costing.request import Request
-from llmmigrate.costing.rows import calibrations_used, grouped, is_measured, moved, rank, stranded
+from llmmigrate.costing.request import KEEP, Request
+from llmmigrate.costing.rows import Priced, calibrations_used, grouped, is_measured, moved, rank, stranded
 from llmmigrate.costing.selfhosted import Today, is_machine, machine_rows
 from llmmigrate.costing.warnings import explain_reading
 from llmmigrate.costing.whatif import Conditions
-from llmmigrate.errors import UnknownNameError
 from llmmigrate.money import exact, plain
 from llmmigrate.prices.cards import Unpriced
 from llmmigrate.prices.catalog import Catalog
-from llmmigrate.prices.entries import Entry
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.profile import Cell, CellKey, Profile, input_total, output_total
-
-KEEP = "keep"
 
 
 def estimate_traffic(
@@ -87,7 +84,7 @@ class _Maker:
         self._request = request
         self._conditions = Conditions(request.as_of, request.logged, request.cache, batch_share=request.batch_share)
         self._calibrations = Calibrations(
-            [(self.entry(found.source), self.entry(found.target), found) for found in request.calibrations],
+            [(catalog.named(found.source), catalog.named(found.target), found) for found in request.calibrations],
             cache=request.measured_cache,
             counted=request.counted,
         )
@@ -135,21 +132,10 @@ class _Maker:
     def _named(self) -> list[Scenario]:
         request = self._request
         names = [name for name in request.to if not is_machine(name)]
-        found = [moved_to(self.entry(name), name, self._conditions, request.share) for name in names]
+        found = [moved_to(self._catalog.named(name), name, self._conditions, request.share) for name in names]
         if request.map:
-            targets = {name: None if to == KEEP else self.entry(to) for name, to in request.map.items()}
+            targets = {name: None if to == KEEP else self._catalog.named(to) for name, to in request.map.items()}
             found.append(mapped(targets, self._conditions, request.share))
-        return found
-
-    def entry(self, name: str) -> Entry:
-        """The entry of a target `provider/model`; raises UnknownNameError."""
-        provider, sign, model = name.partition("/")
-        known = sign and provider in self._catalog.tables
-        found = self._catalog.find(provider, model) if known else self._catalog.find(None, name)
-        if isinstance(found, Unpriced):
-            near = ", ".join(found.nearest[:3])
-            fix = f"did you mean {near}?" if near else "llmmigrate prices list names all models"
-            raise UnknownNameError(f"unknown target '{name}'", why=found.detail or found.reason, fix=fix)
         return found
 
     def _calls(self) -> list[tuple[CellKey, Cell]]:
@@ -289,11 +275,10 @@ class _Maker:
                 )
                 for a in assumptions(outcome)
             ],
-            calibrations=calibrations_used(outcome, self._estimator, self._calibrations),
+            calibrations=self._calibrations_of(outcome),
             notes=list(outcome.notes),
             machines=None,
             groups=self._groups(scenario) if self._request.by and scenario.kind != "mix" else [],
-            refused={},
         )
 
     def _saving(self, outcome: Outcome) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
@@ -317,11 +302,13 @@ class _Maker:
 
     def _groups(self, scenario: Scenario) -> list[results.TargetGroup]:
         """The scenario for each group of the traffic, the dearest today first."""
-        found = [(key, scenario.label, self._for_part(part).price(scenario)) for key, part in self._parts().items()]
+        found = [
+            Priced(part.key, scenario.label, self._for_part(part.profile).price(scenario)) for part in self._parts()
+        ]
         return grouped(found, self._request.by)
 
-    def _parts(self) -> dict[tuple[str | None, ...], Profile]:
-        return split(self._profile, group_key(self._request.by, self._profile))
+    def _parts(self, more: tuple[str, ...] = ()) -> list[Part]:
+        return split(self._profile, group_key((*self._request.by, *more), self._profile))
 
     def _for_part(self, part: Profile) -> Estimator:
         return Estimator(part, self._catalog, self._conditions, self._request.currency, self._calibrations)
@@ -331,15 +318,20 @@ class _Maker:
         request = self._request
         if not request.mix:
             return []
-        candidates = self._named() or list(
-            Candidates(self._estimator, self._catalog, self._conditions, request.share).targets()
+        candidates = (
+            self._named() or Candidates(self._estimator, self._catalog, self._conditions, request.share).targets()
         )
-        chosen = choose(self._parts(), self._for_part, candidates, request.refused)
-        row = self.target(joined(chosen, self._conditions))
-        groups = grouped([(part.key, part.to, part.outcome) for part in chosen], request.by)
-        labels = {scenario.label for scenario in candidates}
-        refused = {name: why for name, why in sorted(request.refused.items()) if name in labels}
-        return [msgspec.structs.replace(row, groups=groups, refused=refused)]
+        chosen = choose(self._parts(), self._for_part, candidates, request.permits)
+        row = self.target(joined(chosen, self._conditions, request.share))
+        groups = grouped(chosen, request.by)
+        if request.mix_by:
+            shown = broken_down(chosen, self._parts(request.mix_by), self._for_part, len(request.by))
+            groups = grouped(shown, request.mix_by)
+        used = {c.path: c for part in chosen for c in self._calibrations_of(part.outcome)}
+        return [msgspec.structs.replace(row, groups=groups, calibrations=list(used.values()))]
+
+    def _calibrations_of(self, outcome: Outcome) -> list[CalibrationUsed]:
+        return calibrations_used(outcome, self._estimator, self._calibrations)
 
     def prices(self, outcomes: list[Outcome]) -> results.PricesUsed:
         """The tables of the targets and of the sources."""

@@ -1,11 +1,12 @@
 """What audits, shadow runs and drills have found, as far as a decision needs it, from the files that they wrote."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from llmmigrate.costing.records import Record
 from llmmigrate.errors import InputError, Location, UsageError
 
 AUDIT: Final = "llmmigrate.audit/1"
@@ -24,8 +25,11 @@ class Named(msgspec.Struct, frozen=True):
     name: str
 
 
-class Gate(msgspec.Struct, frozen=True):
-    """One gate of a shadow run: what was measured, its interval and its limit."""
+class Gate(Record, frozen=True, kw_only=True):
+    """One gate of a shadow run: what was measured, its interval and its limit.
+
+    Shares and scores are parts of 1; `kind` tells of what the figures are.
+    """
 
     key: str
     limit: str
@@ -93,6 +97,8 @@ class Fault(msgspec.Struct, frozen=True):
     sent: int
     lost: int
     declared: bool
+    target_hits: int | None = None
+    """Requests that reached the sick target; None where they cannot be seen."""
 
 
 class Flip(msgspec.Struct, frozen=True):
@@ -111,6 +117,8 @@ class Drill(msgspec.Struct, frozen=True):
     flip: Flip | None
     wrong_model: int
     wrong_key: int
+    wrong_model_declared: bool = False
+    """Whether the gateway's findings say that names are not changed."""
 
 
 class Found(NamedTuple):
@@ -118,6 +126,18 @@ class Found(NamedTuple):
 
     path: str
     result: Audit | Verdict | Drill
+
+
+class Objections(NamedTuple):
+    """What saved results say against targets: target → why."""
+
+    audited: Mapping[str, str]
+    """An audit refuses some call; which part of the traffic that is, it does not say."""
+    failed: Mapping[str, str]
+    """A shadow run against it failed, and no later one passed."""
+
+
+NO_OBJECTIONS: Final = Objections({}, {})
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -190,8 +210,8 @@ def about(target: str, sources: Iterable[str], given: Iterable[Found], found: It
     )
 
 
-def refusals(found: Iterable[Found]) -> dict[str, str]:
-    """Targets that an audit cannot put every call to, or whose last shadow run failed; with why."""
+def objections(found: Iterable[Found]) -> Objections:
+    """What the latest audit and the latest shadow runs say against targets."""
     latest: dict[tuple[str, ...], Found] = {}
     for item in sorted(found, key=lambda item: (_time(item.result), item.path)):
         match item.result:
@@ -199,21 +219,19 @@ def refusals(found: Iterable[Found]) -> dict[str, str]:
                 latest |= {("audit", entry.to): item for entry in targets}
             case Verdict(current=current, target=target):
                 latest["verdict", current.name, target.name] = item
-    refused: dict[str, str] = {}
-    for key, item in latest.items():
-        why = _why_refused(item.result, key[-1])
-        if why is not None:
-            refused[key[-1]] = f"{why} ({item.path})"
-    return refused
+    audited: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for (*_, name), item in latest.items():
+        if isinstance(item.result, Audit):
+            audited |= _refused(item.result, name, item.path)
+        elif isinstance(item.result, Verdict) and item.result.verdict == "FAIL":
+            failed[name] = f"the shadow run against {item.result.current.name} ended FAIL ({item.path})"
+    return Objections(audited, failed)
 
 
-def _why_refused(result: Audit | Verdict | Drill, target: str) -> str | None:
-    if isinstance(result, Audit):
-        calls = _target_of(result, target).verdicts.refused.calls
-        return f"the audit refuses {calls:,} calls" if calls else None
-    if isinstance(result, Verdict) and result.verdict == "FAIL":
-        return f"the shadow run against {result.current.name} ended FAIL"
-    return None
+def _refused(audit: Audit, target: str, path: str) -> dict[str, str]:
+    calls = _target_of(audit, target).verdicts.refused.calls
+    return {target: f"an audit refuses {calls:,} {'call' if calls == 1 else 'calls'} ({path})"} if calls else {}
 
 
 def _is_about(item: Found, target: str, sources: set[str]) -> bool:

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from llmmigrate.costing.assumptions import Ratio
 from llmmigrate.costing.calibration import Calibration
+from llmmigrate.costing.mix import Permits
+
+KEEP: Final = "keep"
+"""In a map, instead of a target: the model stays where it is."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -31,8 +36,10 @@ class Request(msgspec.Struct, frozen=True):
     """By two tokenizers' names, the ratio of their tokens on the log's own text."""
     mix: bool = False
     """Add a row with the cheapest allowed target for each group of `by`."""
-    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """Targets that a mix may not have, and why."""
+    mix_by: tuple[str, ...] = ()
+    """Break the row of the mix down by these, in place of the parts that it is chosen for."""
+    permits: Permits = Permits()
+    """Which targets a mix may have for which part."""
     measured_cache: bool = False
     """Use the cached share that a calibration saw."""
 

@@ -5,6 +5,7 @@ Money is a decimal string with its currency beside it; an absent figure is left 
 
 from msgspec import UNSET, UnsetType
 
+from llmmigrate.costing.measurements import CalibrationUsed
 from llmmigrate.costing.potential import MachinePlan, PrefixCaching
 from llmmigrate.costing.records import Money as Money
 from llmmigrate.costing.records import Record as Record
@@ -269,17 +270,6 @@ class AssumptionResult(Record, frozen=True, kw_only=True):
     why: str
 
 
-class CalibrationUsed(Record, frozen=True, kw_only=True):
-    """Measured ratios that took the place of assumed ones; `verdict` is that of the shadow run they come from."""
-
-    path: str
-    source: str
-    target: str
-    draws: int
-    approximate: bool
-    verdict: str | None
-
-
 class CannotHold(Record, frozen=True, kw_only=True):
     """Calls whose prompt alone exceeds the target's context window, and their share of today's cost.
 
@@ -301,7 +291,8 @@ class TargetGroup(Record, frozen=True, kw_only=True):
     """One group of the traffic: today's cost and the target's with its range.
 
     `to` is where it goes; in a mix `stays` for a part that does not move. `current` is of the calls that are priced on
-    both sides, and null where there are none.
+    both sides, and null where there are none. In a mix `refused` names the targets that would be cheaper and may not be
+    had, and why; `not_audited` counts the calls that move without their whole request having been audited.
     """
 
     key: dict[str, str | None]
@@ -311,6 +302,9 @@ class TargetGroup(Record, frozen=True, kw_only=True):
     cost: Money
     low: Money
     high: Money
+    refused: dict[str, str]
+    not_audited: int | None
+    """Null where no mix was asked for."""
 
 
 class Moved(Record, frozen=True, kw_only=True):
@@ -354,8 +348,6 @@ class EstimateTarget(Record, frozen=True, kw_only=True):
     notes: list[str]
     machines: MachinePlan | None
     groups: list[TargetGroup]
-    refused: dict[str, str]
-    """Targets that a mix may not have, and why."""
 
 
 class EstimateCurrent(Record, frozen=True, kw_only=True):

@@ -5,13 +5,13 @@ the answers are worse, and that there is no way back. A likelihood from a playbo
 comes from a measurement or is "not measured".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
 
-from llmmigrate.costing.evidence import AuditedTarget, Drill, Evidence, Gate, Verdict
+from llmmigrate.costing.evidence import AuditedTarget, Drill, Evidence, Flip, Gate, Verdict
 from llmmigrate.costing.results import Record
 
 Status = Literal["ok", "caution", "failed", "not_measured", "not_applicable"]
@@ -38,10 +38,14 @@ class Risk(Record, frozen=True, kw_only=True):
 
 
 class RiskLevel(Record, frozen=True, kw_only=True):
-    """One word for the register, and why: failed → high; else not measured; else caution → medium; else low."""
+    """One word for the register, and why: failed → high; else not measured; else caution → medium; else low.
+
+    `open` counts the risks that failed, were not measured or call for caution.
+    """
 
     level: Level
     why: str
+    open: int
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -68,11 +72,12 @@ def register(evidence: Evidence, situation: Situation) -> list[Risk]:
 
 def level(risks: Sequence[Risk]) -> RiskLevel:
     """The word for the whole register."""
+    still_open = sum(risk.status in _WORDS for risk in risks)
     for status, word in _WORDS.items():
         names = [risk.risk for risk in risks if risk.status == status]
         if names:
-            return RiskLevel(level=word, why="; ".join(names))
-    return RiskLevel(level="low", why="every risk was looked at, and none was found")
+            return RiskLevel(level=word, why="; ".join(names), open=still_open)
+    return RiskLevel(level="low", why="every risk was looked at, and none was found", open=0)
 
 
 def _quality(evidence: Evidence, situation: Situation) -> Risk:
@@ -171,25 +176,37 @@ def _way_back(evidence: Evidence) -> Risk:
 
 
 def _drilled(drill: Drill) -> tuple[Status, str]:
-    lost = {fault.fault: fault.lost for fault in drill.faults if fault.lost and fault.fault != "cut"}
-    undeclared = [fault for fault in drill.faults if fault.fault in lost and not fault.declared]
-    if drill.flip is None:
-        return "caution", f"{drill.gateway}: taking all traffic back was not rehearsed"
-    wrong = {
-        **{f"lost in {fault.fault}": fault.lost for fault in undeclared},
-        "lost when all traffic was taken back": drill.flip.lost,
-        "streams broken by that": drill.flip.broken,
-        "with a wrong model name": drill.wrong_model,
-        "with a wrong key": drill.wrong_key,
-    }
-    told = ", ".join(f"{count:,} {words}" for words, count in wrong.items() if count)
+    """Failed is what a drill calls failed, but for a fault that was not tried: it has shown nothing yet."""
+    told = _counts(_undeclared(drill))
     if told:
         return "failed", f"{drill.gateway}: {told}"
-    if lost:
-        told = ", ".join(f"{count:,} in {fault}" for fault, count in lost.items())
-        return "caution", f"{drill.gateway}: requests were lost as its findings say ({told})"
+    if drill.flip is None:
+        return "caution", f"{drill.gateway}: taking all traffic back was not rehearsed"
+    untried = [fault.fault for fault in drill.faults if fault.target_hits == 0]
+    if untried:
+        return "caution", f"{drill.gateway}: the sick target was not tried in {', '.join(untried)}"
+    lost = {f"lost in {fault.fault}": fault.lost for fault in drill.faults if fault.fault != "cut"}
+    declared = _counts({**lost, "with a model name that it does not change": drill.wrong_model})
+    if declared:
+        return "caution", f"{drill.gateway}: as its findings say, {declared}"
     sent = sum(fault.sent for fault in drill.faults)
     return "ok", f"{drill.gateway}: nothing was lost of {sent:,} requests in {len(drill.faults)} faults"
+
+
+def _undeclared(drill: Drill) -> dict[str, int]:
+    """What went wrong, by what it was, but for cut streams and for what the gateway's findings had said."""
+    flip = drill.flip or Flip(0, 0)
+    return {
+        **{f"lost in {f.fault}": f.lost for f in drill.faults if f.fault != "cut" and not f.declared},
+        "lost when all traffic was taken back": flip.lost,
+        "streams broken by that": flip.broken,
+        "with a wrong model name": 0 if drill.wrong_model_declared else drill.wrong_model,
+        "with a wrong key": drill.wrong_key,
+    }
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
 
 
 def _risk(

@@ -43,7 +43,9 @@ class Basis(msgspec.Struct, frozen=True):
     terms: Terms
     terms_used: roi_results.TermsUsed
     evidence: Evidence
-    logs: str = "LOGS"
+    targets: Sequence[str]
+    """Where something moves, `provider/model`."""
+    logs: str
     """What to write for the logs in a command."""
 
     @property
@@ -107,7 +109,7 @@ def _decide(basis: Basis, command: str, version: str) -> roi_results.Roi:
         days=[_day(group) for group in sorted(basis.parts.days, key=lambda group: group.key["day"] or "")],
         quality=_quality(basis.evidence),
         claims=claims_about(estimate, target),
-        estimate=msgspec.structs.replace(target, groups=[]),
+        estimate=msgspec.structs.replace(target, groups=target.groups if target.kind == "mix" else []),
         lines=estimate.lines,
         coverage=estimate.coverage,
         unpriced=estimate.unpriced,
@@ -312,7 +314,7 @@ def _calls_per_month(estimate: results.Estimate) -> int | None:
 
 def _next(basis: Basis, gross: Range | None, risk: RiskLevel, risks: Sequence[Risk]) -> roi_results.NextStep:
     """The cheapest thing that is still to be learnt, or the step that follows from what is known."""
-    target = basis.target.to
+    target = next(iter(basis.targets), basis.target.to)
     if gross is None:
         return roi_results.NextStep(
             words=f"log at least 14 days: {_why_not(basis.estimate, basis.target)}", command=None
@@ -324,12 +326,19 @@ def _next(basis: Basis, gross: Range | None, risk: RiskLevel, risks: Sequence[Ri
         return roi_results.NextStep(words=f"do not move yet: {failed.words}", command=None)
     evidence = basis.evidence
     if evidence.audit is None:
-        return roi_results.NextStep(words="audit the requests", command=f"llmmigrate audit {basis.logs} --to {target}")
+        then = ", then run shadow: the answers were not measured" if evidence.verdict is None else ""
+        return roi_results.NextStep(
+            words=f"audit the requests{then}",
+            command=" ".join(["llmmigrate audit", basis.logs, *(f"--to {name}" for name in basis.targets or [target])]),
+        )
     if evidence.verdict is None:
         return roi_results.NextStep(
-            words="measure the answers on a canary",
+            words="run shadow: the answers were not measured",
             command=f"llmmigrate shadow {basis.logs} --to {target} --canary 10%",
         )
+    if evidence.verdict[1].verdict != "PASS":
+        words = f"decide it with more pairs: the shadow run ended {evidence.verdict[1].verdict}"
+        return roi_results.NextStep(words=words, command=None)
     if evidence.drill is None:
         return roi_results.NextStep(words="rehearse the way back", command="llmmigrate rollout drill")
     return roi_results.NextStep(words="move 10 % of the traffic", command="llmmigrate rollout stage")
@@ -339,14 +348,13 @@ def _quality(evidence: Evidence) -> roi_results.Quality | None:
     if evidence.verdict is None:
         return None
     path, verdict = evidence.verdict
-    gates = [roi_results.GateLine(**msgspec.structs.asdict(gate)) for gate in verdict.gates]
     return roi_results.Quality(
         path=path,
         verdict=verdict.verdict,
         words=verdict.words,
         pairs=verdict.pairs,
         exploratory=verdict.exploratory,
-        gates=gates,
+        gates=verdict.gates,
     )
 
 

@@ -1,6 +1,6 @@
 """A log in all the ways that a report looks at it: by model, by day, and without any cache hit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +9,10 @@ import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.comparing import estimate_traffic
-from llmmigrate.costing.request import Request
+from llmmigrate.costing.estimate import label_of
+from llmmigrate.costing.mix import STAYS
+from llmmigrate.costing.request import KEEP, Request
+from llmmigrate.costing.selfhosted import is_machine
 from llmmigrate.errors import InputError
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.usage.profile import Profile
@@ -36,9 +39,12 @@ def parts_of(profile: Profile, catalog: Catalog, request: Request, *, command: s
     def ask(asked: Request) -> results.Estimate:
         return estimate_traffic(profile, catalog, asked, command=command, version=version)
 
-    found = ask(request if not request.to else msgspec.structs.replace(request, by=("model",)))
+    if request.mix:
+        return _parts_of_mix(ask, request)
+    named = bool(request.to or request.map)
+    found = ask(msgspec.structs.replace(request, by=("model",)) if named else request)
     target = best_of(found)
-    if not request.to:
+    if not named:
         request = msgspec.structs.replace(request, map=dict.fromkeys(target.moves, target.to))
         by_model = _row(ask(msgspec.structs.replace(request, by=("model",))))
         target = msgspec.structs.replace(target, groups=by_model.groups)
@@ -47,6 +53,31 @@ def parts_of(profile: Profile, catalog: Catalog, request: Request, *, command: s
     if request.cache is None and target.machines is None:
         cold = _row(ask(msgspec.structs.replace(request, cache=Decimal(0), measured_cache=False)))
     return Parts(estimate=found, target=target, models=target.groups, days=days, cold=cold)
+
+
+def _parts_of_mix(ask: Callable[[Request], results.Estimate], request: Request) -> Parts:
+    """The same of a mix. What it costs without cache hits is not told: it would choose otherwise then."""
+    found, by_model, by_day = (
+        ask(msgspec.structs.replace(request, mix_by=names)) for names in ((), ("model",), ("day",))
+    )
+    return Parts(
+        estimate=found, target=_mix_of(found), models=_mix_of(by_model).groups, days=_mix_of(by_day).groups
+    )  # fmt: skip
+
+
+def _mix_of(estimate: results.Estimate) -> results.EstimateTarget:
+    return next(target for target in estimate.targets if target.kind == "mix")
+
+
+def targets_of(target: results.EstimateTarget, request: Request, catalog: Catalog) -> list[str]:
+    """Where a row's traffic moves, as the price tables name it; machines by their own name."""
+    if target.kind == "mix":
+        going = dict.fromkeys(group.to for group in target.groups if group.to != STAYS)
+        names = [name for to in going for name in (request.map.values() if "=" in to else [to])]
+    else:
+        names = list(request.map.values()) if target.kind == "map" else [target.to]
+    moving = [name for name in names if name != KEEP]
+    return list(dict.fromkeys(name if is_machine(name) else label_of(catalog.named(name)) for name in moving))
 
 
 def best_of(estimate: results.Estimate, to: str | None = None) -> results.EstimateTarget:

@@ -4,7 +4,7 @@ Money is a decimal string in `currency`; an absent figure is null and never 0. E
 """
 
 from llmmigrate.costing import results
-from llmmigrate.costing.evidence import Kind
+from llmmigrate.costing.evidence import Gate
 from llmmigrate.costing.results import Money, Record, Share
 from llmmigrate.costing.risks import Risk, RiskLevel
 
@@ -119,23 +119,6 @@ class DayCost(Record, frozen=True, kw_only=True):
     high: Money
 
 
-class GateLine(Record, frozen=True, kw_only=True):
-    """One gate of the shadow run. Shares and scores are parts of 1; `kind` tells of what the figures are."""
-
-    key: str
-    limit: str
-    kind: Kind
-    limit_value: float
-    result: str
-    estimate: float | None
-    low: float | None
-    high: float | None
-    current: float | None
-    target: float | None
-    pairs: int
-    words: str
-
-
 class Quality(Record, frozen=True, kw_only=True):
     """What a shadow run says of the answers."""
 
@@ -145,7 +128,7 @@ class Quality(Record, frozen=True, kw_only=True):
     pairs: int
     exploratory: bool
     """Stored answers were judged again, so the stated risks do not hold."""
-    gates: list[GateLine]
+    gates: list[Gate]
 
 
 class Claim(Record, frozen=True, kw_only=True):

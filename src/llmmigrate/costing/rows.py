@@ -1,11 +1,15 @@
 """Parts of an estimate's rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple
 
 from llmmigrate.costing import results
 from llmmigrate.costing.calibration import Calibration, Calibrations
 from llmmigrate.costing.estimate import Estimator, Outcome
+from llmmigrate.costing.measurements import CalibrationUsed, used
+from llmmigrate.costing.mix import Chosen
 from llmmigrate.money import plain
 
 
@@ -33,33 +37,35 @@ def stranded(outcome: Outcome) -> results.UnpricedThere | None:
     return results.UnpricedThere(calls=sum(outcome.stranded.values()), reasons=dict(sorted(outcome.stranded.items())))
 
 
-def grouped(
-    parts: Iterable[tuple[tuple[str | None, ...], str, Outcome]], names: Sequence[str]
-) -> list[results.TargetGroup]:
+class Priced(NamedTuple):
+    """A group of the traffic that goes to one target."""
+
+    key: tuple[str | None, ...]
+    to: str
+    outcome: Outcome
+    refused: Mapping[str, str] = MappingProxyType({})
+    not_audited: int | None = None
+
+
+def grouped(parts: Iterable[Priced | Chosen], names: Sequence[str]) -> list[results.TargetGroup]:
     """Groups of the traffic with where each goes, the dearest today first."""
-    ordered = sorted(parts, key=lambda part: (-part[2].current, str(part[0])))
+    ordered = sorted(parts, key=lambda part: (-part.outcome.current, str(part.key)))
     return [
         results.TargetGroup(
-            key=dict(zip(names, key, strict=True)), to=to, calls=outcome.calls,
-            current=plain(outcome.current) if outcome.compared_calls else None, cost=plain(outcome.cost),
-            low=plain(outcome.low), high=plain(outcome.high),
+            key=dict(zip(names, part.key, strict=True)), to=part.to, calls=part.outcome.calls,
+            current=plain(part.outcome.current) if part.outcome.compared_calls else None,
+            cost=plain(part.outcome.cost), low=plain(part.outcome.low), high=plain(part.outcome.high),
+            refused=dict(part.refused), not_audited=part.not_audited,
         )
-        for key, to, outcome in ordered
+        for part in ordered
     ]  # fmt: skip
 
 
-def calibrations_used(
-    outcome: Outcome, estimator: Estimator, calibrations: Calibrations
-) -> list[results.CalibrationUsed]:
+def calibrations_used(outcome: Outcome, estimator: Estimator, calibrations: Calibrations) -> list[CalibrationUsed]:
     """The calibrations that spoke for a row."""
     found: dict[str, Calibration] = {}
     for name in estimator.names:
         target = outcome.scenario.target_of(name)
         if target is not None:
             found |= {c.path: c for c in calibrations.of(estimator.source(name), target)}
-    return [
-        results.CalibrationUsed(
-            path=c.path, source=c.source, target=c.target, draws=c.draws, approximate=c.approximate, verdict=c.verdict
-        )
-        for c in found.values()
-    ]
+    return [used(calibration) for calibration in found.values()]

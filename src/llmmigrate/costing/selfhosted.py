@@ -154,7 +154,7 @@ def _target(
         cannot_hold=results.CannotHold(calls=None, spend_share=None), unpriced_there=None, grade=machine.price.grade,
         assumptions=_assumptions(machine, ratio, counts), calibrations=[],
         notes=[] if machine.throughput.input_per_second else ["input_throughput_not_published"],
-        groups=[], refused={}, machines=plan,
+        groups=[], machines=plan,
     )  # fmt: skip
 
 

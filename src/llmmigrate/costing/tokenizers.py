@@ -1,8 +1,8 @@
 """How many tokens two tokenizers make of the log's own text.
 
-A tokenizer is a `tokenizer.json` (Hugging Face), given under the name that the price tables use for it. The text is
-each call's prompt and reply as far as the log keeps them; what a chat template adds is in neither count. Nothing is
-fetched.
+A tokenizer is a `tokenizer.json` (Hugging Face) or a rank file of tiktoken, given under the name that the price tables
+use for it. The text is each call's prompt and reply as far as the log keeps them; what a chat template adds is in
+neither count. Nothing is fetched.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmmigrate.costing.assumptions import ONE, Ratio
+from llmmigrate.costing.rank_files import SUFFIX, load_rank_file
 from llmmigrate.errors import InputError, LlmmigrateError
 from llmmigrate.statistics.ratios import ratio_of_totals
 from llmmigrate.usage.call import Call
@@ -28,16 +29,17 @@ class TextCounter:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         """`files`: tokenizer name → path. InputError for a file that is no tokenizer."""
-        self._count: dict[str, Count] = {name: load_tokenizer(Path(path)) for name, path in files.items()}
+        self._count: dict[str, Count] = {name: load_tokenizer(name, Path(path)) for name, path in files.items()}
         self._rows: dict[str, list[int]] = {name: [] for name in files}
         self._left = MOST_BYTES
 
     def add(self, call: Call) -> None:
         """Count a call's text, where it has any."""
-        text = "\n".join(_texts(call))
-        if not text or self._left <= 0:
+        written = "\n".join(_texts(call)).encode(errors="replace")  # half a surrogate pair is no text
+        if not written or self._left <= 0:
             return
-        self._left -= len(text.encode())
+        self._left -= len(written)
+        text = written.decode()
         for name, count in self._count.items():
             self._rows[name].append(count(text))
 
@@ -66,8 +68,12 @@ def _ratio(before: list[int], after: list[int]) -> Ratio | None:
     return Ratio(low, high, f"counted on the text of {len(before):,} calls of this log", value or ONE, "logged")
 
 
-def load_tokenizer(path: Path) -> Count:
-    """What counts a text's tokens by a `tokenizer.json`; InputError for a file that is none."""
+def load_tokenizer(name: str, path: Path) -> Count:
+    """What counts a text's tokens by a file; InputError for one that is no tokenizer."""
+    return load_rank_file(name, path) if path.suffix == SUFFIX else _load_json(path)
+
+
+def _load_json(path: Path) -> Count:
     try:
         from tokenizers import Tokenizer
     except ImportError:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 
+from llmmigrate.errors import UnknownNameError
 from llmmigrate.prices import exchange
 from llmmigrate.prices.answers import answers_in, distinct, moments
 from llmmigrate.prices.cards import Answer, Band, FxRate, Interval, Marks, Unpriced
@@ -35,6 +36,16 @@ class Catalog:
         `provider` None lets the model's name decide. `logged_cost` matters for free routes only.
         """
         return self._lookup.find(provider, model, logged_cost)
+
+    def named(self, name: str) -> Entry:
+        """The entry of `provider/model`, or of a model's name alone; UnknownNameError with the nearest names."""
+        provider, sign, model = name.partition("/")
+        found = self.find(provider, model) if sign and provider in self.tables else self.find(None, name)
+        if isinstance(found, Unpriced):
+            near = ", ".join(found.nearest[:3])
+            fix = f"did you mean {near}?" if near else "llmmigrate prices list names all models"
+            raise UnknownNameError(f"unknown target '{name}'", why=found.detail or found.reason, fix=fix)
+        return found
 
     def cards(self, entry: Entry, *, at: Interval | None, as_of: int, prompt: Band, output: Band, tier: str) -> Answers:
         """What calls started within `at` are billed: one answer, or several where what is known leaves it open.

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from llmmigrate.costing.measurements import RatioUsed
 from llmmigrate.costing.potential import MachinePlan, PrefixCaching
 from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
 from llmmigrate.reports import Report, numbers
@@ -13,6 +14,7 @@ from llmmigrate.reports.analysis import lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 
 TARGETS_SHOWN: Final = 10
+REFUSALS_SHOWN: Final = 12
 NAMES: Final = {
     "token_ratio": "tokens at the target per token now",
     "input_ratio": "input tokens at the target per input token now",
@@ -43,30 +45,36 @@ def report(estimate: Estimate, *, next_step: str | None = None, limit: int = TAR
 def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Block]:
     moves = [target for target in estimate.targets if target.kind != "stay"]
     stays = [target for target in estimate.targets if target.kind == "stay"]
-    best = moves[0] if moves else None
+    mixes = [target for target in moves if target.kind == "mix"]
+    best = next(iter(mixes or moves), None)  # a single target may be refused for a part of the traffic
     yield Paragraph(headline(estimate, best), strong=True)
     if best is not None:
         yield Paragraph(tolerance_words(best))
     yield _table(estimate, moves, limit)
     if stays:
         yield _stay_table(estimate, stays)
-    mixes = [target for target in moves if target.kind == "mix"]
-    for target in mixes or moves[:limit]:
-        if target.groups:
-            yield _breakdown(target)
-    for target in moves:
-        if target.machines is not None:
-            yield from machine_blocks(target, target.machines)
-    if estimate.caching is not None:
-        yield from _caching(estimate.caching)
+    yield from _details(estimate, mixes or moves[:limit])
     if best is not None:
         yield Bullets("Assumed:", [assumption_words(entry) for entry in best.assumptions])
+        yield from measured_parts(best)
     yield from _doubts(estimate, moves[:limit])
     yield Paragraph(f"{lines_words(estimate.lines)}. Rates of {estimate.as_of}, on both sides.")
     yield Paragraph("Grades of the rates: A the vendor says so, B two tables agree, C one table or a claim.")
     yield Paragraph("Cost only: whether the answers are as good is not measured here.", kind="note")
     if next_step:
         yield Command(next_step)
+
+
+def _details(estimate: Estimate, broken_down: list[EstimateTarget]) -> Iterator[Block]:
+    """Rows by groups of the traffic, the machines, and what a prefix cache could serve."""
+    for target in broken_down:
+        if target.groups:
+            yield breakdown(target)
+    for target in estimate.targets:
+        if target.machines is not None:
+            yield from machine_blocks(target, target.machines)
+    if estimate.caching is not None:
+        yield from _caching(estimate.caching)
 
 
 def headline(estimate: Estimate, best: EstimateTarget | None) -> str:
@@ -173,7 +181,8 @@ def _range(target: EstimateTarget) -> str:
     return f"{numbers.money(Decimal(target.low))} … {numbers.money(Decimal(target.high))}"
 
 
-def _breakdown(target: EstimateTarget) -> Table:
+def breakdown(target: EstimateTarget) -> Table:
+    """A row by groups of the traffic; of a mix, where each goes."""
     names = list(target.groups[0].key)
     columns = [
         *(Column(name.removeprefix("tag.").replace("_", " ").capitalize()) for name in names),
@@ -256,14 +265,56 @@ def assumption_words(entry: AssumptionResult) -> str:
 def _doubts(estimate: Estimate, shown: list[EstimateTarget]) -> Iterator[Block]:
     for target in shown:
         yield from _calibration_doubts(target)
-        for name, why in target.refused.items():
-            yield Paragraph(f"{target.to}: {name} is not allowed: {why}.", kind="note")
+        if target.kind == "mix":
+            yield from mix_doubts(target)
         if target.unpriced_there is not None:
             why = ", ".join(f"{reason.replace('_', ' ')}: {n}" for reason, n in target.unpriced_there.reasons.items())
             missing = f"{target.to} has no rate for {numbers.counted(target.unpriced_there.calls, 'call')}"
             yield Paragraph(f"{missing} ({why}); they stay where they are.", kind="note")
     if estimate.unpriced:
         yield unpriced_bullets(estimate.unpriced)
+
+
+def measured_parts(target: EstimateTarget) -> Iterator[Block]:
+    """The ratios that were measured, of all calls and of each part of the traffic that had enough of them."""
+    for used in target.calibrations:
+        columns = [Column(f"Measured on {used.source}"), Column("Draws", "right", drop=0), Column("Input", "right"),
+                   Column("Output", "right")]  # fmt: skip
+        rows = [_measured_row(name, ratios) for name, ratios in ((part.name, part.ratios) for part in used.strata)]
+        if rows:
+            title = f"Tokens of {used.target} for each token now, with the 95 % interval (~ approximate)"
+            yield Table(columns=columns, rows=[_measured_row("all calls", used.ratios), *rows], title=title)
+
+
+def _measured_row(name: str, ratios: list[RatioUsed]) -> list[str]:
+    found = {ratio.kind: ratio for ratio in ratios}
+    draws = max((ratio.draws for ratio in ratios), default=0)
+    return [name, numbers.count(draws), *(_measured(found.get(kind)) for kind in ("input", "output"))]
+
+
+def _measured(ratio: RatioUsed | None) -> str:
+    if ratio is None:
+        return numbers.MISSING
+    doubt = " ~" if ratio.approximate else ""
+    return f"{ratio.ratio:,.2f} ({ratio.low:,.2f} … {ratio.high:,.2f}){doubt}"
+
+
+def mix_doubts(target: EstimateTarget) -> Iterator[Block]:
+    """Where a cheaper target may not be had, and for how many calls nobody could ask."""
+    lines = [
+        f"{_key_words(group)}: not {name}, {why}" for group in target.groups for name, why in group.refused.items()
+    ]
+    if lines:
+        more = [f"… {len(lines) - REFUSALS_SHOWN} more"] if len(lines) > REFUSALS_SHOWN else []
+        yield Bullets("Cheaper, but not allowed:", [*lines[:REFUSALS_SHOWN], *more])
+    unseen = sum(group.not_audited or 0 for group in target.groups)
+    if unseen:
+        words = "move without an audit: the log does not hold their whole requests"
+        yield Paragraph(f"{target.to}: {numbers.counted(unseen, 'call')} {words}.", kind="note")
+
+
+def _key_words(group: TargetGroup) -> str:
+    return ", ".join(value or "(none)" for value in group.key.values())
 
 
 def _calibration_doubts(target: EstimateTarget) -> Iterator[Block]:

@@ -7,7 +7,7 @@ import msgspec
 
 from llmmigrate.costing.roi_results import Roi
 from llmmigrate.reports import Report
-from llmmigrate.reports.estimate import machine_blocks
+from llmmigrate.reports.estimate import breakdown, machine_blocks, measured_parts, mix_doubts
 from llmmigrate.reports.roi_tables import (
     assumed,
     cash_table,
@@ -41,6 +41,9 @@ def _page(roi: Roi) -> Iterator[Block]:
     if roi.next.command:
         yield Command(roi.next.command)
     yield money_table(roi)
+    if roi.estimate.kind == "mix":
+        yield breakdown(roi.estimate)
+        yield from mix_doubts(roi.estimate)
     if roi.sensitivity:
         yield sensitivity_table(roi)
     if roi.cash:
@@ -54,6 +57,7 @@ def _page(roi: Roi) -> Iterator[Block]:
     yield risk_table(roi)
     yield claim_table(roi)
     yield Bullets("Assumed:", assumed(roi))
+    yield from measured_parts(roi.estimate)
     yield from left_out(roi)
 
 

@@ -81,9 +81,11 @@ def risk_words(roi: Roi) -> str:
 
 def money_table(roi: Roi) -> Table:
     """What is paid and saved, with ranges."""
+    running = money(roi.terms.monthly_cost.amount)
     rows = [
         ["today, a month", *_cells(Figure(value=roi.now.cost, low=roi.now.low, high=roi.now.high))],
         ["with the move, a month", *_cells(Figure(value=roi.then.cost, low=roi.then.low, high=roi.then.high))],
+        *([["what runs beside it, a month", running, ""]] if Decimal(roi.terms.monthly_cost.amount) else []),
         ["saving a month", *_cells(roi.saving.month)],
         ["saving a year", *_cells(roi.saving.year)],
         [f"net after {roi.terms.horizon_months} months", *_cells(roi.net)],

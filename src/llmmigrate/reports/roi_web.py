@@ -6,7 +6,7 @@ from typing import Final
 
 from llmmigrate.costing.roi_results import ModelCost, Roi
 from llmmigrate.reports import numbers
-from llmmigrate.reports.estimate import machine_blocks
+from llmmigrate.reports.estimate import breakdown, machine_blocks, measured_parts, mix_doubts
 from llmmigrate.reports.html.blocks import (
     Bar,
     Bars,
@@ -62,19 +62,24 @@ def _title(roi: Roi) -> str:
     if len(moves) > NAMED:
         names.append(f"{len(moves) - NAMED} more")
     listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + "".join(names[-1:])
-    return f"Move {listed or 'this traffic'} to {roi.target}"
+    where = "the cheapest allowed targets" if roi.estimate.kind == "mix" else roi.target
+    return f"Move {listed or 'this traffic'} to {where}"
 
 
 def _subtitle(roi: Roi) -> str:
     span = roi.traffic.span
     dates = f", {span.first[:10]} to {span.last[:10]}" if span.first and span.last else ""
     prices = f"prices of {roi.as_of[:10]}" if roi.as_of[:1].isdigit() else f"prices of {roi.as_of}"
-    return f"{numbers.counted(roi.traffic.calls, 'call')}{dates} · {prices} · llmmigrate {roi.version}"
+    checked = min((table.checked for table in roi.prices.tables if table.checked), default=None)
+    since = f", checked {checked}" if checked else ""
+    return f"{numbers.counted(roi.traffic.calls, 'call')}{dates} · {prices}{since} · llmmigrate {roi.version}"
 
 
 def _sections(roi: Roi) -> Iterator[Section]:
     yield Section(title=None, blocks=[_cards(roi), *_next(roi)])
     yield Section(title="What it is worth", blocks=[Paragraph(headline(roi)), money_table(roi)])
+    if roi.estimate.kind == "mix":
+        yield Section(title="Where each part goes", blocks=[breakdown(roi.estimate), *mix_doubts(roi.estimate)])
     if roi.days:
         yield Section(title="Cost per day", blocks=[_day_chart(roi)])
     if roi.models:
@@ -123,8 +128,11 @@ def _payback_card(roi: Roi) -> Card:
 
 def _risk_card(roi: Roi) -> Card:
     word, tone = LEVELS[roi.risk.level]
-    count = sum(risk.status in ("failed", "not_measured", "caution") for risk in roi.risks)
-    return Card("Risk", word, f"{count} of {len(roi.risks)} risks stand open", tone)
+    found = roi.quality
+    answers = "not measured, run shadow"
+    if found is not None:
+        answers = f"{found.verdict} on {numbers.counted(found.pairs, 'pair')}"
+    return Card("Risk", word, f"answers: {answers}; {roi.risk.open} of {len(roi.risks)} risks stand open", tone)
 
 
 def _next_card(roi: Roi) -> Card:
@@ -212,6 +220,7 @@ def _risk_rule(roi: Roi) -> str:
 
 def _method(roi: Roi) -> Iterator[WebBlock]:
     yield Bullets("Assumed:", assumed(roi))
+    yield from measured_parts(roi.estimate)
     yield Paragraph(f"A month: {roi.projection.method}.")
     yield Command(roi.command)
     columns = [Column("Price table"), Column("Checked"), Column("SHA-256")]

@@ -2,12 +2,12 @@
 
 from typing import Final, Literal
 
-from llmmigrate.costing.roi_results import GateLine
+from llmmigrate.costing import evidence
 from llmmigrate.reports import numbers
 from llmmigrate.shadow.judgement import GateResult
 from llmmigrate.shadow.results import ComparisonResult
 
-Gate = GateResult | GateLine
+Gate = GateResult | evidence.Gate
 """A gate as a run judges it, and as a report quotes it."""
 
 _NAMES: Final = {"ttft": "time to first token", "json": "JSON"}

@@ -37,8 +37,8 @@ class Draw(NamedTuple):
 
     logged: Sampled
     target: Tokens | None
-    stratum: str | None = None
-    """The part of the traffic that it belongs to."""
+    strata: tuple[str, ...] = ()
+    """The parts of the traffic that it belongs to, by its tags: `route=/answer`."""
 
 
 class TokenRatio(Record, frozen=True, kw_only=True):
@@ -86,8 +86,8 @@ class Calibration(Record, frozen=True, kw_only=True):
 def calibrate(draws: Sequence[Draw], *, current: str, target: str, seed: int, sample: str) -> Calibration:
     """The ratios from the draws of a cost sample; a call that was drawn twice is listed twice."""
     answered = [draw for draw in draws if draw.target is not None]
-    names = sorted({draw.stratum for draw in draws if draw.stratum is not None})
-    strata = [_stratum(name, [draw for draw in answered if draw.stratum == name]) for name in names]
+    names = sorted({name for draw in draws for name in draw.strata})
+    strata = [_stratum(name, [draw for draw in answered if name in draw.strata]) for name in names]
     return Calibration(
         current=current,
         target=target,
@@ -98,7 +98,7 @@ def calibrate(draws: Sequence[Draw], *, current: str, target: str, seed: int, sa
         unanswered=len(draws) - len(answered),
         estimated=sum(draw.target.estimated for draw in answered if draw.target is not None),
         ratios=_ratios(answered),
-        strata=[stratum for stratum in strata if stratum.draws >= STRATUM_DRAWS],
+        strata=[stratum for stratum in strata if STRATUM_DRAWS <= stratum.draws < len(answered)],
     )
 
 
@@ -165,13 +165,10 @@ def load(data: bytes, path: str) -> Calibration:
     return found
 
 
-def draws_of(answers: Iterable[tuple[Sampled, int, Tokens | None]], by: str | None = None) -> list[Draw]:
-    """Draws from each call's request, how often it was drawn, and what the target took.
-
-    `by` names the tag that splits the traffic into strata.
-    """
+def draws_of(answers: Iterable[tuple[Sampled, int, Tokens | None]]) -> list[Draw]:
+    """Draws from each call's request, how often it was drawn, and what the target took."""
     return [
-        Draw(asked, tokens, dict(asked.tags).get(by) if by is not None else None)
+        Draw(asked, tokens, tuple(f"{name}={value}" for name, value in asked.tags))
         for asked, times, tokens in answers
         for _ in range(times)
     ]

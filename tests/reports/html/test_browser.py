@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser import FOUND, Scheme, Tab, chromium
-from tests.conftest import NO_BROWSER
+from tests.browser import AXE, FOUND, Scheme, Tab, chromium
+from tests.conftest import NO_AXE, NO_BROWSER
 from tests.reports import runs
 from tests.reports.runs import Ran
 
@@ -76,6 +76,23 @@ def test_a_page_fits_and_can_be_read(tab: Tab, pages: dict[str, Path], name: str
     background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
     assert tab.told("Log.entryAdded") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ALL)
+def test_no_barrier_stands_in_a_page(tab: Tab, pages: dict[str, Path], name: str, scheme: Scheme) -> None:
+    if not AXE.is_file():
+        pytest.skip(NO_AXE)
+    tab.show(pages[name], width=DESK, scheme=scheme)
+    assert tab.barriers() == []
+
+
+def test_a_barrier_would_be_found(tab: Tab, pages: dict[str, Path]) -> None:
+    if not AXE.is_file():
+        pytest.skip(NO_AXE)
+    tab.show(pages["passed"], width=DESK)
+    tab.evaluate("document.documentElement.removeAttribute('lang')")
+    assert [line.split(":")[0] for line in tab.barriers()] == ["html-has-lang"]
 
 
 def test_text_that_cannot_be_read_would_be_found(tab: Tab, pages: dict[str, Path]) -> None:

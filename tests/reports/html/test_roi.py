@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser import FOUND, Scheme, Tab, chromium
-from tests.conftest import NO_BROWSER, Outcome
+from tests.browser import AXE, FOUND, Scheme, Tab, chromium
+from tests.conftest import NO_AXE, NO_BROWSER, ROOT, Outcome
+from tests.costing.test_risks import GOOD
 from tests.reports.html.test_browser import DESK, PHONE, UNREADABLE
 
 Run = Callable[..., Outcome]
@@ -80,6 +81,33 @@ def test_every_figure_of_the_first_screen_is_in_the_document(
     assert 4 == len(cards)
 
 
+def test_the_first_screen_says_what_the_figures_rest_on(llmmigrate: Run, tmp_path: Path) -> None:
+    """Calls, days, the date of the prices and when they were checked, open risks: each is in the document, too."""
+    log = write_log(tmp_path / "small.jsonl", models=1, days=30)
+    page, document = made(llmmigrate, tmp_path, log, "--alias", "model-0=openai/o3")
+    (line,) = re.findall(r'<p class="sub"[^>]*>(.*?)</p>', page)
+    checked = min(table["checked"] for table in document["prices"]["tables"])
+    said = f"30 calls, 2026-08-01 to 2026-08-30 · prices of 2026-11-22, checked {checked} · llmmigrate "
+    assert line == said + document["version"]
+    assert document["risk"]["open"] == sum(
+        risk["status"] in ("failed", "not_measured", "caution") for risk in document["risks"]
+    )
+    answers = f"answers: not measured, run shadow; {document['risk']['open']} of {len(document['risks'])} risks"
+    assert answers in page
+    assert "then run shadow: the answers were not measured" in document["next"]["words"]
+
+
+def test_what_runs_on_each_month_is_shown_where_the_saving_is_less_than_the_difference(
+    llmmigrate: Run, tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "small.jsonl", models=1, days=30)
+    page, document = made(llmmigrate, tmp_path, log, "--alias", "model-0=openai/o3", "--monthly-cost", "7")
+    today, moved = (float(document[side]["cost"]) for side in ("now", "then"))
+    saved = float(document["saving"]["month"]["value"])
+    assert saved == pytest.approx(today - moved - 7, abs=1e-4)
+    assert re.search(r"what runs beside it, a month</th>\s*<td class=r>7.00</td>", page)
+
+
 def test_what_was_not_measured_is_never_green(llmmigrate: Run, tmp_path: Path, big: tuple[Path, list[str]]) -> None:
     page, document = made(llmmigrate, tmp_path, big[0], *big[1])
     assert "not_measured" == document["risk"]["level"]
@@ -146,6 +174,39 @@ def test_the_charts_are_drawn_inside_their_fields(tab: Tab, page: Path) -> None:
     assert len(drawn) == 5  # two lines and two bands for days and cash, and today's line
     assert all(drawn)
     assert 20 == tab.evaluate("document.querySelectorAll('.bars li').length")
+
+
+@pytest.fixture
+def sample(llmmigrate: Run, tmp_path: Path) -> Path:
+    """The report of the sample log with all results that there can be."""
+    files = [tmp_path / f"{number}.json" for number in range(len(GOOD))]
+    for file, result in zip(files, GOOD, strict=True):
+        file.write_text(json.dumps(result), encoding="utf-8")
+    page = tmp_path / "sample.html"
+    line = ["report", str(ROOT / "samples/logs.jsonl"), "--to", "zai/glm-5", "--as-of", "2026-11-22", "-o", str(page)]
+    evidence = [part for file in files for part in ("--evidence", str(file))]
+    assert 0 == llmmigrate(*line, "--one-off-cost", "500", "--monthly-cost", "5", *evidence).code
+    return page
+
+
+def test_no_barrier_stands_in_the_page(tab: Tab, page: Path, sample: Path) -> None:
+    if not AXE.is_file():
+        pytest.skip(NO_AXE)
+    for file in (page, sample):
+        tab.show(file, width=DESK, scheme="light")
+        assert tab.barriers() == []
+        tab.show(file, width=PHONE, scheme="dark")
+        assert tab.barriers() == []
+        tab.show(file, width=DESK, media="print")
+        assert tab.barriers() == []
+
+
+def test_the_sample_report_takes_three_sheets_of_paper_at_most(tab: Tab, sample: Path) -> None:
+    tab.show(sample, width=DESK)
+    assert tab.paper_pages() <= 3
+    tab.show(sample, width=703, media="print")  # what A4 leaves between its margins
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 703
+    assert tab.evaluate(UNREADABLE) == []
 
 
 def test_nothing_is_fetched(tab: Tab, page: Path) -> None:

@@ -77,9 +77,7 @@ class Auditor:
         """Audit one call; `place` is its `file:line`."""
         bill = self._bill(call)
         self._total.add(call, bill, place)
-        source = None if call.request is None else dialect_of(call.request)
-        asked = None if source is None or call.request is None else features_of(call.request, source)
-        kind = _body_kind(call, asked)
+        asked, kind = looked_at(call)
         self._bodies[kind] += call.requests
         for sheet in self._sheets:
             sheet.add(call, asked, kind, bill, place)
@@ -166,26 +164,39 @@ class Sheet:
 
     def add(self, call: Call, asked: Features | None, kind: str, bill: CellBill, place: str) -> None:
         """Audit a call against this target."""
-        findings = (*self._of_body(call, asked, kind), *_of_answer(call, asked, self.target))
+        findings = judged(call, asked, kind, self.target)
         for finding in findings:
             self._sums(finding).add(call, bill, place)
         for rule, verdict in gravest_by_rule(findings).items():
             self.rules.setdefault(rule, {}).setdefault(verdict, Sums()).add(call, bill, place)
         self.verdicts[_verdict(findings, kind)].add(call, bill, place)
 
-    def _of_body(self, call: Call, asked: Features | None, kind: str) -> tuple[Finding, ...]:
-        if asked is None or call.request is None:
-            return ()
-        if kind == "parts":
-            ledger = Ledger()
-            check(call.request, asked, self.target, ledger)
-            return ledger.findings
-        return examine(call.request, asked, self.target)[1]
-
     def _sums(self, finding: Finding) -> Sums:
         if finding not in self.findings and len(self.findings) >= MOST_FINDINGS:
             finding = Finding(finding.rule, finding.verdict, "and others")
         return self.findings.setdefault(finding, Sums())
+
+
+def looked_at(call: Call) -> tuple[Features | None, str]:
+    """What a call asks for, as far as its log holds that, and how much of its request that is, as in `Bodies`."""
+    source = None if call.request is None else dialect_of(call.request)
+    asked = None if source is None or call.request is None else features_of(call.request, source)
+    return asked, _body_kind(call, asked)
+
+
+def judged(call: Call, asked: Features | None, kind: str, target: Target) -> tuple[Finding, ...]:
+    """Every finding of one call at a target; `asked` and `kind` are of `looked_at`."""
+    return (*_of_body(call, asked, kind, target), *_of_answer(call, asked, target))
+
+
+def _of_body(call: Call, asked: Features | None, kind: str, target: Target) -> tuple[Finding, ...]:
+    if asked is None or call.request is None:
+        return ()
+    if kind == "parts":
+        ledger = Ledger()
+        check(call.request, asked, target, ledger)
+        return ledger.findings
+    return examine(call.request, asked, target)[1]
 
 
 def _body_kind(call: Call, asked: Features | None) -> str:

@@ -6,6 +6,7 @@ pictures and addresses altogether, and allows the one style sheet by its hash.
 
 import base64
 import hashlib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from llmmigrate.reports.escape import visible_lines
 from llmmigrate.reports.html.blocks import Page, WebBlock
 from llmmigrate.reports.html.charts import lengths, plotted
 from llmmigrate.reports.html.forest import drawn
+from llmmigrate.reports.tables import Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,6 +36,7 @@ def draw(page: Page) -> str:
         style_hash=f"sha256-{digest}",
         drawings=_drawings(environment),
         kind=_kind,
+        table_name=_Names(),
     )
 
 
@@ -58,6 +61,18 @@ def _drawings(environment: "Environment") -> dict[str, Any]:
     """The macros by the names of the blocks that they draw."""
     module = environment.get_template("blocks.html.jinja").module
     return {name: macro for name, macro in vars(module).items() if not name.startswith("_")}
+
+
+class _Names:
+    """Gives every table of a page a name of its own, by which a screen reader lists it."""
+
+    def __init__(self) -> None:
+        self._used: Counter[str] = Counter()
+
+    def __call__(self, table: Table) -> str:
+        name = table.title or table.columns[0].name or "Table"
+        self._used[name] += 1
+        return name if self._used[name] == 1 else f"{name}, {self._used[name]}"
 
 
 def _kind(block: WebBlock) -> str:
