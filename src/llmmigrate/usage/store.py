@@ -1,11 +1,11 @@
 """Saving and loading profiles: `*.profile.json`, gzip-compressed when large, the same bytes for the same profile."""
 
-import gc
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from llmmigrate.collection import uncollected
 from llmmigrate.errors import InputError
 from llmmigrate.usage.accounting import Accounting, Lines, Source, Tally
 from llmmigrate.usage.cuts import CutMarks
@@ -86,13 +86,8 @@ def dump(profile: Profile) -> bytes:
 
 def load(data: bytes, path: str) -> Profile:
     """The profile in (decompressed) bytes; raises InputError for another schema or broken content."""
-    collecting = gc.isenabled()
-    gc.disable()  # many objects, none of them garbage: looking for some takes longer than making them
-    try:
+    with uncollected(kept=True):
         return _load(data, path)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _load(data: bytes, path: str) -> Profile:
@@ -170,12 +165,10 @@ def _profile(document: ProfileFile) -> Profile:
 
 
 def _cell(row: CellRow) -> Cell:
-    cell = Cell()
-    cell.calls, cell.logical, cell.tokens = row.calls, row.logical, row.tokens
-    cell.moments = dict(row.moments)
-    cell.searches, cell.images, cell.errors = row.searches, row.images, row.errors or None
-    cell.logged_cost, cell.logged_calls, cell.logged_peak = row.logged_cost, row.logged_calls, row.logged_peak
-    return cell
+    return Cell(
+        row.calls, row.logical, row.tokens, dict(row.moments), row.searches, row.images, row.errors or None,
+        row.logged_cost, row.logged_calls, row.logged_peak,
+    )  # fmt: skip
 
 
 def _ordered(keys: Iterable[K]) -> list[K]:
