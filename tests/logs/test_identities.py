@@ -24,8 +24,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_a_table(asked: list[tuple[int, int]]) -> Iterator[Seen]:
     """What `look` has to answer, one question after the other."""
     known: dict[int, list[int]] = {}
-    for id_hash, entry in asked:
-        held = known.setdefault(id_hash, [])
+    for hashed, entry in asked:
+        held = known.setdefault(hashed, [])
         if entry in held:
             yield Seen(True, True, False)
             continue
