@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.serving import tiny_gguf
 from tools.screens import ROOT
 
 from llmmigrate.cli.launching import _key
@@ -75,6 +76,22 @@ def slowness() -> float:
     started = time.process_time()
     sum(number * number for number in range(1_000_000))
     return (time.process_time() - started) / 0.12
+
+
+def test_the_next_step_is_what_was_planned(tmp_path: Path) -> None:
+    tiny_gguf.write(tmp_path / "tiny.gguf")
+    asked = ["serve-local", "./tiny.gguf", "--context", "1024", "--port", "8765"]
+    for words, step in (
+        ([*asked, "--dry-run"], "→ llmmigrate serve-local ./tiny.gguf --context 1024 --port 8765"),
+        (
+            ["serve-local", "--on", "2xH100", "--dry-run"],
+            "→ llmmigrate serve-local glm-4.7-flash --on 2xH100 --dry-run",
+        ),
+    ):
+        told = subprocess.run(
+            [sys.executable, "-m", "llmmigrate", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert told.stdout.splitlines()[-1] == step
 
 
 def test_the_list_of_devices_is_what_its_schema_says(llmmigrate: Run) -> None:

@@ -20,6 +20,7 @@ from llmmigrate.cli.launching import Prepared, prepare, run
 from llmmigrate.cli.options import command, new_app
 from llmmigrate.cli.output import Destination, destinations, write
 from llmmigrate.cli.plans import Planned, PlanOptions, plan_for
+from llmmigrate.cli.reading import command_line
 from llmmigrate.errors import ServingError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def check_fits(plan: "Plan", planned: Planned, options: PlanOptions) -> None:
 def _next_step(options: ServeLocalOptions, plan: "Plan") -> str | None:
     if not plan.fits:
         return f"{_sibling(plan, options)} --dry-run" if plan.siblings else None
-    return f"llmmigrate serve-local {options.model}" if options.on is None and options.dry_run else None
+    if options.on is not None or not options.dry_run:
+        return None
+    return shlex.join(word for word in shlex.split(command_line()) if word != "--dry-run")
 
 
 def _sibling(plan: "Plan", options: PlanOptions) -> str:

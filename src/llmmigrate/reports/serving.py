@@ -151,7 +151,7 @@ def _row(choice: PlanChoice) -> list[str]:
 def _spread(choice: PlanChoice) -> str:
     """`TP 8 × DP 1`, with the experts' own where it is used; `layers over 8` for engines that share out layers."""
     if choice.split == "layers":
-        return f"layers over {choice.tensor_parallel}"
+        return f"layers over {choice.tensor_parallel}" if choice.tensor_parallel > 1 else "one device"
     experts = " + EP" if choice.expert_parallel else ""
     return f"TP {choice.tensor_parallel} × DP {choice.data_parallel}{experts}"
 
