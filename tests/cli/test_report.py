@@ -340,3 +340,33 @@ def test_a_share_of_nothing_is_refused(llmmigrate: Run, log: str) -> None:
     outcome = llmmigrate("estimate", log, "--to", "zai/glm-5", "--share", "0%")
     assert 2 == outcome.code
     assert "--share 0% moves nothing" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["analyze", "estimate", "report"])
+def test_money_of_another_currency_is_converted_at_a_dated_rate_that_is_shown(
+    llmmigrate: Run, tmp_path: Path, command: str
+) -> None:
+    log = write_log(tmp_path / "log.jsonl", model="glm-5", provider="zhipuai", input_tokens=10_000)
+    line = [command, log, "--as-of", NOW, *(() if command == "analyze" else ("--to", "zai/glm-5"))]
+    rate = "1 USD = 7.2 CNY from 2023-01-01, C: round figure"
+    assert f"Converted at {rate}" in " ".join(llmmigrate(*line).out.split())
+    tables = json.loads(llmmigrate(*line, "--format", "json").out)["prices"]["tables"]
+    shown = {table["provider"]: (table["currency"], table["exchange"]) for table in tables}
+    assert shown["zhipuai"][0] == "CNY"
+    assert shown["zhipuai"][1].startswith(rate)
+    assert shown.get("zai", ("USD", None)) == ("USD", None)
+
+
+def test_the_tables_of_mapped_targets_are_among_those_used(roi: Document, log: str) -> None:
+    tables = roi(log, "--map", "o3=zai/glm-5")["prices"]["tables"]
+    assert {"openai", "zai"} == {table["provider"] for table in tables}
+
+
+def test_a_log_of_minutes_says_how_short_it_is(roi: Document, tmp_path: Path) -> None:
+    first = [{"timestamp": f"2026-10-01T12:{minute:02d}:00Z"} for minute in (0, 29)]
+    call = {"model": "o3", "provider": "openai", "input_tokens": 1000, "output_tokens": 100}
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps({**at, **call}) + "\n" for at in first), encoding="utf-8")
+    found = roi("log.jsonl", "--to", "zai/glm-5")
+    assert found["why_not"] == "14 days are needed for a projection, the log has 29 minutes"
+    assert found["saving"]["month"] == {"value": None, "low": None, "high": None}
+    assert found["saving"]["log"]["value"] is not None

@@ -11,10 +11,11 @@ from llmmigrate.checks.policy import Policy
 from llmmigrate.checks.results import BaselineUsed, CheckResult, PriceChange, PriceCheck, RuleResult, SideCalls
 from llmmigrate.checks.verdict import Pair, judge, tolerance_of
 from llmmigrate.costing import results
-from llmmigrate.costing.analysis import Terms, analyse, line_counts, rfc3339, table_used, unpriced_calls
+from llmmigrate.costing.analysis import Terms, analyse, line_counts, rfc3339, unpriced_calls
 from llmmigrate.costing.bill import Biller
 from llmmigrate.costing.difference import as_decimal, result, take_apart
 from llmmigrate.costing.sides import Price, Pricer, Side, at_instant, at_own_date, at_own_date_as
+from llmmigrate.costing.tables import table_used
 from llmmigrate.costing.warnings import explain_reading
 from llmmigrate.errors import UsageError
 from llmmigrate.money import plain
@@ -49,7 +50,7 @@ def check_traffic(baseline: Baseline, profile: Profile, catalog: Catalog, reques
     now_price, _ = _prices(catalog, request.now, request)
     then = None if request.as_of is not None else at_instant(Biller(catalog, as_of=request.now), before)
     base, now = pricer.side(baseline.profile, base_price), pricer.side(profile, now_price, then)
-    tables = [table_used(catalog.tables[name], request.now) for name in pricer.tables()]
+    tables = [table_used(catalog, name, request.now, CURRENCY, request.now) for name in pricer.tables()]
     month = _month(profile, catalog, request)
     ages = {table.provider: table.age_days for table in tables}
     rules = judge(request.policy, Pair(base, baseline.profile, now, profile, month, ages))
@@ -114,7 +115,7 @@ def check_prices(baseline: Baseline, catalog: Catalog, request: Request) -> Pric
     calls = Fraction(sum(entry.calls for entry in both) or 1, 1000)
     beyond = rule.relative and (now - then) / calls > tolerance_of(rule.limit, then / calls)
     lost = any(entry.cost_now is None for entry in changes)
-    tables = [table_used(catalog.tables[name], request.now) for name in pricer.tables()]
+    tables = [table_used(catalog, name, request.now, CURRENCY, request.now) for name in pricer.tables()]
     return PriceCheck(
         schema="llmmigrate.price-check/1",
         command=request.command,

@@ -46,7 +46,7 @@ class WhatIfOptions(ReportOptions):
     ] = False
     by: Annotated[
         list[str],
-        typer.Option(metavar="KEYS", help="Break the result down by model, provider, day, tag.NAME; with commas."),
+        typer.Option(metavar="KEYS", help="Break the result down, or mix, by model, provider, day, tag.NAME."),
     ] = field(default_factory=list)
     cache: Annotated[
         str | None,

@@ -12,12 +12,12 @@ from llmmigrate.costing import results
 from llmmigrate.costing.alike import Cells, added, priced_alike
 from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
 from llmmigrate.costing.projection import DayCost, Outlook, Projection, project
+from llmmigrate.costing.tables import table_used
 from llmmigrate.costing.tally import Tally
 from llmmigrate.costing.warnings import explain
 from llmmigrate.errors import UsageError
 from llmmigrate.money import PER_MILLION, from_pico, plain
 from llmmigrate.prices.cards import Unpriced
-from llmmigrate.prices.entries import Table
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.accounting import Accounting
 from llmmigrate.usage.cuts import CalendarUnit
@@ -47,6 +47,11 @@ class Terms(msgspec.Struct, frozen=True):
     growth: Decimal | None = None
     """Declared growth of the traffic a month."""
     currency: str = "USD"
+
+    @property
+    def converted_at(self) -> int:
+        """Epoch seconds; money of other currencies is converted at the rate of then."""
+        return self.now if self.as_of is None else self.as_of
 
 
 class Analyst:
@@ -171,7 +176,7 @@ def analyse(
         total=shape.totals(analyst.total),
         groups=shape.groups(analyst.groups),
         projection=shape.projection(analyst.total),
-        prices=prices_used(analyst, biller, terms.now),
+        prices=prices_used(analyst, biller, terms),
         reconciliation=reconciliation,
         warnings=explain(profile, analyst),
     )  # fmt: skip
@@ -261,8 +266,7 @@ class _Shape(msgspec.Struct, frozen=True):
         return found
 
     def _amount(self, purse: Purse) -> Amount:
-        as_of = self.terms.now if self.terms.as_of is None else self.terms.as_of
-        return purse.total(self.biller.catalog, self.terms.currency, as_of)
+        return purse.total(self.biller.catalog, self.terms.currency, self.terms.converted_at)
 
     def _project(self, tally: Tally) -> Projection | None:
         first, last = self.profile.first_ns, self.profile.last_ns
@@ -376,18 +380,10 @@ def rfc3339(ns: int) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def prices_used(analyst: Analyst, biller: Biller, now: int) -> results.PricesUsed:
+def prices_used(analyst: Analyst, biller: Biller, terms: Terms) -> results.PricesUsed:
     """The tables that gave a rate, and what pricing assumed."""
-    return results.PricesUsed(
-        tables=[table_used(biller.catalog.tables[name], now, sha) for name, sha in sorted(analyst.tables.items())],
-        assumptions=dict(sorted(analyst.assumptions.items())),
-    )
-
-
-def table_used(table: Table, now: int, sha256: str | None = None) -> results.TableUsed:
-    """A price table that gave a rate, with its age at `now` (epoch seconds)."""
-    today = datetime.fromtimestamp(now, tz=UTC).date()
-    age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
-    return results.TableUsed(
-        provider=table.provider, sha256=sha256 or table.sha256, checked=table.checked, age_days=age
-    )
+    tables = [
+        table_used(biller.catalog, name, terms.now, terms.currency, terms.converted_at, sha)
+        for name, sha in sorted(analyst.tables.items())
+    ]
+    return results.PricesUsed(tables=tables, assumptions=dict(sorted(analyst.assumptions.items())))

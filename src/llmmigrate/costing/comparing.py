@@ -1,7 +1,7 @@
 """An estimate from a profile and what was asked for: targets, rows to stay, months, groups, doubts."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from llmmigrate.costing.projection import DayCost, Projection, project
 from llmmigrate.costing.request import KEEP, Request
 from llmmigrate.costing.rows import Priced, calibrations_used, grouped, is_measured, moved, rank, stranded
 from llmmigrate.costing.selfhosted import Today, is_machine, machine_rows
+from llmmigrate.costing.tables import table_used
 from llmmigrate.costing.warnings import explain_reading
 from llmmigrate.costing.whatif import Conditions
 from llmmigrate.money import exact, plain
@@ -336,21 +337,20 @@ class _Maker:
     def prices(self, outcomes: list[Outcome]) -> results.PricesUsed:
         """The tables of the targets and of the sources."""
         names = {entry.provider for name in self._estimator.sources() if (entry := self._estimator.source(name))}
-        names |= {outcome.scenario.label.split("/")[0] for outcome in outcomes}
+        targets = [outcome.scenario.target_of(name) for outcome in outcomes for name in self._estimator.names]
+        names |= {target.provider for target in targets if target is not None}
         notes: dict[str, int] = {}
         for outcome in outcomes:
             for note in outcome.notes:
                 notes[note] = notes.get(note, 0) + 1
         return results.PricesUsed(
-            tables=[self._table(name) for name in sorted(names) if name in self._catalog.tables],
+            tables=[
+                table_used(self._catalog, name, self._request.now, self._request.currency, self._request.as_of)
+                for name in sorted(names)
+                if name in self._catalog.tables
+            ],
             assumptions=dict(sorted(notes.items())),
         )
-
-    def _table(self, name: str) -> results.TableUsed:
-        table = self._catalog.tables[name]
-        today = datetime.fromtimestamp(self._request.now, tz=UTC).date()
-        age = None if table.checked is None else max(0, (today - date.fromisoformat(table.checked)).days)
-        return results.TableUsed(provider=name, sha256=table.sha256, checked=table.checked, age_days=age)
 
 
 def _value(value: Decimal | str) -> str:

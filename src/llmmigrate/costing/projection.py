@@ -121,11 +121,18 @@ def project(days: Sequence[DayCost], *, first: datetime, last: datetime, growth:
     rate = _money(math.fsum(costs) / span)
     start, stop = _whole_days(first, last, len(costs))
     if max(span, float(stop - start)) < NEEDED_DAYS:
-        words = f"{NEEDED_DAYS} days are needed for a projection, the log has {span:.1f}"
+        words = f"{NEEDED_DAYS} days are needed for a projection, the log has {_span_words(span)}"
         return _refuse(rate, "short_span", words)
     whole = costs[start:stop]
     first_day = first.date() + timedelta(days=start)
     return _project_whole_days(rate, whole, first_day, growth)
+
+
+def _span_words(days: float) -> str:
+    """A short span in days, hours or minutes."""
+    if days >= 1:
+        return f"{days:.1f}"
+    return f"{days * 24:.1f} hours" if days * 24 >= 1 else f"{days * 24 * 60:.0f} minutes"
 
 
 def _complete(days: Sequence[DayCost], first: datetime, last: datetime) -> list[float]:

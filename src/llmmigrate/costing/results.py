@@ -145,12 +145,14 @@ class ProjectionResult(Record, frozen=True, kw_only=True):
 
 
 class TableUsed(Record, frozen=True, kw_only=True):
-    """A price table that gave a rate."""
+    """A price table that gave a rate; `exchange` is the dated rate at which its currency was converted, if it was."""
 
     provider: str
     sha256: str
     checked: str | None
     age_days: int | None
+    currency: str
+    exchange: str | None
 
 
 class PricesUsed(Record, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from llmmigrate import quantities
 from llmmigrate.config import ReportSettings
 from llmmigrate.costing.cash import Terms
 from llmmigrate.costing.roi_results import Paid, TermsUsed
+from llmmigrate.costing.tables import exchange_words
 from llmmigrate.errors import UsageError
 from llmmigrate.money import plain
 from llmmigrate.prices.catalog import Catalog
@@ -101,5 +102,5 @@ def _paid(amount: Amount, catalog: Catalog, currency: str, as_of: int, was_given
     converted, rate = catalog.convert(amount.value, amount.currency, currency, as_of)
     told = None
     if amount.currency != currency:
-        told = f"1 {rate.base} = {plain(rate.rate)} {rate.quote}, {rate.source}"
+        told = exchange_words(rate)
     return converted, Paid(amount=plain(converted), given=str(amount) if was_given else None, rate=told)

@@ -14,6 +14,7 @@ from llmmigrate.costing.results import (
     Group,
     LineCounts,
     Notice,
+    PricesUsed,
     Reconciliation,
     Reject,
     Totals,
@@ -273,7 +274,14 @@ def prices_words(analysis: Analysis) -> str:
     codes = "; ".join(
         f"{ASSUMED.get(code, code.replace('_', ' '))}: {numbers.counted(n, 'call')}" for code, n in assumed.items()
     )
-    return f"Prices: {words}." + (f" Assumed: {codes}." if codes else "")
+    exchanged = exchange_words(analysis.prices)
+    return f"Prices: {words}." + (f" {exchanged}" if exchanged else "") + (f" Assumed: {codes}." if codes else "")
+
+
+def exchange_words(prices: PricesUsed) -> str | None:
+    """The dated rates at which prices of another currency were converted; None where none was."""
+    rates = dict.fromkeys(table.exchange for table in prices.tables if table.exchange is not None)
+    return f"Converted at {'; '.join(rates)}." if rates else None
 
 
 ASSUMED: Final = {

@@ -10,7 +10,7 @@ from llmmigrate.costing.measurements import RatioUsed
 from llmmigrate.costing.potential import MachinePlan, PrefixCaching
 from llmmigrate.costing.results import AssumptionResult, Estimate, EstimateTarget, TargetGroup
 from llmmigrate.reports import Report, numbers
-from llmmigrate.reports.analysis import lines_words, unpriced_bullets
+from llmmigrate.reports.analysis import exchange_words, lines_words, unpriced_bullets
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 
 TARGETS_SHOWN: Final = 10
@@ -59,6 +59,9 @@ def _page(estimate: Estimate, next_step: str | None, limit: int) -> Iterator[Blo
         yield from measured_parts(best)
     yield from _doubts(estimate, moves[:limit])
     yield Paragraph(f"{lines_words(estimate.lines)}. Rates of {estimate.as_of}, on both sides.")
+    exchanged = exchange_words(estimate.prices)
+    if exchanged:
+        yield Paragraph(exchanged)
     yield Paragraph("Grades of the rates: A the vendor says so, B two tables agree, C one table or a claim.")
     yield Paragraph("Cost only: whether the answers are as good is not measured here.", kind="note")
     if next_step:

@@ -6,7 +6,7 @@ from typing import Final
 
 from llmmigrate.costing.roi_results import Change, Figure, Roi
 from llmmigrate.reports import numbers
-from llmmigrate.reports.analysis import lines_words, unpriced_bullets
+from llmmigrate.reports.analysis import exchange_words, lines_words, unpriced_bullets
 from llmmigrate.reports.estimate import assumption_words, tolerance_words
 from llmmigrate.reports.tables import Block, Column, Paragraph, Table
 
@@ -250,4 +250,7 @@ def left_out(roi: Roi) -> Iterator[Block]:
             f"{numbers.counted(held.calls, 'call')} do not fit the target's context window"
             f" ({numbers.share(held.spend_share)} of today's spend).", kind="warning",
         )  # fmt: skip
+    exchanged = exchange_words(roi.prices)
+    if exchanged:
+        yield Paragraph(exchanged)
     yield Paragraph(f"{lines_words(roi.lines)}. Rates of {roi.as_of}, on both sides. Month: {roi.projection.method}.")
