@@ -51,12 +51,12 @@ def findings() -> str:
     """What each gateway says of itself for the plan of the drills."""
     plan = load(DRILLS / "migration.yaml")
     rows = [
-        [name, finding.requirement, finding.status, finding.message]
+        [name, finding.requirement, finding.asked_by or "", finding.status, finding.message]
         for name in registry.names(ROOM)
         for finding in gateway_of(name).findings(plan)
         if finding.status != "exact"
     ]
-    return _table(["gateway", "asked for", "status", "how"], rows)
+    return _table(["gateway", "what", "asked by", "status", "how"], rows)
 
 
 def _cell(drill: Drill, name: str) -> str:

@@ -40,11 +40,12 @@ def lost_streams(drill: Drill) -> float:
     return cut.lost / cut.sent
 
 
-def test_cut_streams_stay_few_where_they_are_counted() -> None:
-    assert lost_streams(KEPT["envoy"]) <= 0.05
+@pytest.mark.parametrize(("name", "limit"), [("envoy", 0.05), *([("litellm", 0.10)] if "litellm" in KEPT else [])])
+def test_cut_streams_stay_few_where_they_are_counted(name: str, limit: float) -> None:
+    assert lost_streams(KEPT[name]) <= limit
 
 
-@pytest.mark.parametrize("name", ["envoy", "nginx"])
+@pytest.mark.parametrize("name", [name for name in KEPT if name != "haproxy"])
 def test_a_sick_target_is_left_alone_within_five_seconds(name: str) -> None:
     for fault in KEPT[name].faults:
         if fault.fault in ("500", "refused", "hang", "slow"):
@@ -59,7 +60,7 @@ def test_the_share_is_what_was_asked(name: str) -> None:
     assert share.low <= 0.1 <= share.high
 
 
-@pytest.mark.parametrize("name", ["envoy", "nginx", "haproxy"])
+@pytest.mark.parametrize("name", KEPT)
 def test_a_flip_takes_less_than_a_second_and_breaks_no_stream(name: str) -> None:
     flip = KEPT[name].flip
     assert flip is not None

@@ -68,13 +68,14 @@ def emission_report(emission: Emission, directory: str, *, next_step: str | None
 def _emission_page(emission: Emission, directory: str, next_step: str | None) -> Iterator[Block]:
     files = numbers.counted(len(emission.files), "file")
     yield Paragraph(f"{emission.gateway}: {files} in {directory}, stage {emission.stage} in force.", strong=True)
-    columns = [Column("Asked for"), Column("Status"), Column("By", drop=2), Column("How", drop=1)]
+    columns = [Column("Asked for"), Column("Status"), Column("By", drop=1), Column("How", drop=2)]
     asked = [finding for finding in emission.findings if finding.asked_by is not None]
     yield Table(
         columns=columns, rows=[[each.requirement, each.status, each.asked_by or "", each.message] for each in asked]
     )
-    others = [finding for finding in emission.findings if finding.asked_by is None]
-    yield Bullets("Good to know:", [f"{each.requirement}: {each.message}" for each in others])
+    limits = [finding for finding in emission.findings if finding.asked_by is None and finding.status != "exact"]
+    if limits:
+        yield Bullets("Good to know:", [f"{each.requirement}: {each.message}" for each in limits])
     if next_step:
         yield Command(next_step)
 

@@ -98,7 +98,9 @@ class Watch:
                 await listening.start(port, host)
             except OSError as error:
                 raise GatewayError(
-                    f"cannot listen on {host}:{port}", why=error.strerror, fix="name another port with --serve"
+                    f"cannot listen on {host}:{port}",
+                    why=os.strerror(error.errno or 0),
+                    fix="name another port with --serve",
                 ) from None
         try:
             await self._windows()
