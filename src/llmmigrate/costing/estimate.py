@@ -1,5 +1,6 @@
 """What the same traffic would cost elsewhere: one ranked list, each with its range, tolerance and assumptions."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -146,7 +147,12 @@ class Estimator:
 
     def _stated_free(self, name: SourceName) -> bool:
         """Whether the log states a cost of 0 for every call of a model."""
-        return all(key.mask & STATED_FREE for key in self._profile.cells if (key.provider, key.model) == name)
+        return name not in self._charged
+
+    @cached_property
+    def _charged(self) -> set[SourceName]:
+        """The source models with calls for which the log states no cost of 0."""
+        return {(key.provider, key.model) for key in self._profile.cells if not key.mask & STATED_FREE}
 
     @cached_property
     def names(self) -> list[SourceName]:
@@ -181,18 +187,17 @@ class Estimator:
 
     def day_costs(self, now: int) -> dict[int, float]:
         """Today's cost by interval start, in floats, for a projection; calls dated after `now` are left out."""
-        rates: dict[Slice, tuple[list[float], float] | None] = {}
-        found: dict[int, float] = {}
-        for key, cell, part in self._base.cells:
-            if key.start is None or key.start > now:
+        found: dict[int, list[float]] = {}
+        for part, cells in self._base.cells.items():
+            known = self._unit_rates(part)
+            if known is None:
                 continue
-            if part not in rates:
-                rates[part] = self._unit_rates(part)
-            known = rates[part]
-            if known is not None:
-                cost = sum(map(mul, cell.tokens, known[0])) + cell.calls * known[1]
-                found[key.start] = found.get(key.start, 0.0) + cost
-        return found
+            rates, fee = known
+            for key, cell in cells:
+                if key.start is not None and key.start <= now:
+                    cost = sum(map(mul, cell.tokens, rates)) + cell.calls * fee
+                    found.setdefault(key.start, []).append(cost)
+        return {start: math.fsum(costs) for start, costs in found.items()}
 
     def _unit_rates(self, part: Slice) -> tuple[list[float], float] | None:
         entry = self.source((part.provider, part.model))

@@ -7,14 +7,14 @@ re-pricing a saved profile on many targets then costs next to nothing.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
-from llmmigrate.costing.bill import Pieces
+from llmmigrate.costing.bill import Pieces, place
 from llmmigrate.prices.cards import Band, Interval
 from llmmigrate.prices.clock import Clock, edges_within
-from llmmigrate.units import TOKEN_CLASSES
 from llmmigrate.usage.profile import Cell, CellKey
 from llmmigrate.usage.sketch import Sketch, representative
 
@@ -40,19 +40,22 @@ class Sums(msgspec.Struct):
     searches: int
     images: int
 
-    def add(self, cell: "Cell | Sums") -> None:
-        """Add a cell, or another slice."""
-        self.calls += cell.calls
-        self.tokens = [a + b for a, b in zip(self.tokens, cell.tokens, strict=True)]
-        self.searches += cell.searches
-        self.images += cell.images
-
     def pieces(self) -> Pieces:
         """What is billed by the piece."""
         return {"request": self.calls, "search": self.searches, "image": self.images}
 
 
 Slices = dict[Slice, Sums]
+
+
+def summed(parts: "Sequence[Cell] | Sequence[Sums]") -> Sums:
+    """The sums over cells, or over slices; there is at least one."""
+    return Sums(
+        calls=sum(part.calls for part in parts),
+        tokens=[sum(counts) for counts in zip(*(part.tokens for part in parts), strict=True)],
+        searches=sum(part.searches for part in parts),
+        images=sum(part.images for part in parts),
+    )
 
 
 class Times:
@@ -80,22 +83,38 @@ class Times:
 
 
 class Base(NamedTuple):
-    """A profile's slices, and which one each of its billed cells belongs to."""
+    """A profile's slices, and the billed cells that each is made of."""
 
     slices: Slices
-    cells: list[tuple[CellKey, Cell, Slice]]
+    cells: dict[Slice, list[tuple[CellKey, Cell]]]
 
 
 def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | None], Interval | None]) -> Base:
-    """Cells that a vendor bills, summed by what prices depend on."""
-    base = Base({}, [(key, cell, slice_of(key, times)) for key, cell in cells if is_billed(key)])
-    slices = base.slices
-    for _, cell, part in base.cells:
-        sums = slices.get(part)
-        if sums is None:
-            sums = slices[part] = Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)
-        sums.add(cell)
+    """Cells that a vendor bills, summed by what prices depend on.
+
+    Tens of thousands of cells lie in some hundred slices, so a slice is made, and its cells are summed, only once.
+    """
+    stand_ins: dict[tuple[int | None, int | None], Interval | None] = {}
+    grouped: dict[tuple[Any, ...], list[tuple[CellKey, Cell]]] = {}
+    for key, cell in cells:
+        if not is_billed(key):
+            continue
+        stretch = key.start, key.end
+        if stretch not in stand_ins:
+            stand_ins[stretch] = times(place(key)[0])
+        grouped.setdefault((stand_ins[stretch], *_conditions(key)), []).append((key, cell))
+    base = Base({}, {})
+    for (at, *_), held in grouped.items():
+        part = slice_of(held[0][0], at)
+        base.slices[part] = summed([cell for _, cell in held])
+        base.cells[part] = held
     return base
+
+
+_conditions = attrgetter(
+    "provider", "model", "service_tier", "prompt_above", "prompt_upto", "output_above", "output_upto", "mask"
+)
+"""What of a cell's key becomes part of its slice, its time apart."""
 
 
 def is_billed(key: CellKey) -> bool:
@@ -103,25 +122,21 @@ def is_billed(key: CellKey) -> bool:
     return key.usage != "missing" and key.billing not in ("gateway_hit", "failed")
 
 
-def slice_of(key: CellKey, times: Callable[[Interval | None], Interval | None]) -> Slice:
-    """The slice that a cell belongs to."""
-    at = None if key.start is None or key.end is None else Interval(key.start, key.end)
-    prompt, output = Band(key.prompt_above, key.prompt_upto), Band(key.output_above, key.output_upto)
-    return Slice(key.provider, key.model, times(at), prompt, output, key.service_tier, key.mask)
+def slice_of(key: CellKey, at: Interval | None) -> Slice:
+    """The slice that a cell belongs to, at the time that stands for its own."""
+    _, prompt, output = place(key)
+    return Slice(key.provider, key.model, at, prompt, output, key.service_tier, key.mask)
 
 
 def coarser(slices: Slices, times: Times, prompt: Sequence[int], output: Sequence[int]) -> Slices:
     """Slices joined where neither these clocks nor these sorted size marks tell them apart."""
-    joined: Slices = {}
+    joined: dict[Slice, list[Sums]] = {}
     for part, sums in slices.items():
         wide = part._replace(
             at=times(part.at), prompt=band_between(prompt, part.prompt), output=band_between(output, part.output)
         )
-        held = joined.get(wide)
-        if held is None:
-            held = joined[wide] = Sums(0, [0] * len(TOKEN_CLASSES), 0, 0)
-        held.add(sums)
-    return joined
+        joined.setdefault(wide, []).append(sums)
+    return {part: summed(held) for part, held in joined.items()}
 
 
 def band_between(marks: Sequence[int], band: Band) -> Band:

@@ -1,11 +1,11 @@
 """Decides block by block whether the quick lane may read it, and hands every line it cannot vouch for to the reader."""
 
-import gc
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
+from llmmigrate.collection import uncollected
 from llmmigrate.logs.lane import ODD_SHARE, Codes, FlatLane, Found, Shape, duplicates, shape_of, turned
 from llmmigrate.logs.records import records_of_line
 from llmmigrate.units import NANOSECONDS
@@ -43,17 +43,9 @@ class QuickReader:
         self._shapes_left = MOST_SHAPES
 
     def read(self, chunk: bytes, first_line: int) -> int:
-        """Read a chunk of whole lines; returns how many, 0 when it is left to the caller, unread.
-
-        The many short-lived rows hold no cycles; looking for some takes longer than reading them.
-        """
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        """Read a chunk of whole lines; returns how many, 0 when it is left to the caller, unread."""
+        with uncollected():
             return self._read(chunk, first_line)
-        finally:
-            if collecting:
-                gc.enable()
 
     def _read(self, chunk: bytes, first_line: int) -> int:
         if not chunk.endswith(b"\n") or self._codes.full():
@@ -73,7 +65,8 @@ class QuickReader:
 
     def flush(self) -> None:
         """Bring everything read into the profile."""
-        self._writer.flush()
+        with uncollected(kept=True):
+            self._writer.flush()
 
     def _read_parts(
         self, found: Found, places: list[int], stops: list[int], lines: list[bytes], first_line: int

@@ -79,7 +79,7 @@ class Catalog:
 
     def clock_conditions(self, entry: Entry, as_of: int) -> tuple[Clock, ...]:
         """The clocks that decide a forward price; calls on which they all agree cost the same at any time."""
-        period = entry.period_at(as_of)
+        period = entry.period_at(as_of) if entry.has_clocks else None
         return period.clocks if period else ()
 
     def marks(self) -> Marks:

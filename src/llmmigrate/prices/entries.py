@@ -38,36 +38,36 @@ class Entry(msgspec.Struct, frozen=True, eq=False, dict=True):
         """The facts as the last listing states them."""
         return self.listings[-1].model
 
-    @property
+    @cached_property
     def context_window(self) -> int | None:
         """Tokens of prompt and output together; None where it is not known."""
         found: int | None = self._fact("context_window")
         return found
 
-    @property
+    @cached_property
     def max_output(self) -> int | None:
         """The most tokens that one reply can have; None where it is not known."""
         found: int | None = self._fact("max_output")
         return found
 
-    @property
+    @cached_property
     def capability_tier(self) -> CapabilityTier | None:
         """frontier, mid or small, as docs/price-tables.md draws the line; None where nobody judged."""
         found: CapabilityTier | None = self._fact("capability_tier")
         return found
 
-    @property
+    @cached_property
     def tokenizer(self) -> str | None:
         """The name of the tokenizer, where it is known."""
         found: str | None = self._fact("tokenizer")
         return found
 
-    @property
+    @cached_property
     def capabilities(self) -> tuple[Ability, ...]:
         """What the model can do, such as `tools` and `vision`."""
         return tuple(self._fact("capabilities") or ())
 
-    @property
+    @cached_property
     def behaviour(self) -> BehaviourSpec | None:
         """What requests to this model may ask for, as far as it differs from its provider's."""
         found: BehaviourSpec | None = self._fact("behaviour")
@@ -80,6 +80,12 @@ class Entry(msgspec.Struct, frozen=True, eq=False, dict=True):
         for listing in self.listings:
             periods = overlay(periods, listing.periods())
         return periods
+
+    @property
+    def has_clocks(self) -> bool:
+        """Whether any of its prices ever depended on the time of day; periods need not be compiled to know that."""
+        periods = (period for listing in self.listings for period in listing.model.periods)
+        return any(row.when.clock for period in periods for row in period.rows)
 
     @cached_property
     def retires(self) -> int | None:

@@ -1,11 +1,11 @@
 """Saving and loading profiles: `*.profile.json`, gzip-compressed when large, the same bytes for the same profile."""
 
-import gc
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from llmmigrate.collection import uncollected
 from llmmigrate.errors import InputError
 from llmmigrate.usage.accounting import Accounting, Lines, Source, Tally
 from llmmigrate.usage.cuts import CutMarks
@@ -86,13 +86,8 @@ def dump(profile: Profile) -> bytes:
 
 def load(data: bytes, path: str) -> Profile:
     """The profile in (decompressed) bytes; raises InputError for another schema or broken content."""
-    collecting = gc.isenabled()
-    gc.disable()  # many objects, none of them garbage: looking for some takes longer than making them
-    try:
+    with uncollected(kept=True):
         return _load(data, path)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _load(data: bytes, path: str) -> Profile:
