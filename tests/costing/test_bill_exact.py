@@ -1,14 +1,18 @@
 """Pricing a profile equals pricing call by call, to the last digit, over all tables."""
 
 from collections import Counter
+from datetime import UTC, date, datetime
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmmigrate.costing.bill import Biller
+from llmmigrate.costing.alike import priced_alike
+from llmmigrate.costing.analysis import Analyst, GroupKey, Terms, group_key
+from llmmigrate.costing.bill import Biller, Purse
 from llmmigrate.prices import Band, Entry, Interval, RateCard, Unpriced, load_catalog
 from llmmigrate.units import NANOSECONDS, SERVICE_TIERS, TOKEN_CLASSES
 from llmmigrate.usage.call import Call
@@ -21,6 +25,7 @@ CATALOG = load_catalog()
 FOUND = CATALOG.marks()
 MARKS = CutMarks(instants=FOUND.instants, clocks=FOUND.clocks, prompt=FOUND.prompt, output=FOUND.output)
 CUTS = Cuts(MARKS)
+HOURLY = Cuts(msgspec.structs.replace(MARKS, unit="hour"))
 MODELS = sorted((entry.provider, entry.id) for entry in CATALOG.entries() if not entry.imported)
 IMPORTED = sorted((entry.provider, entry.id) for entry in CATALOG.entries() if entry.imported)
 EDGES = [edge + step for edge in FOUND.instants for step in (-1, 0, 1)]
@@ -61,12 +66,31 @@ def calls(draw: st.DrawFn) -> Call:
     )
 
 
-def together(some: list[Call], biller: Biller) -> tuple[Money, Counter[str]]:
-    """Sums by currency and unpriced calls by reason, of one profile of all calls."""
-    profile = Profile(MARKS)
-    writer = ProfileWriter(profile, CUTS)
+@st.composite
+def series(draw: st.DrawFn) -> list[Call]:
+    """Calls of one model and shape within two days: several cells, most of them with the same rates."""
+    call = draw(calls())
+    hours = draw(st.lists(st.integers(0, 48), min_size=1, max_size=8))
+    start = call.start_ns
+    times = [None if start is None else start + 3_600 * hour * NANOSECONDS for hour in hours]
+    more = [draw(st.sampled_from([0, 0, 1, 7])) for _ in hours]
+    return [
+        msgspec.structs.replace(call, start_ns=at, input_tokens=call.input_tokens + extra)
+        for at, extra in zip(times, more, strict=True)
+    ]
+
+
+def profile_of(some: list[Call], cuts: Cuts) -> Profile:
+    profile = Profile(cuts.marks)
+    writer = ProfileWriter(profile, cuts)
     for call in some:
         writer.add(call, first_attempt=True, session_bucket=None)
+    return profile
+
+
+def together(some: list[Call], biller: Biller) -> tuple[Money, Counter[str]]:
+    """Sums by currency and unpriced calls by reason, of one profile of all calls."""
+    profile = profile_of(some, CUTS)
     sums: Money = {}
     reasons: Counter[str] = Counter()
     with localcontext(Context(prec=60)):
@@ -171,6 +195,44 @@ def test_equal_calls_cost_a_multiple_of_one(
     one, _ = together([call], biller)
     all_of_them, _ = together([call] * many, biller)
     assert {currency: (many * low, many * high) for currency, (low, high) in one.items()} == all_of_them
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    some=st.lists(series(), min_size=1, max_size=3), by=st.sampled_from([("model",), ("day",), ("hour", "provider")])
+)
+def test_an_analysis_adds_up_what_its_cells_cost_one_by_one(
+    biller: Biller, some: list[list[Call]], by: tuple[str, ...]
+) -> None:
+    profile = profile_of([call for calls in some for call in calls], HOURLY if "hour" in by else CUTS)
+    analyst = Analyst(profile, biller, Terms(by=by, now=AS_OF))
+    analyst.run()
+    groups: dict[GroupKey, Purse] = {}
+    days: dict[date, Purse] = {}
+    unpriced: Counter[str] = Counter()
+    assumed: Counter[str] = Counter()
+    for key, cell in profile.cells.items():
+        bill = biller.bill(key, cell)
+        groups.setdefault(group_key(by, profile)(key, key.start), Purse()).add(bill)
+        if key.start is not None and key.start <= AS_OF + 86_400:
+            days.setdefault(datetime.fromtimestamp(key.start, UTC).date(), Purse()).add(bill)
+        assumed.update(dict.fromkeys(bill.assumptions, cell.calls))
+        unpriced.update({bill.unpriced.reason: cell.calls} if bill.unpriced else {})
+    assert {key: tally.cost for key, tally in analyst.groups.items()} == groups
+    assert analyst.total.days == days
+    assert analyst.assumptions == assumed
+    assert Counter({why.reason: sums[0] for why, sums in analyst.unpriced.values()}).keys() == unpriced.keys()
+    assert sum(sums[0] for _, sums in analyst.unpriced.values()) == unpriced.total()
+    assert analyst.total.calls == profile.total_calls()
+
+
+def test_calls_of_one_day_and_one_price_are_priced_as_one(biller: Biller) -> None:
+    """The cuts of other tables lie between the calls; those of their own model do not."""
+    start = 1_768_471_200 // 86_400 * 86_400
+    some = [Call(model="gpt-4o", start_ns=(start + 3600 * hour) * NANOSECONDS, input_tokens=9) for hour in range(24)]
+    profile = profile_of(some, CUTS)
+    assert len(profile.cells) > 1
+    assert [len(profile.cells)] == [len(cells) for cells in priced_alike(profile, biller, "day")]
 
 
 def test_calls_with_and_without_a_search_are_priced_apart(biller: Biller) -> None:

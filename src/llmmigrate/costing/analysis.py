@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from llmmigrate.costing import results
+from llmmigrate.costing.alike import Cells, added, priced_alike
 from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
 from llmmigrate.costing.projection import DayCost, Outlook, Projection, project
 from llmmigrate.costing.tally import Tally
@@ -19,6 +20,7 @@ from llmmigrate.prices.cards import Unpriced
 from llmmigrate.prices.entries import Table
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.accounting import Accounting
+from llmmigrate.usage.cuts import CalendarUnit
 from llmmigrate.usage.profile import Cell, CellKey, Profile, SizeSketches, input_total, output_total
 from llmmigrate.usage.sketch import quantiles
 
@@ -48,7 +50,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Analyst:
-    """Prices every cell once and adds it to the total, its group and its day."""
+    """Prices all cells and adds them to the total, their group and their day."""
 
     def __init__(self, profile: Profile, biller: Biller, terms: Terms) -> None:
         self._profile = profile
@@ -57,6 +59,8 @@ class Analyst:
         self._zone = ZoneInfo(profile.marks.zone)
         self._key_of = group_key(terms.by, profile)
         self._days: dict[int, date] = {}
+        self._future = terms.now + 86_401
+        """Calls that start then or later are no part of a projection."""
         self.total = Tally()
         self.groups: dict[GroupKey, Tally] = {}
         self.unpriced: UnpricedSums = {}
@@ -68,8 +72,9 @@ class Analyst:
 
     def run(self) -> None:
         """Go through all cells and sketches."""
-        for key, cell in self._profile.cells.items():
-            self._add(key, cell)
+        unit: CalendarUnit = "hour" if "hour" in self._terms.by else "day"
+        for cells in priced_alike(self._profile, self._biller, unit, bounds=[self._future]):
+            self._add_alike(cells)
         for group in self.groups.values():
             self.total.merge(group)
         for sketch_key, sketches in self._profile.sketches.items():
@@ -78,14 +83,29 @@ class Analyst:
             if own is not None:
                 own.sketches.merge(sketches)
 
-    def _add(self, key: CellKey, cell: Cell) -> None:
+    def _add_alike(self, cells: Cells) -> None:
+        """Add cells that have the same rates: as one, but where a rate is open, as bounds do not add up."""
+        key, cell = cells[0]
+        if len(cells) > 1:
+            cell = added(cells)
         bill = self._biller.bill(key, cell)
+        if len(cells) > 1 and len(bill.cards) > 1:
+            for pair in cells:
+                self._add_alike([pair])
+            return
+        self._add(key, cell, bill)
+        outliers = sum(part.logged_peak is not None and self._is_outlier(part, bill) for _, part in cells)
+        if outliers:
+            name = (key.provider, key.model)
+            self.outliers[name] = self.outliers.get(name, 0) + outliers
+
+    def _add(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
         name = self._key_of(key, key.start)
         group = self.groups.get(name)
         if group is None:
             group = self.groups[name] = Tally()
         group.add(key, cell, bill)
-        if key.start is not None and key.start <= self._terms.now + 86_400:  # the future is no part of a projection
+        if key.start is not None and key.start < self._future:
             day = self._day_of(key.start)
             purse = group.days.get(day)
             if purse is None:
@@ -108,9 +128,6 @@ class Analyst:
             self.uncut += cell.calls
         for code in bill.assumptions:
             self.assumptions[code] = self.assumptions.get(code, 0) + cell.calls
-        if self._is_outlier(cell, bill):
-            name = (key.provider, key.model)
-            self.outliers[name] = self.outliers.get(name, 0) + 1
 
     def _is_outlier(self, cell: Cell, bill: CellBill) -> bool:
         """Whether the cell's highest logged cost is far above what the same call costs by the tables."""

@@ -5,6 +5,7 @@ Sums are held in 64-bit integers and moved into the profile before they can over
 
 from collections.abc import Sequence
 from functools import cache
+from operator import add
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -27,17 +28,21 @@ from llmmigrate.usage.sketch import BOUNDS, Sketch
 
 SAFE: Final = 1 << 62
 PAIRS: Final = tuple((i, j) for i in range(CLASS_COUNT) for j in range(i, CLASS_COUNT))
-WIDTH: Final = 3 + CLASS_COUNT + len(PAIRS)
-"""Kinds of sums: calls, first attempts, logged cost, tokens by class, products of two classes."""
+FIRST_PAIR: Final = 3 + CLASS_COUNT
+"""Kinds of sums: calls, first attempts, logged cost, tokens by class; from here on products of two classes."""
+CLASS_MASK: Final = (1 << CLASS_COUNT) - 1
 STATES: Final = (("known", "billed"), ("missing", "failed"), ("known", "failed_billed"))
 FAILED: Final = 1
 BAND_BITS: Final = 6
 MASK_BITS: Final = STATED_FREE.bit_length()
+INTERVAL_FROM: Final = 16 + MASK_BITS + 2 * BAND_BITS + 2
+"""The bit of a cell's code from which on it is the interval's; below stand state, size bands, mask and series."""
 FLUSHED_AT_ONCE: Final = 1024
 """Rows that are turned into Python integers at one time."""
 MOST_SKETCHES: Final = 512
 """Sketches that are held as full rows of buckets (14 KiB each) before they are packed."""
 BUCKETS: Final = len(BOUNDS) + 1
+_NO_SUMS: Final[Integers] = np.zeros(0, dtype=np.int64)
 _BOUNDS: Final = np.array(BOUNDS)
 _BUCKET_OF: Final[Integers] = np.searchsorted(_BOUNDS, np.arange(1 << 16))
 
@@ -68,8 +73,10 @@ class ColumnWriter:
         self._interval_codes: dict[tuple[int, int], int] = {}
         self._cells: dict[int, int] = {}
         """Cell code → row of the sums."""
+        self._parts: dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
+        """A cell's code without its interval → what stands before and after the interval in its key."""
         self._sums: dict[int, Integers] = {}
-        """Kind of sum (of `WIDTH`) → one number a cell; only kinds that occur, because few do."""
+        """Kind of sum → one number a cell; only kinds that occur, because few do."""
         self._bound = 0
         self._sketches: dict[tuple[int, int], Integers] = {}
         self._sketch_keys: set[int] = set()
@@ -147,7 +154,7 @@ class ColumnWriter:
         for number, (i, j) in enumerate(PAIRS):
             if i in present and j in present:
                 products = calls.tokens[i] * calls.tokens[j]
-                self._add_kind(3 + CLASS_COUNT + number, cells, summed(places, products, size))
+                self._add_kind(FIRST_PAIR + number, cells, summed(places, products, size))
 
     def _add_kind(self, kind: int, cells: "Placed", sums: Integers) -> None:
         held = self._sums.get(kind)
@@ -188,16 +195,23 @@ class ColumnWriter:
 
     def key(self, code: int) -> CellKey:
         """The key of a cell's code."""
+        rest = code & ((1 << INTERVAL_FROM) - 1)
+        parts = self._parts.get(rest)
+        if parts is None:
+            parts = self._parts[rest] = self._parts_of(rest)
+        return CellKey._make((*parts[0], *self._intervals[code >> INTERVAL_FROM], *parts[1]))
+
+    def _parts_of(self, code: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """What stands before and after the interval in the keys of cells with this code."""
         rest, series = divmod(code, 1 << 16)
         rest, mask = rest >> MASK_BITS, rest & ((1 << MASK_BITS) - 1)
         rest, output = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
-        rest, prompt = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
-        interval, state = rest >> 2, rest & 3
+        state, prompt = rest >> BAND_BITS, rest & ((1 << BAND_BITS) - 1)
         provider, model, tier, tags = self.series[series]
         usage, billing = STATES[state]
         sized = state != FAILED
         bands = (*_band(self._prompt, prompt), *_band(self._output, output)) if sized else (*WHOLE, *WHOLE)
-        return CellKey(provider, model, tier, *self._intervals[interval], *bands, mask, usage, billing, tags)
+        return (provider, model, tier), (*bands, mask, usage, billing, tags)
 
     def _add_sketches(self, calls: Columns) -> None:
         sized = calls.state != FAILED
@@ -280,14 +294,15 @@ class ColumnWriter:
     def flush(self) -> None:
         """Move all sums into the profile."""
         codes = list(self._cells)
+        kinds = sorted({*range(FIRST_PAIR), *self._sums})
         for first in range(0, len(codes), FLUSHED_AT_ONCE):
             some = codes[first : first + FLUSHED_AT_ONCE]
-            rows = np.zeros((len(some), WIDTH), dtype=np.int64)
-            for kind, sums in self._sums.items():
-                part = sums[first : first + FLUSHED_AT_ONCE]
-                rows[: len(part), kind] = part[: len(some)]
+            rows = np.zeros((len(some), len(kinds)), dtype=np.int64)
+            for column, kind in enumerate(kinds):
+                part = self._sums.get(kind, _NO_SUMS)[first : first + FLUSHED_AT_ONCE]
+                rows[: len(part), column] = part[: len(some)]
             for code, row in zip(some, rows.tolist(), strict=True):
-                _add_row(self._profile.cell(self.key(code)), row, code >> 16 & ((1 << CLASS_COUNT) - 1))
+                _add_row(self._profile.cell(self.key(code)), row, _pairs_of(code >> 16 & CLASS_MASK, tuple(kinds)))
         self._flush_sketches()
         for place, bucket in enumerate(self._sessions.tolist()):
             if bucket[0]:
@@ -306,20 +321,21 @@ def _buckets(values: Integers | Floats) -> Integers:
     return np.searchsorted(_BOUNDS, values)
 
 
-def _add_row(cell: Cell, row: Sequence[int], mask: int) -> None:
+def _add_row(cell: Cell, row: Sequence[int], pairs: Sequence[tuple[int, int]]) -> None:
     cell.calls += row[0]
     cell.logical += row[1]
     cell.logged_cost += row[2]
-    cell.tokens = [a + b for a, b in zip(cell.tokens, row[3 : 3 + CLASS_COUNT], strict=True)]
-    for pair, column in _pairs_of(mask):
-        cell.moments[pair] = cell.moments.get(pair, 0) + row[column]
+    cell.tokens = list(map(add, cell.tokens, row[3:FIRST_PAIR]))
+    moments = cell.moments
+    for pair, column in pairs:
+        moments[pair] = moments.get(pair, 0) + row[column]
 
 
 @cache
-def _pairs_of(mask: int) -> list[tuple[int, int]]:
-    """The moments of a cell with these classes: their keys and their columns of the sums."""
-    found = enumerate(PAIRS, start=3 + CLASS_COUNT)
-    return [(i * CLASS_COUNT + j, column) for column, (i, j) in found if mask >> i & mask >> j & 1]
+def _pairs_of(mask: int, kinds: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The moments of a cell with these classes: their keys and their columns among those of these kinds of sums."""
+    found = enumerate(PAIRS, start=FIRST_PAIR)
+    return [(i * CLASS_COUNT + j, kinds.index(kind)) for kind, (i, j) in found if mask >> i & mask >> j & 1]
 
 
 def _add_counts(sketch: Sketch, counts: Integers) -> None:

@@ -63,37 +63,23 @@ class LoggedPeak(NamedTuple):
     tokens: tuple[int, ...]
 
 
-class Cell:
+class Cell(msgspec.Struct, eq=False):
     """Sums over the calls of one cell; tokens by `TOKEN_CLASSES`."""
 
-    __slots__ = (
-        "calls",
-        "errors",
-        "images",
-        "logged_calls",
-        "logged_cost",
-        "logged_peak",
-        "logical",
-        "moments",
-        "searches",
-        "tokens",
-    )
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.logical = 0
-        """Identities first seen here: attempts of one request count once."""
-        self.tokens = [0] * CLASS_COUNT
-        self.moments: dict[int, int] = {}
-        """Σ xᵢ·xⱼ over calls, keyed by i·CLASS_COUNT + j for i ≤ j: the variance of cost under any rates."""
-        self.searches = 0
-        self.images = 0
-        self.errors: dict[str, int] | None = None
-        """Error class → calls; None for the many cells without one."""
-        self.logged_cost = 0
-        """1e-12 USD."""
-        self.logged_calls = 0
-        self.logged_peak: LoggedPeak | None = None
+    calls: int = 0
+    logical: int = 0
+    """Identities first seen here: attempts of one request count once."""
+    tokens: list[int] = msgspec.field(default_factory=lambda: [0] * CLASS_COUNT)
+    moments: dict[int, int] = msgspec.field(default_factory=dict)
+    """Σ xᵢ·xⱼ over calls, keyed by i·CLASS_COUNT + j for i ≤ j: the variance of cost under any rates."""
+    searches: int = 0
+    images: int = 0
+    errors: dict[str, int] | None = None
+    """Error class → calls; None for the many cells without one."""
+    logged_cost: int = 0
+    """1e-12 USD."""
+    logged_calls: int = 0
+    logged_peak: LoggedPeak | None = None
 
     def merge(self, other: "Cell") -> None:
         """Add another cell of the same key."""

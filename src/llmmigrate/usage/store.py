@@ -165,12 +165,10 @@ def _profile(document: ProfileFile) -> Profile:
 
 
 def _cell(row: CellRow) -> Cell:
-    cell = Cell()
-    cell.calls, cell.logical, cell.tokens = row.calls, row.logical, row.tokens
-    cell.moments = dict(row.moments)
-    cell.searches, cell.images, cell.errors = row.searches, row.images, row.errors or None
-    cell.logged_cost, cell.logged_calls, cell.logged_peak = row.logged_cost, row.logged_calls, row.logged_peak
-    return cell
+    return Cell(
+        row.calls, row.logical, row.tokens, dict(row.moments), row.searches, row.images, row.errors or None,
+        row.logged_cost, row.logged_calls, row.logged_peak,
+    )  # fmt: skip
 
 
 def _ordered(keys: Iterable[K]) -> list[K]:
