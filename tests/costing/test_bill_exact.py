@@ -28,6 +28,7 @@ CUTS = Cuts(MARKS)
 HOURLY = Cuts(msgspec.structs.replace(MARKS, unit="hour"))
 MODELS = sorted((entry.provider, entry.id) for entry in CATALOG.entries() if not entry.imported)
 IMPORTED = sorted((entry.provider, entry.id) for entry in CATALOG.entries() if entry.imported)
+CLOCKED = sorted((entry.provider, entry.id) for entry in CATALOG.entries() if any(p.clocks for p in entry.periods))
 EDGES = [edge + step for edge in FOUND.instants for step in (-1, 0, 1)]
 SIZES = [size + step for size in (0, 1000, *FOUND.prompt) for step in (-1, 0, 1) if size + step >= 0]
 
@@ -68,10 +69,15 @@ def calls(draw: st.DrawFn) -> Call:
 
 @st.composite
 def series(draw: st.DrawFn) -> list[Call]:
-    """Calls of one model and shape within two days: several cells, most of them with the same rates."""
+    """Calls of one model and shape in two days around a change of its prices: several cells, many with equal rates."""
+    provider, model = draw(st.sampled_from(CLOCKED) | models)
+    edges = [period.start for period in CATALOG.tables[provider].entries[model].periods]
+    start = draw(st.sampled_from([(edge - 86_400) * NANOSECONDS for edge in edges]) | st.none())
     call = draw(calls())
+    if draw(st.integers(0, 3)):  # most calls of any kind have no price
+        call = Call(input_tokens=draw(st.sampled_from(SIZES)), output_tokens=draw(st.integers(0, 9)))
+    call = msgspec.structs.replace(call, provider=provider, model=model)
     hours = draw(st.lists(st.integers(0, 48), min_size=1, max_size=8))
-    start = call.start_ns
     times = [None if start is None else start + 3_600 * hour * NANOSECONDS for hour in hours]
     more = [draw(st.sampled_from([0, 0, 1, 7])) for _ in hours]
     return [
@@ -233,6 +239,16 @@ def test_calls_of_one_day_and_one_price_are_priced_as_one(biller: Biller) -> Non
     profile = profile_of(some, CUTS)
     assert len(profile.cells) > 1
     assert [len(profile.cells)] == [len(cells) for cells in priced_alike(profile, biller, "day")]
+
+
+def test_calls_around_a_change_within_a_day_are_priced_apart(biller: Biller) -> None:
+    change = 1_739_030_400  # 2025-02-08T16:00:00Z
+    periods = CATALOG.tables["deepseek"].entries["deepseek-chat"].periods
+    assert change in [period.start for period in periods]
+    times = [change - 600, change - 1, change, change + 600]
+    some = [Call(model="deepseek-chat", start_ns=at * NANOSECONDS, input_tokens=9) for at in times]
+    alike = priced_alike(profile_of(some, CUTS), biller, "day")
+    assert [sum(cell.calls for _, cell in cells) for cells in alike] == [2, 2]
 
 
 def test_calls_with_and_without_a_search_are_priced_apart(biller: Biller) -> None:
