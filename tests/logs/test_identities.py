@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmmigrate.logs import identities
-from llmmigrate.logs.identities import Identities, Seen, fingerprint, hash_text, hash_texts, mix
+from llmmigrate.logs.identities import Identities, Seen, fingerprint, id_hash, id_hashes, mix
 from llmmigrate.usage.call import Call
 
 looks = st.lists(st.tuples(st.sampled_from([1, 2, 3, 2**63, 2**64 - 1]) | st.integers(0, 9), st.integers(0, 5)))
@@ -54,7 +54,7 @@ def test_many_are_asked_at_once_like_one_at_a_time(asked: list[tuple[int, int]],
 
 def test_hashes_of_many_texts_are_those_of_each() -> None:
     texts = ["", "a", "é", "\ud800", "x" * 1000]
-    assert [hash_text(text) for text in texts] == hash_texts(texts).tolist()
+    assert [id_hash(text) for text in texts] == id_hashes(texts).tolist()
 
 
 def test_a_fingerprint_tells_success_from_failure() -> None:

@@ -46,7 +46,7 @@ class Identities:
         self._recent_count = 0
         self._levels: list[list[Words]] = [[] for _ in range(LEVELS)]
         self._bits: Any = None
-        self._bit_mask = 0
+        self._bit_shift = 0
         self._packed = 0
 
     def look(self, id_hash: int, fingerprint: int) -> Seen:
@@ -95,14 +95,14 @@ class Identities:
             self._keep(merged[:, merged[0].argsort()], number + 1)
 
     def seen(self, id_hashes: "Words") -> Any:
-        """For each id hash whether it was seen before."""
+        """For each id hash whether it was seen before; quick where they are sorted."""
         import numpy as np
 
         self.pack()
         found = np.zeros(len(id_hashes), dtype=bool)
         if self._bits is None:
             return found
-        positions = id_hashes & np.uint64(self._bit_mask)
+        positions = id_hashes >> np.uint64(self._bit_shift)
         bits = self._bits[positions >> np.uint64(3)] >> (positions & np.uint64(7)).astype(np.uint8)
         maybe = np.flatnonzero(bits & 1)
         wanted = id_hashes[maybe]
@@ -114,7 +114,7 @@ class Identities:
     def _search(self, id_hash: int) -> Iterator[int]:
         if self._bits is None:
             return
-        position = id_hash & self._bit_mask
+        position = id_hash >> self._bit_shift
         if not (int(self._bits[position >> 3]) >> (position & 7)) & 1:
             return
         for run in self.runs():
@@ -122,22 +122,22 @@ class Identities:
 
     def _note_bits(self, id_hashes: "Words") -> None:
         self._packed += len(id_hashes)
-        if self._bits is None or self._packed * BITS_PER_IDENTITY > self._bit_mask:
+        if self._bits is None or self._packed * BITS_PER_IDENTITY >= len(self._bits) * 8:
             self._grow_bits()
         self._set_bits(id_hashes)
 
     def _grow_bits(self) -> None:
         import numpy as np
 
-        size = 1 << max(20, (self._packed * BITS_PER_IDENTITY).bit_length())
-        self._bits, self._bit_mask = np.zeros(size >> 3, dtype=np.uint8), size - 1
+        length = max(20, (self._packed * BITS_PER_IDENTITY).bit_length())
+        self._bits, self._bit_shift = np.zeros(1 << length - 3, dtype=np.uint8), 64 - length
         for run in self.runs():
             self._set_bits(run[0])
 
     def _set_bits(self, id_hashes: "Words") -> None:
         import numpy as np
 
-        positions = id_hashes & np.uint64(self._bit_mask)
+        positions = id_hashes >> np.uint64(self._bit_shift)
         bits = np.left_shift(np.uint8(1), (positions & np.uint64(7)).astype(np.uint8))
         np.bitwise_or.at(self._bits, positions >> np.uint64(3), bits)
 
@@ -166,15 +166,16 @@ def hash_text(text: str) -> int:
     return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
 
 
-def hash_texts(texts: Sequence[str]) -> "Words":
-    """`hash_text` of many strings."""
+def id_hash(text: str) -> int:
+    """The hash of an id: Python's own, which is quick and differs from process to process. It is never saved."""
+    return hash(text) & MASK
+
+
+def id_hashes(texts: Sequence[str]) -> "Words":
+    """`id_hash` of many ids."""
     import numpy as np
 
-    try:
-        hashes = [xxh3_64_intdigest(text.encode()) for text in texts]
-    except UnicodeEncodeError:  # a lone surrogate
-        hashes = [hash_text(text) for text in texts]
-    return np.array(hashes, dtype=np.uint64)
+    return np.fromiter(map(hash, texts), dtype=np.int64, count=len(texts)).view(np.uint64)
 
 
 def mix(*numbers: int) -> int:

@@ -44,22 +44,32 @@ def _iso_columns(signs: npt.NDArray[np.uint8]) -> tuple[Integers, Flags]:
     for place, mark in marks.items():
         good &= by_place[place] == ord(mark)
 
-    def number(start: int, stop: int) -> Integers:
-        whole: Integers = digits[start].astype(np.int64)
+    def number(start: int, stop: int) -> Any:
+        whole = digits[start].astype(np.int32)
         for place in range(start + 1, stop):
             whole = whole * 10 + digits[place]
         return whole
 
-    year, month, day = number(0, 4), number(5, 7), number(8, 10)
+    days, real = _days_by_runs((number(0, 4) * 100 + number(5, 7)) * 100 + number(8, 10))
     hour, minute, second = number(11, 13), number(14, 16), number(17, 19)
-    good &= (year >= 2000) & (year < 2262) & (month >= 1) & (month <= 12) & (day >= 1)
-    good &= (hour <= 23) & (minute <= 59) & (second <= 59) & (day <= _month_days(year, month))
-    seconds = _days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second
-    nanoseconds: Integers = seconds * NANOSECONDS
+    good &= real & (hour <= 23) & (minute <= 59) & (second <= 59)
+    nanoseconds: Integers = (days * 86_400 + (hour * 3_600 + minute * 60 + second)) * NANOSECONDS
     if length > 20:
-        nanoseconds += number(20, length - 1) * 10 ** (30 - length)
+        nanoseconds += number(20, length - 1).astype(np.int64) * 10 ** (30 - length)
     nanoseconds[~good] = 0
     return nanoseconds, good
+
+
+def _days_by_runs(dates: npt.NDArray[np.int32]) -> tuple[Integers, Flags]:
+    """Dates such as 20260115 as days since 1970-01-01, and which of them exist; equal neighbours are looked at once."""
+    first = np.flatnonzero(np.append(True, dates[1:] != dates[:-1]))
+    lengths = np.diff(np.append(first, len(dates)))
+    date = dates[first].astype(np.int64)
+    year, month, day = date // 10_000, date // 100 % 100, date % 100
+    real = (
+        (year >= 2000) & (year < 2262) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= _month_days(year, month))
+    )
+    return np.repeat(_days(year, month, day), lengths), np.repeat(real, lengths)
 
 
 def _month_days(year: Integers, month: Integers) -> Integers:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from llmmigrate.logs import formats, names
 from llmmigrate.logs.field_names import TEXT_KEYS, fields, snake
-from llmmigrate.logs.identities import MASK, Identities, hash_text, hash_texts, series_text
+from llmmigrate.logs.identities import MASK, Identities, hash_text, id_hash, id_hashes, series_text
 from llmmigrate.logs.iso_columns import Flags, instants
 from llmmigrate.logs.records import holds_lone_surrogate
 from llmmigrate.logs.values import MOST_TOKENS
@@ -240,14 +240,14 @@ def _has_error(calls: Columns) -> Flags:
 def _id_hashes(calls: Columns, block: Block, ids: Sequence[str | None]) -> npt.NDArray[np.uint64]:
     """Hashes of ids; of calls without one, the hash under which equal lines are noticed."""
     if all(ids):
-        return hash_texts(cast(Sequence[str], ids))
+        return id_hashes(cast(Sequence[str], ids))
     latency = np.where(np.isnan(calls.latency_ms), -1, np.rint(calls.latency_ms * 1000)).astype(np.int64)
     sessions = block.values.get("session_id") or ("",) * block.size
     session_hash = np.array([hash_text(text or "") for text in sessions], dtype=np.uint64)
     hashes = mix_columns(block.size, np.ones(block.size, dtype=np.int64), calls.start_ns, latency, session_hash)
     for row, text in enumerate(ids):
         if text:
-            hashes[row] = hash_text(text)
+            hashes[row] = id_hash(text)
     return hashes
 
 
@@ -271,7 +271,9 @@ def duplicates(found: Found, rows: slice, identities: Identities) -> tuple[Flags
     ordered = hashes[order]
     same = ordered[1:] == ordered[:-1]
     twin[order[1:][same]] = twin[order[:-1][same]] = True
-    doubtful = twin | identities.seen(hashes)
+    doubtful = np.empty(len(hashes), dtype=bool)
+    doubtful[order] = identities.seen(ordered)
+    doubtful |= twin
     repeated = np.zeros(len(hashes), dtype=bool)
     warned: list[tuple[int, str]] = []
     for row in np.flatnonzero(doubtful).tolist():
@@ -303,9 +305,10 @@ def _settle(found: Found, row: int, id_hash: int, fingerprint: int, identities: 
 def _integers(column: Sequence[int | None] | None, count: int = 0) -> Integers:
     if column is None:
         return np.zeros(count, dtype=np.int64)
-    if None in column:
-        column = [value or 0 for value in column]
-    return np.fromiter(column, dtype=np.int64, count=len(column))
+    try:
+        return np.fromiter(cast(Sequence[int], column), dtype=np.int64, count=len(column))
+    except TypeError:  # for None
+        return np.fromiter((value or 0 for value in column), dtype=np.int64, count=len(column))
 
 
 def _floats(column: Sequence[float | None] | None, count: int) -> Floats:

@@ -12,7 +12,7 @@ from llmmigrate.logs import formats
 from llmmigrate.logs.cassettes import cassette, is_cassette
 from llmmigrate.logs.documents import Documents, shows_its_kind, starts_document
 from llmmigrate.logs.formats import NotACall
-from llmmigrate.logs.identities import Identities, anonymous_hash, fingerprint, hash_text
+from llmmigrate.logs.identities import Identities, anonymous_hash, fingerprint, hash_text, id_hash
 from llmmigrate.logs.merging import OpenCalls
 from llmmigrate.logs.records import Record, line_chunks, line_records
 from llmmigrate.logs.saved import fitted
@@ -312,7 +312,7 @@ class Reader:
             if dated and self.identities.look(anonymous_hash(call), fingerprint(call)).duplicate:
                 self.profile.accounting.warn("identical_lines_without_id", self.place(line))
             return True
-        seen = self.identities.look(hash_text(call.request_id), fingerprint(call))
+        seen = self.identities.look(id_hash(call.request_id), fingerprint(call))
         if seen.duplicate:
             return None
         if not seen.known:

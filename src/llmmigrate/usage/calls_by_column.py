@@ -49,7 +49,7 @@ class Columns(msgspec.Struct):
 def add_loads(load: dict[int, list[int]], calls: Columns) -> None:
     """`profile.add_load` of many calls."""
     slots = calls.start_ns // (NANOSECONDS * QUARTER_HOUR)
-    unique, places = np.unique(slots, return_inverse=True)
+    unique, places = distinct(slots)
     inputs = calls.tokens[: len(INPUT_CLASSES)].sum(axis=0)
     outputs = calls.tokens[len(INPUT_CLASSES) :].sum(axis=0)
     size = len(unique)
@@ -68,13 +68,22 @@ def _add_running(load: dict[int, list[int]], calls: Columns) -> None:
     slot = calls.start_ns[there] // (NANOSECONDS * QUARTER_HOUR)
     while len(left):
         here = np.minimum(left, (slot + 1) * QUARTER_HOUR * 1000 - begin)
-        unique, places = np.unique(slot, return_inverse=True)
+        unique, places = distinct(slot)
         sums = summed(places, here, len(unique))
         for number, milliseconds in zip(unique.tolist(), sums.tolist(), strict=True):
             if milliseconds:
                 add_sums(load, number * QUARTER_HOUR, [0, 0, 0, milliseconds])
         more = left > here
         begin, left, slot = (begin + here)[more], (left - here)[more], slot[more] + 1
+
+
+def distinct(values: Integers) -> tuple[Integers, Integers]:
+    """The values that occur, sorted, and for each row the place of its own; without sorting where they lie close."""
+    low = int(values.min())
+    if int(values.max()) - low > len(values):
+        return np.unique(values, return_inverse=True)
+    there = np.bincount(values - low) > 0
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[values - low]
 
 
 def summed(places: Integers, values: Integers, size: int) -> Integers:

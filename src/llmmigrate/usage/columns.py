@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from llmmigrate.units import INPUT_CLASSES, NANOSECONDS
-from llmmigrate.usage.calls_by_column import Columns, Floats, Integers, add_loads, summed
+from llmmigrate.usage.calls_by_column import Columns, Floats, Integers, add_loads, distinct, summed
 from llmmigrate.usage.cuts import WHOLE, Cuts, calendar_unit
 from llmmigrate.usage.profile import (
     CLASS_COUNT,
@@ -129,7 +129,7 @@ class ColumnWriter:
         seconds = start_ns // NANOSECONDS
         edges = np.array(self._cuts.edges(int(seconds.min()), int(seconds.max())), dtype=np.int64)
         places = np.searchsorted(edges, seconds, side="right")
-        unique, inverse = np.unique(places, return_inverse=True)
+        unique, inverse = distinct(places)
         codes = [self._interval_code(int(edges[place - 1]), int(edges[place])) for place in unique.tolist()]
         found: Integers = np.array(codes, dtype=np.int64)[inverse]
         return found
@@ -232,7 +232,7 @@ class ColumnWriter:
 
     def _add_parts(self, groups: Integers, parts: dict[int, tuple[Any, Any]]) -> None:
         """Count values by group and bucket; `parts` by their place in `SizeSketches`."""
-        unique, places = np.unique(groups, return_inverse=True)
+        unique, places = distinct(groups)
         for number, (values, there) in parts.items():
             if there.any():
                 self._count(number, unique.tolist(), places[there], _buckets(values[there]))
