@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MASK: Final = (1 << 64) - 1
 RECENT: Final = 1 << 16
-FAN: Final = 8
+FAN: Final = 6
 """So many runs of one level are merged into one of the next; runs of the last level stay."""
 LEVELS: Final = 3
 RUNS_IN_MEMORY: Final = 128

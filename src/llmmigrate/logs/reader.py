@@ -141,7 +141,8 @@ class Reader:
             self._seen_instead.append(what_was_seen(head, path, source.bytes))
 
     def finish(self) -> Profile:
-        """The profile; raises InputError when there was no call in any file."""
+        """The profile; raises InputError when there was no call in any file. Nothing can be read after this."""
+        self.identities = Identities()  # many megabytes, of which the profile now makes use
         if self._quick is not None:
             self._quick.flush()
         lines = self.profile.accounting.lines

@@ -15,7 +15,7 @@ from typing import IO, Final, Protocol
 
 from llmmigrate.errors import InputError
 
-BLOCK: Final = 1 << 20
+BLOCK: Final = 1 << 21
 PACKED: Final = 1 << 16
 """So many compressed bytes are decompressed at one time."""
 MAGIC: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
