@@ -6,3 +6,8 @@ code` under `@options.command(app)`; its `options` record of annotated fields is
 imported only when its command runs, so that `--help` stays cheap: what it needs, it imports inside its functions.
 The first lines of all commands stand in `cli/app.py`.
 """
+
+import gc
+
+gc.set_threshold(20_000, 20, 20)
+"""A command makes very many objects at its start that stay; looking for garbage among them every 700 is in vain."""
