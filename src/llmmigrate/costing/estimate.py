@@ -107,6 +107,15 @@ class Reduced(NamedTuple):
     now: dict[Slice, Known | None]
 
 
+class Move(NamedTuple):
+    """One source model on its way to a target: what it is today, its token ratios and sizes, the target's prices."""
+
+    source: Entry | None
+    ratios: Ratios
+    sizes: Sizes
+    pricer: TargetPricer
+
+
 class Distinctions(NamedTuple):
     """What some models' prices depend on: clocks, and size marks of prompts and outputs."""
 
@@ -257,18 +266,21 @@ class Estimator:
     def price(self, scenario: Scenario) -> Outcome:
         """Price one scenario."""
         outcome = Outcome(scenario)
-        pricers = {
-            name: TargetPricer(self._catalog, target, scenario.conditions)
-            for name in self.names
-            if (target := scenario.target_of(name)) is not None
-        }
-        reduced = self._reduce_for({id(p.target): p.target for p in pricers.values()}.values())
+        targets = {name: target for name in self.names if (target := scenario.target_of(name)) is not None}
+        moves = {name: self._move_of(name, target, scenario.conditions) for name, target in targets.items()}
+        reduced = self._reduce_for({id(target): target for target in targets.values()}.values())
         with exact():
             for part, sums in reduced.slices.items():
                 now = self._now(reduced, part, sums)
-                self._add(outcome, part, sums, now, pricers.get((part.provider, part.model)))
+                self._add(outcome, part, sums, now, moves.get((part.provider, part.model)))
             outcome.settle(self.convert)
         return outcome
+
+    def _move_of(self, name: SourceName, target: Entry, conditions: Conditions) -> Move:
+        source = self.source(name)
+        ratios = self._calibrations.ratios(source, target)
+        sizes = self._sizes.get(name, NO_SIZES)
+        return Move(source, ratios, sizes, TargetPricer(self._catalog, target, conditions))
 
     def _now(self, reduced: "Reduced", part: Slice, sums: Sums) -> Known | None:
         """Today's cost of a slice."""
@@ -283,15 +295,13 @@ class Estimator:
         cost = TargetPricer(self._catalog, entry, self._as_it_is).price(part, sums, AS_THEY_ARE, NO_SIZES)
         return None if cost.unpriced is not None else Known(cost.amount, cost.currency)
 
-    def _add(self, outcome: Outcome, part: Slice, sums: Sums, now: Known | None, pricer: TargetPricer | None) -> None:
+    def _add(self, outcome: Outcome, part: Slice, sums: Sums, now: Known | None, move: Move | None) -> None:
         outcome.calls += sums.calls
-        if pricer is None:
+        if move is None:
             _keep(outcome, sums.calls, now, Decimal(1))
             return
-        name = (part.provider, part.model)
-        source = self.source(name)
-        ratios = self._calibrations.ratios(source, pricer.target)
-        then = pricer.price(part, sums, ratios, self._sizes.get(name, NO_SIZES))
+        source, ratios, sizes, pricer = move
+        then = pricer.price(part, sums, ratios, sizes)
         if then.unpriced is not None:
             reason = then.unpriced.reason
             outcome.stranded[reason] = outcome.stranded.get(reason, 0) + sums.calls

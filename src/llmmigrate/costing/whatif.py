@@ -94,13 +94,15 @@ class TargetPricer:
         For measured ratios that is never too narrow, however they depend on each other: the cost is a sum of products
         with them, and the spread of a sum is at most the sum of the spreads.
         """
-        base = self._at(part, sums, tier, ratios.expected())
+        answers = self._answers(part, tier)
+        base = self._at(answers, sums, ratios.expected())
         if base.unpriced is not None:
             return base
         if ratios.is_point:
             return msgspec.structs.replace(base, low=base.amount.low, high=base.amount.high)
-        low = self._at(part, sums, tier, ratios.fewest()).amount.low
-        return msgspec.structs.replace(base, low=low, high=self._dearest(part, sums, tier, ratios, sizes))
+        low = self._at(answers, sums, ratios.fewest()).amount.low
+        plain = self._at(answers, sums, ratios.most()).amount.high
+        return msgspec.structs.replace(base, low=low, high=self._dearest(plain, part, sums, tier, ratios, sizes))
 
     def _tier(self, part: Slice) -> tuple[str, tuple[str, ...]]:
         """The logged tier where the target has rates for it, else standard."""
@@ -116,11 +118,11 @@ class TargetPricer:
         ask = self._catalog.cards if conditions.logged else self._catalog.forward_cards
         return ask(self.target, at=part.at, as_of=conditions.as_of, prompt=part.prompt, output=part.output, tier=tier)
 
-    def _at(self, part: Slice, sums: Sums, tier: str, factors: Factors) -> SliceCost:
+    def _at(self, answers: Sequence[RateCard | Unpriced], sums: Sums, factors: Factors) -> SliceCost:
         amounts: list[Decimal] = []
         currency, grade = "USD", ""
         assumptions: dict[str, None] = {}
-        for answer in self._answers(part, tier):
+        for answer in answers:
             if isinstance(answer, Unpriced):
                 return SliceCost(unpriced=answer)
             tokens, notes = self._tokens(sums.tokens, answer, factors)
@@ -153,10 +155,9 @@ class TargetPricer:
             moved[REASONING] = 0
         return moved, tuple(notes)
 
-    def _dearest(self, part: Slice, sums: Sums, tier: str, ratios: Ratios, sizes: Sizes) -> Decimal:
-        """The high end: most tokens, some of which push their call into the next size band."""
+    def _dearest(self, plain: Decimal, part: Slice, sums: Sums, tier: str, ratios: Ratios, sizes: Sizes) -> Decimal:
+        """The high end: the cost of the most tokens (`plain`), some of which push their call into the next band."""
         most = ratios.most()
-        plain = self._at(part, sums, tier, most).amount.high
         upto = part.prompt.upto
         if upto is None or most.input <= 1:
             return plain
@@ -164,7 +165,7 @@ class TargetPricer:
         if not share:
             return plain
         above = part._replace(prompt=Band(upto, upto + 1))
-        next_band = self._at(above, sums, tier, most)
+        next_band = self._at(self._answers(above, tier), sums, most)
         if next_band.unpriced is not None:
             return plain
         return plain + share * max(next_band.amount.high - plain, Decimal(0))
