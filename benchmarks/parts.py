@@ -3,19 +3,24 @@
 One process a variant, so that each has its own peak of memory. The pages in docs/decisions quote this table.
 """
 
+import gc
 import gzip
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.make_logs import write_log
 from benchmarks.measure import KIB_PER_MAXRSS
 from benchmarks.report import markdown_table
+
+if TYPE_CHECKING:
+    from llmmigrate.logs.lane import FlatLane
 
 LINES = 200_000
 TABLES = Path(__file__).parents[1] / "pricing" / "imported"
@@ -48,6 +53,65 @@ def read_by_day(path: str) -> int:
     return read(path, timed_sketches=True)
 
 
+def hash_bytes(path: str) -> int:
+    """What every input costs: its bytes are read and hashed."""
+    from llmmigrate.logs.source import ByteSource
+
+    return sum(map(len, ByteSource(path).blocks()))
+
+
+def decode(path: str) -> int:
+    """Typed rows of the lines, made and thrown away."""
+    return sum(len(rows) for _, rows in _decoded(path))
+
+
+def decode_into_columns(path: str) -> int:
+    """The same rows as columns of Python objects, thrown away."""
+    return sum(lane.columns(rows).size for lane, rows in _decoded(path))
+
+
+def find_quotes(path: str) -> int:
+    """The least that a reader in numpy would do instead of decoding: the places of all quotes and line ends."""
+    import numpy as np
+
+    found = 0
+    for chunk in _chunks(path):
+        signs = np.frombuffer(chunk, dtype=np.uint8)
+        found += len(np.flatnonzero(signs == ord('"'))) + len(np.flatnonzero(signs < ord(" ")))
+    return found
+
+
+def count_with_duckdb(path: str) -> int:
+    """The yardstick: DuckDB's bare count of the lines."""
+    from benchmarks.peers import count_with_duckdb
+
+    count_with_duckdb(path, None)
+    return 0
+
+
+def _decoded(path: str) -> Iterator[tuple["FlatLane", list[Any]]]:
+    import msgspec
+
+    from llmmigrate.logs.lane import FlatLane, shape_of
+
+    lane = None
+    gc.disable()  # as the reader does
+    for chunk in _chunks(path):
+        if lane is None:
+            shape = shape_of(msgspec.json.decode(chunk[: chunk.index(b"\n")]))
+            assert shape is not None
+            lane = FlatLane(shape, ())
+        yield lane, lane.decode(chunk) or []
+
+
+def _chunks(path: str) -> Iterator[bytes]:
+    from llmmigrate.logs.records import line_chunks
+    from llmmigrate.logs.source import BLOCK
+
+    with open(path, "rb") as file:
+        yield from line_chunks(iter(lambda: file.read(BLOCK), b""))
+
+
 def load_tables(path: str) -> int:
     """Read the imported price tables as they are; their bytes."""
     from llmmigrate.prices.files import read_price_file
@@ -68,6 +132,11 @@ def load_tables_as_yaml(path: str) -> int:
 
 VARIANTS: dict[str, Callable[[str], int]] = {
     "read a log": read,
+    "its bytes and their SHA-256": hash_bytes,
+    "its lines decoded": decode,
+    "its lines decoded into columns": decode_into_columns,
+    "its quotes and line ends found with numpy": find_quotes,
+    "its lines counted by DuckDB": count_with_duckdb,
     "read it line by line": read_line_by_line,
     "read it with sketches by day": read_by_day,
     "imported tables, JSON below comments": load_tables,
@@ -77,7 +146,7 @@ VARIANTS: dict[str, Callable[[str], int]] = {
 
 def measure(name: str, path: str) -> None:
     """Run one variant in this process and print its figures; its imports come first and do not count."""
-    for module in ("llmmigrate.logs.quick", "llmmigrate.prices.diagnosis"):
+    for module in ("llmmigrate.logs.quick", "llmmigrate.prices.diagnosis", "benchmarks.peers"):
         import_module(module)
     start = time.process_time()
     size = VARIANTS[name](path)

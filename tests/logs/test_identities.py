@@ -24,8 +24,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def by_a_table(asked: list[tuple[int, int]]) -> Iterator[Seen]:
     """What `look` has to answer, one question after the other."""
     known: dict[int, list[int]] = {}
-    for hashed, entry in asked:
-        held = known.setdefault(hashed, [])
+    for key, entry in asked:
+        held = known.setdefault(key, [])
         if entry in held:
             yield Seen(True, True, False)
             continue
@@ -48,7 +48,7 @@ def test_many_are_asked_at_once_like_one_at_a_time(asked: list[tuple[int, int]],
     found = Identities()
     for question in asked:
         found.look(*question)
-    known = {id_hash for id_hash, _ in asked}
+    known = {key for key, _ in asked}
     assert [number in known for number in questions] == found.seen(np.array(questions, dtype=np.uint64)).tolist()
 
 

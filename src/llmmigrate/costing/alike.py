@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from llmmigrate.costing.bill import Biller, place
-from llmmigrate.costing.slices import Times
+from llmmigrate.costing.slices import Times, summed
 from llmmigrate.prices.cards import Unpriced
 from llmmigrate.prices.entries import Entry
 from llmmigrate.usage.cuts import CalendarUnit, calendar_unit
@@ -35,12 +35,13 @@ def priced_alike(profile: Profile, biller: Biller, unit: CalendarUnit, bounds: I
 def added(cells: Cells) -> Cell:
     """The counts, tokens and logged costs of some cells together, without what is no plain sum."""
     parts = [cell for _, cell in cells]
+    sums = summed(parts)
     total = Cell(
-        calls=sum(part.calls for part in parts),
+        calls=sums.calls,
         logical=sum(part.logical for part in parts),
-        tokens=[sum(counts) for counts in zip(*(part.tokens for part in parts), strict=True)],
-        searches=sum(part.searches for part in parts),
-        images=sum(part.images for part in parts),
+        tokens=sums.tokens,
+        searches=sums.searches,
+        images=sums.images,
         logged_cost=sum(part.logged_cost for part in parts),
         logged_calls=sum(part.logged_calls for part in parts),
     )
