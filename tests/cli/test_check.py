@@ -162,6 +162,12 @@ def test_a_missing_baseline_says_how_to_make_one(llmmigrate: Run, name: str, wha
     assert fix in outcome.err
 
 
+def test_a_revision_outside_of_a_repository_is_said(llmmigrate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", str(Path.cwd() / "no-such-folder"))
+    outcome = llmmigrate("check", log("same.jsonl", seed=2, calls=5), "--baseline", "git:main:b.json")
+    assert (outcome.code, "this is no git repository" in outcome.err) == (2, True)
+
+
 def test_what_cannot_be_compared_leaves_everything_as_it_was(llmmigrate: Run, baseline: str) -> None:
     held = Path(baseline).read_bytes()
     Path("empty.jsonl").write_text("")

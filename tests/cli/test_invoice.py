@@ -135,7 +135,12 @@ def test_the_page_of_the_data_folder_is_read(llmmigrate: Run, data: Path) -> Non
         ("date,amount\n2026-10-01,five\n", "the invoice bill.csv has an amount that is none: 'five'"),
         ("date,amount\n", "the invoice bill.csv states no amount"),
         ('{"data": [', "the invoice bill.csv is not JSON"),
-        ("", "the invoice bill.csv has no columns of days and amounts"),
+        ("", "the invoice bill.csv is empty"),
+        (" \n", "the invoice bill.csv is empty"),
+        ("{}", "the invoice bill.csv states no amount"),
+        ('{"data": [{"start_time": 1, "results": [null]}]}', "the invoice bill.csv has results that are no costs"),
+        ('{"data": [{"start_time": 1, "results": 5}]}', "the invoice bill.csv has results that are no costs"),
+        ('{"data": [{"results": [{"amount": 1}]}]}', "the invoice bill.csv has a day that is none: None"),
     ],
 )
 def test_what_is_no_bill_is_an_error(llmmigrate: Run, text: str, what: str) -> None:

@@ -317,7 +317,7 @@ def test_a_model_that_is_resold_is_not_listed_as_its_seller_s_own(
     text = BY_HAND.replace("currency: USD", "currency: USD\nbare_names: true")
     (tables / "zai.yaml").write_text(text)
     (tables / "google.yaml").write_text(text.replace("zai", "google").replace("glm-", "gemini-"))
-    resold = [model("gemini-9", 1, 4), model("glm-10"), model("gemini-10")]
+    resold = [model("gemini-9", 1, 4), model("glm-10"), model("gemini-10"), model("ft:gemini-9")]
     source = genai_json(tmp_path / "x.json", google=resold, zai=[model("glm-9", 1, 4), model("glm-10")])
     told = json.loads(update(llmmigrate, source, SECOND, "--dry-run", "--format", "json").out)
     assert [each["model"] for each in told["added"]] == ["google/gemini-10", "zai/glm-10"]

@@ -3,6 +3,7 @@
 The file is a saved profile that every command reads, written one cell a line so that a change of it can be read.
 """
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -147,6 +148,8 @@ def _from_git(name: str) -> bytes:
         raise UsageError(f"git did not answer within {_SECONDS} seconds", fix="name the baseline as a file") from None
     if shown.returncode == 0:
         return shown.stdout
+    if b"not a git repository" in shown.stderr.lower():
+        raise UsageError(f"'{name}': this is no git repository", fix="run it in one, or name the baseline as a file")
     if known is not True and known.returncode != 0:
         fix = f"fetch it first: git fetch origin {reference.removeprefix('origin/')} (actions/checkout: fetch-depth: 0)"
         raise UsageError(f"git knows no revision '{reference}' here", fix=fix)
@@ -154,8 +157,15 @@ def _from_git(name: str) -> bytes:
     raise UsageError(f"no baseline at {path} in {reference}", fix=fix)
 
 
+def _plain_words() -> dict[str, str]:
+    """The environment with git's messages in English, so that one of them can be told from others."""
+    return {**os.environ, "LC_ALL": "C"}
+
+
 def _git(arguments: Sequence[str], directory: Path) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(["git", *arguments], cwd=directory, capture_output=True, timeout=_SECONDS, check=False)
+    return subprocess.run(
+        ["git", *arguments], cwd=directory, capture_output=True, timeout=_SECONDS, check=False, env=_plain_words()
+    )
 
 
 def _unzipped(data: bytes, name: str) -> bytes:

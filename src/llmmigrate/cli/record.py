@@ -121,6 +121,8 @@ def _wait(server: "Server", console: Console) -> int:
 def _say(counts: "Counts", path: str, console: Console) -> None:
     """On stderr: what was recorded and what was not."""
     console.say(f"recorded {counts.recorded:,} calls in {path}, {counts.failed:,} of them failed")
+    if not counts.recorded and not counts.other and not counts.lost:
+        console.say("no request came by: what calls has to use OPENAI_BASE_URL or ANTHROPIC_BASE_URL, as the SDKs do")
     if counts.other:
         console.say(f"{counts.other:,} other requests passed by")
     if counts.without_usage:

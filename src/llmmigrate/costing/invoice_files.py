@@ -50,6 +50,8 @@ def read_invoice(path: str) -> Invoice:
         raise InputError(
             f"cannot read the invoice {path}", why=getattr(error, "strerror", None) or str(error)
         ) from None
+    if not text.strip():
+        raise InputError(f"the invoice {path} is empty", fix="export the costs of the days that the log has")
     vendor, lines = _json(text, path) if text.lstrip()[:1] in ("{", "[") else (None, list(_table(text, path)))
     if vendor is None and lines and _has_columns(text, "amount_value"):
         vendor = "openai"
@@ -86,10 +88,13 @@ def _buckets(page: Any) -> list[dict[str, Any]]:
 
 
 def _bucket_lines(bucket: Mapping[str, Any], path: str, unit: Decimal) -> Iterator[InvoiceLine]:
-    day = _day(bucket.get("starting_at", bucket.get("start_time")), path)
-    for result in bucket.get("results") or []:
-        amount = result.get("amount") if isinstance(result, dict) else None
-        held = amount if isinstance(amount, dict) else {"value": amount, "currency": (result or {}).get("currency")}
+    results = bucket.get("results") or []
+    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+        raise InputError(f"the invoice {path} has results that are no costs", fix="export it again")
+    for result in results:
+        day = _day(bucket.get("starting_at", bucket.get("start_time")), path)
+        amount = result.get("amount")
+        held = amount if isinstance(amount, dict) else {"value": amount, "currency": result.get("currency")}
         named = _model(result.get("model") or result.get("line_item"))
         currency = str(held.get("currency") or "USD").upper()
         yield InvoiceLine(day, _amount(held.get("value"), path) * unit, named, currency)

@@ -20,7 +20,7 @@ from llmmigrate.money import plain
 from llmmigrate.prices.cards import Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry, Table
-from llmmigrate.prices.names import folded
+from llmmigrate.prices.names import folded, is_custom
 from llmmigrate.prices.periods import Period, epoch
 from llmmigrate.prices.rates import rates_of, rates_of_spec
 from llmmigrate.prices.tables import ModelSpec, PeriodSpec, TableSpec
@@ -160,6 +160,9 @@ class _Comparison:
         name = f"{self.said.provider}/{model.id}"
         if not any(rates.values()):
             self._leave(name, "new, and said to be free: a library writes 0 for what it does not know, too")
+            return
+        if is_custom(folded(model.id)):
+            self._leave(name, "a model of somebody's own has a price of its own: list it by hand")
             return
         maker = self.findings.makers.get(_family(model.id), self.said.provider)
         if maker != self.said.provider and self.known is not None and self.known.bare_names:
