@@ -370,3 +370,12 @@ def test_a_log_of_minutes_says_how_short_it_is(roi: Document, tmp_path: Path) ->
     assert found["why_not"] == "14 days are needed for a projection, the log has 29 minutes"
     assert found["saving"]["month"] == {"value": None, "low": None, "high": None}
     assert found["saving"]["log"]["value"] is not None
+
+
+def test_a_log_without_texts_leads_to_recording(roi: Document, llmmigrate: Run, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "logs.jsonl", input_tokens=6_000, output_tokens=1_000)
+    audit = str(tmp_path / "audit.json")
+    assert llmmigrate("audit", log, "--to", "zai/glm-5", "-o", audit).code in (0, 1, 3)
+    step = roi(log, "--to", "zai/glm-5", "--evidence", audit)["next"]
+    assert step["words"] == "record requests with their texts, then run shadow: the answers were not measured"
+    assert step["command"].startswith("llmmigrate record --keep-text")

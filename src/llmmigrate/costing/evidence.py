@@ -75,6 +75,11 @@ class Verdicts(msgspec.Struct, frozen=True):
     in_part: Part
     not_audited: Part
 
+    @property
+    def read(self) -> int:
+        """Calls whose request is in the log: those that can be replayed."""
+        return self.ok.calls + self.translated.calls + self.unknown.calls + self.refused.calls
+
 
 class AuditedTarget(msgspec.Struct, frozen=True):
     """What one target can serve."""

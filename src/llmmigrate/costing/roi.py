@@ -332,16 +332,25 @@ def _next(basis: Basis, gross: Range | None, risk: RiskLevel, risks: Sequence[Ri
             command=" ".join(["llmmigrate audit", basis.logs, *(f"--to {name}" for name in basis.targets or [target])]),
         )
     if evidence.verdict is None:
-        return roi_results.NextStep(
-            words="run shadow: the answers were not measured",
-            command=f"llmmigrate shadow {basis.logs} --to {target} --canary 10%",
-        )
+        return _shadow_step(basis, target, replayable=evidence.audit[1].verdicts.read > 0)
     if evidence.verdict[1].verdict != "PASS":
         words = f"decide it with more pairs: the shadow run ended {evidence.verdict[1].verdict}"
         return roi_results.NextStep(words=words, command=None)
     if evidence.drill is None:
         return roi_results.NextStep(words="rehearse the way back", command="llmmigrate rollout drill")
     return roi_results.NextStep(words="move 10 % of the traffic", command="llmmigrate rollout stage")
+
+
+def _shadow_step(basis: Basis, target: str, *, replayable: bool) -> roi_results.NextStep:
+    if replayable:
+        return roi_results.NextStep(
+            words="run shadow: the answers were not measured",
+            command=f"llmmigrate shadow {basis.logs} --to {target} --canary 10%",
+        )
+    return roi_results.NextStep(
+        words="record requests with their texts, then run shadow: the answers were not measured",
+        command="llmmigrate record --keep-text -o run.jsonl -- COMMAND",
+    )
 
 
 def _quality(evidence: Evidence) -> roi_results.Quality | None:
