@@ -124,7 +124,7 @@ def sensitivity_table(roi: Roi) -> Table:
     """One thing at a time turning out otherwise."""
     columns = [
         Column("What if"),
-        Column("By", drop=2),
+        Column("By"),
         Column("Saving a month", "right"),
         Column("Payback, months", "right", drop=1),
         Column("Present value", "right", drop=0),
