@@ -43,7 +43,7 @@ def test_six_hours_give_a_rate_only() -> None:
     assert (found.rate_per_day, found.month.cost, found.year.cost) == (Decimal(12), None, None)
     assert (found.refused.code, found.refused.words) == (
         "short_span",
-        "14 days are needed for a projection, the log has 0.2",
+        "14 days are needed for a projection, the log has 6.0 hours",
     )
 
 

@@ -98,7 +98,7 @@ def test_a_run_and_a_drill_are_read_as_they_were_written(llmmigrate: Run) -> Non
     assert f"{ratio['ratio']:,.2f} ({ratio['low']:,.2f} … {ratio['high']:,.2f})" in line
 
 
-@pytest.mark.parametrize("gateway", ["envoy", "haproxy", "litellm", "nginx"])
+@pytest.mark.parametrize("gateway", sorted(path.stem for path in (ROOT / "benchmarks" / "drills").glob("*.json")))
 def test_a_drill_means_the_same_to_its_writer_and_to_a_report(gateway: str, tmp_path: Path) -> None:
     """What `rollout drill` calls passed is no failed risk, and the other way round."""
     drill = msgspec.json.decode((ROOT / f"benchmarks/drills/{gateway}.json").read_bytes(), type=Written)
