@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.measure import Job
 
 MILLION = 1_000_000
-SIZES = {"1k": 1_000, "1m": MILLION, "5m": 5 * MILLION}
+SIZES = {"1k": 1_000, "10k": 10_000, "1m": MILLION, "5m": 5 * MILLION}
 PEER_LINES = 20_000
 LITELLM = "litellm==1.106.2"
 PEERS = Path(__file__).with_name("peers.py")
@@ -24,6 +24,8 @@ TARGET_MODELS = (
     *("dashscope-intl/" + name for name in ("qwen3-max", "qwen3.7-plus")),
     "moonshotai/kimi-k3",
 )
+PROFILES = ("10k", "1m")
+"""Sizes of logs of which a profile is saved: one to check against, one to price again."""
 REPRICE = f"estimate, profile of 1m, {len(TARGET_MODELS)} targets"
 
 
@@ -34,6 +36,7 @@ def product_jobs(command: Sequence[str], data: Path, sizes: Sequence[str]) -> li
     return [
         Job("llmmigrate --help", [*command, "--help"]),
         *(Job(f"analyze {size}", [*command, "analyze", str(data / f"{size}.jsonl")], SIZES[size]) for size in sizes),
+        Job("check 10k", [*command, "check", str(data / "10k.jsonl"), "--baseline", str(data / "10k.profile.json")]),
         Job(REPRICE, [*estimate, *targets]),
     ]
 

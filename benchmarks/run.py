@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.jobs import LITELLM, SIZES, baseline_jobs, peer_jobs, product_jobs
+from benchmarks.jobs import LITELLM, PROFILES, SIZES, baseline_jobs, peer_jobs, product_jobs
 from benchmarks.make_logs import write_log
 from benchmarks.measure import Job, run_alternating
 from benchmarks.report import write_report
@@ -32,7 +32,8 @@ def main() -> None:
     make_logs(sizes)
     if options.peers:
         make_peers()
-    make_profile(command)
+    for size in PROFILES:
+        make_profile(command, size)
     jobs = [job for job in list_jobs(command, sizes) if options.only in job.name]
     results = run_alternating(jobs, options.rounds, say)
     document = write_report(results, TARGETS, options.rounds, datetime.now(UTC).date())
@@ -71,13 +72,13 @@ def make_logs(sizes: Sequence[str]) -> None:
             write_log(SIZES[size], path)
 
 
-def make_profile(command: Sequence[str]) -> None:
-    """The saved profile that `estimate` prices again; made anew, as its format may have changed."""
-    profile = DATA / "1m.profile.json"
+def make_profile(command: Sequence[str], size: str) -> None:
+    """The saved profile of a log; made anew, as its format may have changed."""
+    profile = DATA / f"{size}.profile.json"
     profile.unlink(missing_ok=True)
-    ingest = [*command, "ingest", str(DATA / "1m.jsonl"), "-o", str(profile)]
+    ingest = [*command, "ingest", str(DATA / f"{size}.jsonl"), "-o", str(profile)]
     if subprocess.run(ingest, capture_output=True, check=False).returncode:
-        say("no profile: `ingest` failed, so re-pricing will fail too")
+        say(f"no profile of {size}: `ingest` failed, so what reads it will fail too")
 
 
 def make_peers() -> None:

@@ -70,5 +70,6 @@ TARGETS = (
     speed_ratio("genai-prices", "analyze 1m", 100),
     cpu_ratio("CPU of --help / python -c pass", "llmmigrate --help", "python -c pass", 8),
     cpu_seconds("analyze, 1,000 lines", "analyze 1k", 0.35),
+    cpu_seconds("check, 10,000 lines", "check 10k", 0.6),
     cpu_seconds(f"re-pricing a saved profile on {len(TARGET_MODELS)} targets", REPRICE, 0.5),
 )
