@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from llmmigrate.costing.bill import Biller, Purse
 from llmmigrate.costing.difference import Decomposition, apportion, as_decimal, result, take_apart
-from llmmigrate.costing.sides import Pricer, at_instant, at_own_date, at_own_date_as
+from llmmigrate.costing.sides import NOTHING, Lot, Pricer, at_instant, at_own_date, at_own_date_as, cost
 from llmmigrate.prices import load_catalog
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.call import Billing, Call, UsageState
 from llmmigrate.usage.cuts import CutMarks, Cuts
-from llmmigrate.usage.profile import Profile, ProfileWriter
+from llmmigrate.usage.profile import Cell, CellKey, Profile, ProfileWriter
 
 NOW = 1_795_305_600
 """2026-11-22T00:00:00Z."""
@@ -109,6 +109,31 @@ def test_a_side_costs_what_analyze_says(calls: list[Call]) -> None:
     assert abs(as_decimal(side.cost()) - purse.total(CATALOG, "USD", NOW).middle) <= Decimal("2e-12")
     if set(purse.amounts) <= {"USD"}:
         assert as_decimal(side.cost()) == purse.total(CATALOG, "USD", NOW).middle
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(random_calls(), min_size=1, max_size=15), st.integers(NOW - 600 * DAY, NOW))
+def test_calls_priced_together_cost_what_each_costs_at_the_rates_of_then(calls: list[Call], instant: int) -> None:
+    biller = Biller(CATALOG, as_of=NOW)
+    own, then = at_own_date(biller), at_instant(biller, instant)
+    pricer = Pricer(CATALOG, currency="USD", exchange_at=NOW)
+    side = pricer.side(profile(calls), own, then)
+    alone = Fraction(0)
+    for each in calls:
+        for key, cell in profile([each]).cells.items():
+            if key.billing in ("failed", "gateway_hit") or key.usage == "missing":
+                continue
+            rates = pricer.rates(own.bill(key, cell), cell)
+            before = pricer.rates(then.bill(key, cell), cell) or rates
+            if rates is not None and before is not None:
+                alone += cost(before, lot_of(key, cell))
+    assert sum((part.cost_then() for group in side.parts.values() for part in group.values()), Fraction(0)) == alone
+
+
+def lot_of(key: CellKey, cell: Cell) -> Lot:
+    lot = Lot(NOTHING, NOTHING)
+    lot.add(key, cell)
+    return lot
 
 
 TRAFFIC = [

@@ -19,11 +19,14 @@ Cells = list[tuple[CellKey, Cell]]
 _but_time = attrgetter(*(name for name in CellKey._fields if name not in ("start", "end")))
 
 
-def priced_alike(profile: Profile, biller: Biller, unit: CalendarUnit, bounds: Iterable[int] = ()) -> list[Cells]:
+def priced_alike(
+    profile: Profile, biller: Biller, unit: CalendarUnit | None = None, bounds: Iterable[int] = ()
+) -> list[Cells]:
     """All cells of a profile, those together whose calls have the same rates.
 
-    Their keys differ only in time, and there in nothing that matters: they lie in one day or hour of the reporting
-    zone, in one period of every price, on one side of every bound (epoch seconds), and all clocks say the same.
+    Their keys differ only in time, and there in nothing that matters: they lie in one period of every price, on one
+    side of every bound (epoch seconds), all clocks say the same and, where a unit is given, they lie in one day or hour
+    of the reporting zone.
     """
     stretches = _Stretches(profile, biller, unit, bounds)
     grouped: dict[tuple[Any, ...], Cells] = {}
@@ -54,12 +57,12 @@ def added(cells: Cells) -> Cell:
 class _Stretches:
     """Numbers the stretches of time that prices and the calendar tell apart."""
 
-    def __init__(self, profile: Profile, biller: Biller, unit: CalendarUnit, bounds: Iterable[int]) -> None:
+    def __init__(self, profile: Profile, biller: Biller, unit: CalendarUnit | None, bounds: Iterable[int]) -> None:
         periods = [period for entry in _entries(profile, biller) for period in entry.periods]
         edges = {edge for period in periods for edge in (period.start, period.end)}
         self._edges: Sequence[int] = sorted({*edges, *bounds, biller.as_of})
         self._times = Times(dict.fromkeys(clock for period in periods for clock in period.clocks))
-        self._marks = msgspec.structs.replace(profile.marks, unit=unit)
+        self._marks = msgspec.structs.replace(profile.marks, unit=unit) if unit else None
         self._known: dict[tuple[int | None, int | None], int] = {}
         self._numbers: dict[object, int] = {}
 
@@ -77,7 +80,8 @@ class _Stretches:
         before = bisect_right(self._edges, at.start)
         if before != bisect_left(self._edges, at.end):  # a profile that was cut before this table was written
             return at
-        return before, calendar_unit(self._marks, at.start), self._times(at)
+        day = calendar_unit(self._marks, at.start) if self._marks else None
+        return before, day, self._times(at)
 
 
 def _entries(profile: Profile, biller: Biller) -> Iterable[Entry]:

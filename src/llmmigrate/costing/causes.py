@@ -164,7 +164,7 @@ def _summed(lots: Sequence[Lot], rates: Sequence[Rates], costs: Sequence[Sequenc
 
 def _as_if(base: Tiers, tier: str, pricer: Pricer, retier: Callable[[str], Price]) -> Part | None:
     """The base's paid calls as another tier would have billed them; None where it has no rates for them."""
-    return pricer.part((pair for part in _paid(base).values() for pair in part.cells), retier(tier))
+    return pricer.part(_paid(base).values(), retier(tier))
 
 
 def _unit_cost(paid: Tiers, now: Tiers) -> Fraction:

@@ -1,16 +1,18 @@
 """One side of a comparison: its priced calls in exact USD, at their own rates and at the rates of another time.
 
-Calls that share all their rates are one lot; a comparison then works on some dozen lots rather than on thousands of
-cells. Everything is a fraction here, so that parts add up to their whole exactly.
+Cells that no price tells apart are priced as one, and calls that share all their rates are one lot: a comparison works
+on some dozen lots rather than on thousands of cells. Everything is a fraction here, so that parts add up to their whole
+exactly.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 import msgspec
 
+from llmmigrate.costing.alike import Cells, priced_alike
 from llmmigrate.costing.analysis import UnpricedSums, add_unpriced
 from llmmigrate.costing.bill import FREE, ZERO, Biller, CellBill, bill_cards, cost_at, pieces, place
 from llmmigrate.prices.cards import RateCard, Unpriced
@@ -22,8 +24,12 @@ from llmmigrate.usage.sketch import merge
 NO_TOKENS: Final = (0,) * len(TOKEN_CLASSES)
 _MILLION: Final = 10**6
 
-Price = Callable[[CellKey, Cell], CellBill]
-"""What a cell costs."""
+
+class Price(NamedTuple):
+    """What a cell costs, and whose names and dates decide it."""
+
+    bill: Callable[[CellKey, Cell], CellBill]
+    biller: Biller
 
 
 class Group(NamedTuple):
@@ -70,7 +76,8 @@ class Part(msgspec.Struct):
     """The lots of one group and service tier (None: answered by a gateway's cache), and the cells behind them."""
 
     lots: dict[tuple[int, ...], Lot] = msgspec.field(default_factory=dict)
-    cells: list[tuple[CellKey, Cell]] = msgspec.field(default_factory=list)
+    cells: list[Cells] = msgspec.field(default_factory=list)
+    """Together those that no price tells apart."""
 
     def all_lots(self) -> list[Lot]:
         """The lots alone."""
@@ -146,19 +153,20 @@ class Pricer:
     def side(self, profile: Profile, own: Price, then: Price | None = None) -> Side:
         """The side of a profile; without `then` its rates are the only ones."""
         side = Side()
-        for key, cell in profile.cells.items():
-            self._add(side, key, cell, own, then)
+        for cells in priced_alike(profile, own.biller):
+            self._add(side, cells, own, then)
         return side
 
-    def part(self, cells: Iterable[tuple[CellKey, Cell]], price: Price) -> Part | None:
-        """The cells priced in another way; None where one of them then has no price."""
-        part = Part()
-        for key, cell in cells:
-            rates = self.rates(price(key, cell), cell)
-            if rates is None:
-                return None
-            part.lots.setdefault((id(rates),), Lot(rates, rates)).add(key, cell)
-        return part
+    def part(self, parts: Iterable[Part], price: Price) -> Part | None:
+        """The cells of some parts priced in another way; None where one of them then has no price."""
+        made = Part()
+        for cells in (cells for part in parts for cells in part.cells):
+            for same, cell, (bill,) in _bills(cells, [price]):
+                rates = self.rates(bill, cell)
+                if rates is None:
+                    return None
+                made.lots.setdefault((id(rates),), Lot(rates, rates)).add(same[0][0], cell)
+        return made
 
     def tables(self) -> list[str]:
         """The providers whose tables gave a rate so far."""
@@ -179,16 +187,22 @@ class Pricer:
             self._rates[key] = (self._mean(low, high), low, high)
         return self._rates[key][0]
 
-    def _add(self, side: Side, key: CellKey, cell: Cell, own: Price, then: Price | None) -> None:
-        if key.billing == "failed":
-            side.failed += cell.calls
-            return
+    def _add(self, side: Side, cells: Cells, own: Price, then: Price | None) -> None:
+        key = cells[0][0]
         hit = key.billing == "gateway_hit"
-        if key.usage == "missing" and not hit:
-            side.missing += cell.calls
-            return
-        bill = FREE if hit else own(key, cell)
-        rates = self.rates(bill, cell)
+        if key.billing == "failed":
+            side.failed += sum(cell.calls for _, cell in cells)
+        elif key.usage == "missing" and not hit:
+            side.missing += sum(cell.calls for _, cell in cells)
+        elif hit:
+            self._add_billed(side, cells, _together(cells), [FREE])
+        else:
+            for same, cell, bills in _bills(cells, [own] if then is None else [own, then]):
+                self._add_billed(side, same, cell, bills)
+
+    def _add_billed(self, side: Side, cells: Cells, cell: Cell, bills: Sequence[CellBill]) -> None:
+        """Add cells, `cell` together, with their own bill and, where asked, that at the other side's rates."""
+        key, bill, rates = cells[0][0], bills[0], self.rates(bills[0], cell)
         for code in bill.assumptions:
             side.assumptions[code] = side.assumptions.get(code, 0) + cell.calls
         group = Group(key.provider, key.model, key.tags)
@@ -196,12 +210,11 @@ class Pricer:
             add_unpriced(side.unpriced, key, cell, bill.unpriced or Unpriced("unknown_model", "no price"))
             side.bare.setdefault(group, Part()).lots.setdefault((), Lot(NOTHING, NOTHING)).add(key, cell)
             return
-        before = rates
-        if then is not None and not hit:
-            before = self.rates(then(key, cell), cell) or rates  # a model without a price then has no other price now
-        part = side.parts.setdefault(group, {}).setdefault(None if hit else key.service_tier, Part())
+        before = self.rates(bills[-1], cell) or rates  # a model without a price then has no other price now
+        tier = None if key.billing == "gateway_hit" else key.service_tier
+        part = side.parts.setdefault(group, {}).setdefault(tier, Part())
         part.lots.setdefault((id(rates), id(before)), Lot(rates, before)).add(key, cell)
-        part.cells.append((key, cell))
+        part.cells.append(cells)
 
     def _mean(self, low: RateCard, high: RateCard) -> Rates:
         a, b = self._of(low), self._of(high)
@@ -228,13 +241,13 @@ class Pricer:
 
 def at_own_date(biller: Biller) -> Price:
     """Each cell at the rates of its own date."""
-    return biller.bill
+    return Price(biller.bill, biller)
 
 
 def at_instant(biller: Biller, instant: int, tier: str | None = None) -> Price:
     """Each cell at the rates in force at `instant`, its clock read at its own time; as served by `tier` if given."""
 
-    def price(key: CellKey, cell: Cell) -> CellBill:
+    def bill(key: CellKey, cell: Cell) -> CellBill:
         entry = biller.entry(key)
         if isinstance(entry, Unpriced):
             return CellBill(None, None, entry)
@@ -244,12 +257,36 @@ def at_instant(biller: Biller, instant: int, tier: str | None = None) -> Price:
         )
         return bill_cards(answers, cell.tokens, pieces(cell))
 
-    return price
+    return Price(bill, biller)
 
 
 def at_own_date_as(biller: Biller, tier: str) -> Price:
     """Each cell at the rates of its own date, as if `tier` had served it."""
-    return lambda key, cell: biller.bill(key._replace(service_tier=tier), cell)
+    return Price(lambda key, cell: biller.bill(key._replace(service_tier=tier), cell), biller)
+
+
+def _bills(cells: Cells, prices: Sequence[Price]) -> Iterator[tuple[Cells, Cell, list[CellBill]]]:
+    """Cells that no price tells apart, their sum, and its bills.
+
+    They come one by one where a rate is open: bounds do not add up.
+    """
+    cell = _together(cells)
+    bills = [price.bill(cells[0][0], cell) for price in prices]
+    if len(cells) > 1 and any(len(bill.cards) > 1 for bill in bills):
+        for pair in cells:
+            yield from _bills([pair], prices)
+        return
+    yield cells, cell, bills
+
+
+def _together(cells: Cells) -> Cell:
+    """The sums of some cells, moments included."""
+    if len(cells) == 1:
+        return cells[0][1]
+    total = Cell()
+    for _, cell in cells:
+        total.merge(cell)
+    return total
 
 
 def _certain(amount: Decimal | Unpriced) -> Decimal:
