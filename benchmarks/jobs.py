@@ -28,6 +28,9 @@ PROFILES = ("10k", "1m")
 """Sizes of logs of which a profile is saved: one to check against, one to price again."""
 REPRICE = f"estimate, profile of 1m, {len(TARGET_MODELS)} targets"
 
+GROUPED = "duckdb, typed and grouped 1m"
+"""Where a fast engine stands before anything is priced: what the count leaves out."""
+
 
 def product_jobs(command: Sequence[str], data: Path, sizes: Sequence[str]) -> list[Job]:
     """Our own commands."""
@@ -47,6 +50,7 @@ def baseline_jobs(data: Path, sizes: Sequence[str]) -> list[Job]:
     return [
         Job("python -c pass", [sys.executable, "-c", "pass"]),
         *(Job(count_of(size), _peer("duckdb", data / f"{size}.jsonl"), SIZES[size]) for size in big),
+        Job(GROUPED, _peer("duckdb-grouped", data / "1m.jsonl"), MILLION),
         *peer_jobs("genai-prices", sys.executable, data),
     ]
 

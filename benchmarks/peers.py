@@ -1,6 +1,7 @@
 """What other programs do with the same lines, a process each: `python benchmarks/peers.py PEER FILE [LINES]`.
 
 duckdb         bare `count(*)` over `read_json` with explicit columns, the usual yardstick of a fast scan
+duckdb-grouped all ten columns read with their types and summed by model and hour, ids counted once: nothing is priced
 litellm        `json.loads` and `litellm.cost_per_token` a line
 genai-prices   `json.loads` and `genai_prices.calc_price` a line, at the line's own time
 
@@ -38,9 +39,27 @@ def count_with_duckdb(path: str, limit: int | None) -> object:
     """The number of lines, as DuckDB counts them."""
     import duckdb
 
-    columns = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
-    source = f"read_json(?, format = 'newline_delimited', columns = {{{columns}}})"
-    return duckdb.execute(f"select count(*) from {source}", [path]).fetchone()
+    return duckdb.execute(f"select count(*) from {duckdb_source(COLUMNS)}", [path]).fetchone()
+
+
+def group_with_duckdb(path: str, limit: int | None) -> object:
+    """Calls, tokens and distinct ids by model and hour: what any tool has to find out before it can price."""
+    import duckdb
+
+    columns = {**COLUMNS, "timestamp": "TIMESTAMP"}
+    query = f"""
+        select provider, model, service_tier, date_trunc('hour', "timestamp") as hour, count(*),
+            count(distinct hash(request_id)), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens),
+            approx_quantile(latency_ms, 0.95)
+        from {duckdb_source(columns)} group by all
+    """
+    return len(duckdb.execute(query, [path]).fetchall())
+
+
+def duckdb_source(columns: dict[str, str]) -> str:
+    """The table function that reads a log with these columns; its path is a parameter."""
+    described = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+    return f"read_json(?, format = 'newline_delimited', columns = {{{described}}})"
 
 
 def price_with_litellm(path: str, limit: int | None) -> object:
@@ -94,7 +113,12 @@ def read(path: str, limit: int | None) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, itertools.islice(lines, limit))
 
 
-PEERS = {"duckdb": count_with_duckdb, "litellm": price_with_litellm, "genai-prices": price_with_genai_prices}
+PEERS = {
+    "duckdb": count_with_duckdb,
+    "duckdb-grouped": group_with_duckdb,
+    "litellm": price_with_litellm,
+    "genai-prices": price_with_genai_prices,
+}
 
 if __name__ == "__main__":
     peer, path, *limit = sys.argv[1:]

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
-from operator import mul
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -202,9 +201,11 @@ class Estimator:
             if known is None:
                 continue
             rates, fee = known
+            held = [i for i, count in enumerate(self._base.slices[part].tokens) if count]
             for key, cell in cells:
                 if key.start is not None and key.start <= now:
-                    cost = sum(map(mul, cell.tokens, rates)) + cell.calls * fee
+                    tokens = cell.tokens
+                    cost = sum([tokens[i] * rates[i] for i in held]) + cell.calls * fee
                     found.setdefault(key.start, []).append(cost)
         return {start: math.fsum(costs) for start, costs in found.items()}
 

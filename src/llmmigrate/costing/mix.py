@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from llmmigrate.costing.audit.parts import Key, PartAudit, SourceName
 from llmmigrate.costing.estimate import Estimator, Outcome, Scenario, label_of
 from llmmigrate.costing.evidence import NO_OBJECTIONS, AuditedTarget, Objections, Verdicts
 from llmmigrate.costing.evidence import Part as Audited
@@ -12,6 +11,9 @@ from llmmigrate.costing.results import EstimateTarget
 from llmmigrate.costing.whatif import Conditions
 from llmmigrate.money import exact
 from llmmigrate.usage.profile import Profile
+
+if TYPE_CHECKING:  # an audit reads whole requests, which most estimates never do
+    from llmmigrate.costing.audit.parts import Key, PartAudit, SourceName
 
 LABEL = "mix"
 STAYS = "stays"
@@ -25,16 +27,16 @@ _SUMS = (
 class Part(NamedTuple):
     """One part of the traffic."""
 
-    key: Key
+    key: "Key"
     profile: Profile
-    calls: dict[SourceName, int]
+    calls: "dict[SourceName, int]"
     """By source model."""
 
 
 class Chosen(NamedTuple):
     """One part of the traffic and where it goes: a target's label, or `STAYS`."""
 
-    key: Key
+    key: "Key"
     to: str
     outcome: Outcome
     refused: Mapping[str, str]
@@ -47,10 +49,10 @@ class Permits(NamedTuple):
     """Who may serve which part: the word of the log's own requests, and of saved results."""
 
     objections: Objections = NO_OBJECTIONS
-    audit: PartAudit | None = None
+    audit: "PartAudit | None" = None
     """None where no log with requests is read."""
 
-    def against(self, part: Part, moves: Mapping[SourceName, str]) -> str | None:
+    def against(self, part: Part, moves: "Mapping[SourceName, str]") -> str | None:
         """Why a part's models may not move to these targets; None where nothing speaks against it.
 
         A failed shadow run always does. What a call asks for is known best from its own request; a saved audit, which
@@ -58,7 +60,7 @@ class Permits(NamedTuple):
         """
         return next((why for source, to in moves.items() if (why := self._against(part, source, to))), None)
 
-    def _against(self, part: Part, source: SourceName, to: str) -> str | None:
+    def _against(self, part: Part, source: "SourceName", to: str) -> str | None:
         if to in self.objections.failed:
             return self.objections.failed[to]
         refusal = None if self.audit is None else self.audit.refusal(part.key, source, to)
@@ -66,11 +68,11 @@ class Permits(NamedTuple):
             return refusal.words
         return self.objections.audited.get(to) if self._not_audited(part, source) else None
 
-    def not_audited(self, part: Part, sources: Mapping[SourceName, str]) -> int:
+    def not_audited(self, part: Part, sources: "Mapping[SourceName, str]") -> int:
         """Of the part's calls that move, those whose requests were not there to be audited."""
         return sum(self._not_audited(part, source) for source in sources)
 
-    def _not_audited(self, part: Part, source: SourceName) -> int:
+    def _not_audited(self, part: Part, source: "SourceName") -> int:
         return part.calls[source] - (0 if self.audit is None else self.audit.whole_calls(part.key, source))
 
 
@@ -105,7 +107,7 @@ def _pays(outcome: Outcome, stays: Outcome) -> bool:
     return outcome.comparable < outcome.current and outcome.compared_calls >= stays.compared_calls
 
 
-def _moves(part: Part, scenario: Scenario) -> dict[SourceName, str]:
+def _moves(part: Part, scenario: Scenario) -> "dict[SourceName, str]":
     """Where each of a part's models goes; those that stay are left out."""
     targets = {name: scenario.target_of(name) for name in part.calls}
     return {name: label_of(target) for name, target in targets.items() if target is not None}
@@ -164,7 +166,7 @@ def _add_words(total: Outcome, part: Outcome) -> None:
     total.grade = max(total.grade or "", part.grade or "") or None
 
 
-def split(profile: Profile, key_of: Callable[..., Key]) -> list[Part]:
+def split(profile: Profile, key_of: "Callable[..., Key]") -> list[Part]:
     """The profile's cells by group, each part with all distributions of sizes, which are kept by model."""
     parts: dict[Key, Part] = {}
     for key, cell in profile.cells.items():

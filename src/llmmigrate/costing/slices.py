@@ -5,6 +5,7 @@ re-pricing a saved profile on many targets then costs next to nothing.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from operator import attrgetter
@@ -95,26 +96,25 @@ def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | No
     Tens of thousands of cells lie in some hundred slices, so a slice is made, and its cells are summed, only once.
     """
     stand_ins: dict[tuple[int | None, int | None], Interval | None] = {}
-    grouped: dict[tuple[Any, ...], list[tuple[CellKey, Cell]]] = {}
-    for key, cell in cells:
-        if not is_billed(key):
-            continue
+    grouped: defaultdict[tuple[Any, ...], list[tuple[CellKey, Cell]]] = defaultdict(list)
+    for pair in cells:
+        key = pair[0]
         stretch = key.start, key.end
         if stretch not in stand_ins:
             stand_ins[stretch] = times(place(key)[0])
-        grouped.setdefault((stand_ins[stretch], *_conditions(key)), []).append((key, cell))
-    base = Base({}, {})
-    for (at, *_), held in grouped.items():
-        part = slice_of(held[0][0], at)
-        base.slices[part] = summed([cell for _, cell in held])
-        base.cells[part] = held
-    return base
+        grouped[(stand_ins[stretch], *_conditions(key))].append(pair)
+    held: defaultdict[Slice, list[tuple[CellKey, Cell]]] = defaultdict(list)
+    for (at, *_), alike in grouped.items():
+        if is_billed(alike[0][0]):
+            held[slice_of(alike[0][0], at)] += alike
+    return Base({part: summed([cell for _, cell in alike]) for part, alike in held.items()}, dict(held))
 
 
 _conditions = attrgetter(
-    "provider", "model", "service_tier", "prompt_above", "prompt_upto", "output_above", "output_upto", "mask"
-)
-"""What of a cell's key becomes part of its slice, its time apart."""
+    "provider", "model", "service_tier", "prompt_above", "prompt_upto", "output_above", "output_upto", "mask", "usage",
+    "billing",
+)  # fmt: skip
+"""What of a cell's key becomes part of its slice, its time apart, and whether it is billed."""
 
 
 def is_billed(key: CellKey) -> bool:
