@@ -240,7 +240,7 @@ def _text(name: str, text: str) -> Callable[[Path], Path]:
             _text("x.json", '[{"id": "x-ai", "models": [{"id": "g", "match": {}, "prices": {"input_mtok": "NaN"}}]}]'),
             "'NaN' is not a rate",
         ),
-        (lambda folder: folder / "absent.whl", "cannot read"),
+        (lambda folder: folder / "absent.whl", "let pip fetch the newest"),
     ],
 )
 def test_what_is_no_price_data_is_refused_in_words(

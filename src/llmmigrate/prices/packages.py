@@ -46,7 +46,8 @@ def read_package(source: PriceSource, path: Path) -> Package:
     try:
         whole = path.read_bytes()
     except OSError as error:
-        raise PriceTableError(f"cannot read {path}: {error.strerror}", where=Location(str(path))) from None
+        fix = "check the path, or leave --from out and let pip fetch the newest"
+        raise PriceTableError(f"cannot read {path}: {error.strerror}", where=Location(str(path)), fix=fix) from None
     if whole.startswith(b"PK"):
         return _from_wheel(source, path)
     version = f"JSON {hashlib.sha256(whole).hexdigest()[:12]}"
