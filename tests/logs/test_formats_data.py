@@ -23,6 +23,7 @@ FORMATS = {
     "openai_responses.jsonl": "openai_responses",
     "openai_batch_output.jsonl": "openai_batch",
     "anthropic_messages.jsonl": "anthropic_messages",
+    "bedrock_invoke_anthropic_body.jsonl": "anthropic_messages",
     "http_capture_request_response.jsonl": "http_capture",
     "frugon_request_response.jsonl": "http_capture",
     "litellm_standard_logging_payload.jsonl": "litellm_standard",
@@ -106,6 +107,11 @@ def test_every_record_of_a_file_is_seen_as_its_format(data: Path, file: str, nam
 def test_no_line_of_a_file_is_lost_or_refused(data: Path, file: str) -> None:
     lines = profile_of(data, file).accounting.lines
     assert (True, 0) == (lines.add_up(), lines.rejected)
+
+
+@pytest.mark.parametrize(("file", "count"), [("aider_analytics.jsonl", 849), ("langfuse_observations_api.jsonl", 63)])
+def test_records_that_are_no_calls_are_counted_as_such(data: Path, file: str, count: int) -> None:
+    assert profile_of(data, file).accounting.lines.other == count
 
 
 def test_a_mixed_file_is_the_sum_of_its_parts(data: Path, tmp_path: Path) -> None:

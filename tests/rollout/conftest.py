@@ -1,13 +1,12 @@
 """What tests of rollouts share: the loopback is open here, and a plan that names every kind of thing."""
 
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.conftest import LITELLM
+from tests.loopback import no_network as no_network
 
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout.emission import gateway_of
@@ -32,19 +31,6 @@ providers:
 rollback: {latency_p95: 200ms}
 monitoring: {every: 30s, webhook: "env:ALERT_WEBHOOK"}
 """
-
-
-@pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections to this machine only."""
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1"):
-            raise AssertionError(f"a test opened a connection to {address}")
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
 @pytest.fixture(autouse=True)

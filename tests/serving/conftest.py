@@ -6,26 +6,13 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.loopback import no_network as no_network  # the engines of these tests are real
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 Play = Callable[..., Path]
-
-_connect = socket.socket.connect
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections to this machine alone: the engines of these tests are real."""
-
-    def connect(self: socket.socket, address: Any) -> None:
-        assert address[0] in ("127.0.0.1", "localhost"), f"a test opened a connection to {address[0]}"
-        _connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
 
 
 @pytest.fixture

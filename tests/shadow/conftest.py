@@ -1,5 +1,5 @@
 """What the tests of the comparison share: loopback may be reached, nothing else."""
 
-from tests.endpoints.conftest import no_network
+from tests.loopback import no_network
 
 __all__ = ["no_network"]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from tests.conftest import Outcome
-from tests.endpoints.conftest import no_network as no_network  # loopback may be reached here
 from tests.endpoints.fault_server import USAGE, FaultServer
+from tests.loopback import no_network as no_network  # loopback may be reached here
 
 from llmmigrate.endpoints.exchange import Attempt, Exchange
 from llmmigrate.shadow.bench import inter_token_ms, spread
