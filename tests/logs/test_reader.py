@@ -161,6 +161,12 @@ def test_a_cut_first_line_does_not_take_the_file_with_it(folder: Path, cut: byte
     assert (5, 1) == (lines.calls, lines.rejected)
 
 
+def test_a_cut_first_line_before_broken_text_does_not_either(folder: Path) -> None:
+    broken = b'{"model": "o3", "input_tokens": 1, "output_tokens": 1, "prompt": "\xff"}\n'
+    lines = profile(folder, b"{\n" + broken + LINES).accounting.lines
+    assert (6, 1) == (lines.calls, lines.rejected)
+
+
 def test_a_cut_first_line_before_another_bad_one(folder: Path) -> None:
     lines = profile(folder, b"{\n\0\0\0\n" + LINES).accounting.lines
     assert (5, 2) == (lines.calls, lines.rejected)

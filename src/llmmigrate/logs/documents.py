@@ -36,10 +36,11 @@ def starts_document(head: bytes) -> bool:
 
 def _continues(first: bytes, second: bytes) -> bool:
     """Whether the second line can stand after the first: a line that was cut off is followed by what cannot."""
+    start = first.decode(errors="replace") + "\n"
     try:
-        json.loads(first + b"\n" + second)
+        json.loads(start + second.decode(errors="replace"))
     except json.JSONDecodeError as error:
-        return not second or error.pos > len(first.decode(errors="replace")) + 1
+        return not second or error.pos > len(start)
     except (ValueError, RecursionError):
         pass
     return True
