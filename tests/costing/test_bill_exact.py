@@ -225,7 +225,7 @@ def test_an_analysis_adds_up_what_its_cells_cost_one_by_one(
         assumed.update(dict.fromkeys(bill.assumptions, cell.calls))
         unpriced.update({bill.unpriced.reason: cell.calls} if bill.unpriced else {})
     assert {key: tally.cost for key, tally in analyst.groups.items()} == groups
-    assert analyst.total.days == days
+    assert analyst.total.days == {day: purse for day, purse in days.items() if purse.amounts}
     assert analyst.assumptions == assumed
     assert Counter({why.reason: sums[0] for why, sums in analyst.unpriced.values()}).keys() == unpriced.keys()
     assert sum(sums[0] for _, sums in analyst.unpriced.values()) == unpriced.total()

@@ -1,5 +1,6 @@
 """What the traffic of a profile cost, by group, with what the figures do and do not cover."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.alike import Cells, added, priced_alike
-from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
+from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards, whole_rates
 from llmmigrate.costing.projection import DayCost, Outlook, Projection, project
 from llmmigrate.costing.tables import table_used
 from llmmigrate.costing.tally import Tally
@@ -77,7 +78,8 @@ class Analyst:
 
     def run(self) -> None:
         """Go through all cells and sketches."""
-        unit: CalendarUnit = "hour" if "hour" in self._terms.by else "day"
+        units: tuple[CalendarUnit, ...] = ("hour", "day")
+        unit = next((name for name in units if name in self._terms.by), None)
         for cells in priced_alike(self._profile, self._biller, unit, bounds=[self._future]):
             self._add_alike(cells)
         for group in self.groups.values():
@@ -98,27 +100,42 @@ class Analyst:
             for pair in cells:
                 self._add_alike([pair])
             return
-        self._add(key, cell, bill)
+        self._add(cells, cell, bill)
         outliers = sum(part.logged_peak is not None and self._is_outlier(part, bill) for _, part in cells)
         if outliers:
             name = (key.provider, key.model)
             self.outliers[name] = self.outliers.get(name, 0) + outliers
 
-    def _add(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
+    def _add(self, cells: Cells, cell: Cell, bill: CellBill) -> None:
+        """Add cells of one bill; `cell` is their sum."""
+        key = cells[0][0]
         name = self._key_of(key, key.start)
         group = self.groups.get(name)
         if group is None:
             group = self.groups[name] = Tally()
         group.add(key, cell, bill)
         if key.start is not None and key.start < self._future:
-            day = self._day_of(key.start)
-            purse = group.days.get(day)
-            if purse is None:
-                purse = group.days[day] = Purse()
-            purse.add(bill)
+            self._add_days(group, cells, cell, bill)
         self._note(key, cell, bill)
 
-    def _day_of(self, start: int) -> date:
+    def _add_days(self, group: Tally, cells: Cells, cell: Cell, bill: CellBill) -> None:
+        """Share one bill out to the days of its cells, exactly; where a rate is open, there is one cell."""
+        if bill.currency is None:
+            return
+        if len(cells) == 1:
+            group.on(self._day_of(cells[0][0])).add(bill)
+            return
+        rates = whole_rates(bill.cards[0])
+        held = [i for i, count in enumerate(cell.tokens) if count]
+        days: defaultdict[date, list[Cell]] = defaultdict(list)
+        for key, part in cells:
+            days[self._day_of(key)].append(part)
+        for day, parts in days.items():
+            amount = rates.amount(rates.cost(parts, held))
+            group.on(day).put(Amount(amount, amount), bill.currency)
+
+    def _day_of(self, key: CellKey) -> date:
+        start = key.start or 0
         day = self._days.get(start)
         if day is None:
             day = self._days[start] = datetime.fromtimestamp(start, tz=self._zone).date()

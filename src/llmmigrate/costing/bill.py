@@ -1,6 +1,6 @@
 """Cells × rates → exact amounts. Pricing a profile equals pricing call by call, to the last digit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ from llmmigrate.money import EXACT, PER_MILLION
 from llmmigrate.prices.cards import Band, Interval, RateCard, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
-from llmmigrate.units import TOKEN_CLASSES, CountClass
+from llmmigrate.units import COUNT_CLASSES, TOKEN_CLASSES, CountClass
 from llmmigrate.usage.profile import STATED_FREE, Cell, CellKey
 
 ZERO: Final = Decimal(0)
@@ -158,6 +158,43 @@ def cost_at(card: RateCard, tokens: Sequence[int | Decimal], counts: Pieces) -> 
     return multiply(total, card.multiplier)
 
 
+class WholeRates(NamedTuple):
+    """A card's rates as whole numbers of `10**exponent` of its currency: costs of many cells then add up as integers.
+
+    `tokens` by `TOKEN_CLASSES`, `pieces` as those of `pieces()`; 0 where the card has no rate.
+    """
+
+    tokens: list[int]
+    pieces: list[int]
+    exponent: int
+
+    def cost(self, cells: Iterable[Cell], held: Sequence[int]) -> int:
+        """What cells cost that have tokens of no other classes than `held`."""
+        request, search, image = self.pieces
+        rates = [(i, self.tokens[i]) for i in held]
+        total = 0
+        for cell in cells:
+            tokens = cell.tokens
+            total += sum([tokens[i] * rate for i, rate in rates])
+            total += cell.calls * request + cell.searches * search + cell.images * image
+        return total
+
+    def amount(self, cost: int) -> Decimal:
+        """A cost in the card's currency."""
+        return EXACT.scaleb(Decimal(cost), self.exponent)
+
+
+def whole_rates(card: RateCard) -> WholeRates:
+    """The rates of a card, its multiplier included, in the largest unit in which all of them are whole."""
+    per_token = [card.rates.get(name) or ZERO for name in TOKEN_CLASSES]
+    per_piece = [card.fees.get(name) or ZERO for name in COUNT_CLASSES]
+    rates = [EXACT.multiply(EXACT.scaleb(rate, PER_MILLION), card.multiplier) for rate in per_token]
+    fees = [EXACT.multiply(fee, card.multiplier) for fee in per_piece]
+    exponent = min(int(rate.as_tuple().exponent) for rate in (*rates, *fees))
+    tokens, pieces = ([int(EXACT.scaleb(rate, -exponent)) for rate in part] for part in (rates, fees))
+    return WholeRates(tokens, pieces, exponent)
+
+
 class Purse(msgspec.Struct):
     """Amounts by currency, converted only at the end."""
 
@@ -166,7 +203,11 @@ class Purse(msgspec.Struct):
     def add(self, bill: CellBill) -> None:
         """Add a priced cell."""
         if bill.amount is not None and bill.currency is not None:
-            self.amounts[bill.currency] = self.amounts.get(bill.currency, NOTHING).plus(bill.amount)
+            self.put(bill.amount, bill.currency)
+
+    def put(self, amount: Amount, currency: str) -> None:
+        """Add an amount."""
+        self.amounts[currency] = self.amounts.get(currency, NOTHING).plus(amount)
 
     def merge(self, other: "Purse") -> None:
         """Add another purse."""

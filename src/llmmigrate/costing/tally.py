@@ -37,6 +37,13 @@ class Tally(msgspec.Struct):
         self.logged_calls += cell.logged_calls
         self._add_bill(key, cell, bill)
 
+    def on(self, day: date) -> Purse:
+        """What the calls of a day cost so far."""
+        purse = self.days.get(day)
+        if purse is None:
+            purse = self.days[day] = Purse()
+        return purse
+
     def merge(self, other: "Tally") -> None:
         """Add another tally's sums; sketches are left to the caller."""
         for name in (
@@ -56,7 +63,7 @@ class Tally(msgspec.Struct):
         self.cost.merge(other.cost)
         self.failed.merge(other.failed)
         for day, purse in other.days.items():
-            self.days.setdefault(day, Purse()).merge(purse)
+            self.on(day).merge(purse)
 
     def _add_bill(self, key: CellKey, cell: Cell, bill: CellBill) -> None:
         if key.usage == "missing" and key.billing != "gateway_hit":
