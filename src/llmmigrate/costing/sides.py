@@ -15,6 +15,7 @@ import msgspec
 from llmmigrate.costing.alike import Cells, priced_alike
 from llmmigrate.costing.analysis import UnpricedSums, add_unpriced
 from llmmigrate.costing.bill import FREE, ZERO, Biller, CellBill, bill_cards, cost_at, pieces, place
+from llmmigrate.costing.slices import summed
 from llmmigrate.prices.cards import RateCard, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.units import COUNT_CLASSES, TOKEN_CLASSES
@@ -280,13 +281,14 @@ def _bills(cells: Cells, prices: Sequence[Price]) -> Iterator[tuple[Cells, Cell,
 
 
 def _together(cells: Cells) -> Cell:
-    """The sums of some cells, moments included."""
+    """The sums of some cells that a lot is made of."""
     if len(cells) == 1:
         return cells[0][1]
-    total = Cell()
-    for _, cell in cells:
-        total.merge(cell)
-    return total
+    parts = [cell for _, cell in cells]
+    sums, moments = summed(parts), dict[int, int]()
+    for part in parts:
+        merge(moments, part.moments)
+    return Cell(sums.calls, tokens=sums.tokens, moments=moments, searches=sums.searches, images=sums.images)
 
 
 def _certain(amount: Decimal | Unpriced) -> Decimal:

@@ -4,8 +4,7 @@ Sums are held in 64-bit integers and moved into the profile before they can over
 """
 
 from collections.abc import Sequence
-from functools import cache
-from operator import add
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -294,7 +293,9 @@ class ColumnWriter:
     def flush(self) -> None:
         """Move all sums into the profile."""
         codes = list(self._cells)
-        kinds = sorted({*range(FIRST_PAIR), *self._sums})
+        kinds = tuple(sorted({*range(FIRST_PAIR), *self._sums}))
+        pairs_of = cache(partial(_pairs_of, kinds))
+        held = self._profile.cells
         for first in range(0, len(codes), FLUSHED_AT_ONCE):
             some = codes[first : first + FLUSHED_AT_ONCE]
             rows = np.zeros((len(some), len(kinds)), dtype=np.int64)
@@ -302,7 +303,11 @@ class ColumnWriter:
                 part = self._sums.get(kind, _NO_SUMS)[first : first + FLUSHED_AT_ONCE]
                 rows[: len(part), column] = part[: len(some)]
             for code, row in zip(some, rows.tolist(), strict=True):
-                _add_row(self._profile.cell(self.key(code)), row, _pairs_of(code >> 16 & CLASS_MASK, tuple(kinds)))
+                key, cell = self.key(code), _cell_of(row, pairs_of(code >> 16 & CLASS_MASK))
+                if key in held:
+                    held[key].merge(cell)
+                else:
+                    held[key] = cell
         self._flush_sketches()
         for place, bucket in enumerate(self._sessions.tolist()):
             if bucket[0]:
@@ -321,18 +326,12 @@ def _buckets(values: Integers | Floats) -> Integers:
     return np.searchsorted(_BOUNDS, values)
 
 
-def _add_row(cell: Cell, row: Sequence[int], pairs: Sequence[tuple[int, int]]) -> None:
-    cell.calls += row[0]
-    cell.logical += row[1]
-    cell.logged_cost += row[2]
-    cell.tokens = list(map(add, cell.tokens, row[3:FIRST_PAIR]))
-    moments = cell.moments
-    for pair, column in pairs:
-        moments[pair] = moments.get(pair, 0) + row[column]
+def _cell_of(row: Sequence[int], pairs: Sequence[tuple[int, int]]) -> Cell:
+    moments = {pair: row[column] for pair, column in pairs}
+    return Cell(row[0], row[1], list(row[3:FIRST_PAIR]), moments, logged_cost=row[2])
 
 
-@cache
-def _pairs_of(mask: int, kinds: tuple[int, ...]) -> list[tuple[int, int]]:
+def _pairs_of(kinds: tuple[int, ...], mask: int) -> list[tuple[int, int]]:
     """The moments of a cell with these classes: their keys and their columns among those of these kinds of sums."""
     found = enumerate(PAIRS, start=FIRST_PAIR)
     return [(i * CLASS_COUNT + j, kinds.index(kind)) for kind, (i, j) in found if mask >> i & mask >> j & 1]
