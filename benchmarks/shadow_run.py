@@ -20,6 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 from llmmigrate import registry
+from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.costing.audit.targets import find_target
 from llmmigrate.costing.audit.translate import translate
 from llmmigrate.endpoints.exchange import Endpoint
@@ -28,10 +29,11 @@ from llmmigrate.shadow import running
 from llmmigrate.shadow.gates import gates_of
 from llmmigrate.shadow.journal import Journal
 from llmmigrate.shadow.paying import Till
+from llmmigrate.shadow.pairs import Sampled
 from llmmigrate.shadow.running import Job, Progress
 from llmmigrate.shadow.sample import Drawer, Sample
 from llmmigrate.shadow.scoring import ROOM, measure
-from llmmigrate.shadow.sides import Side, SideName
+from llmmigrate.shadow.sides import Side, SideName, bounded
 from llmmigrate.shadow.verdict import Judge
 from llmmigrate.usage.call import Call
 
@@ -70,9 +72,12 @@ def side(name: SideName, provider: str, model: str, port: int, concurrency: int,
     )  # fmt: skip
     known = find_target(catalog, provider, model, "openai-chat")
     till = Till(catalog, provider, model, now=NOW, price=None)
-    return Side(
-        name=name, endpoint=endpoint, till=till, translate=lambda asked: translate(asked.request, asked.dialect, known)
-    )
+
+    def translated(asked: Sampled) -> Translation:
+        made = translate(asked.request, asked.dialect, known, features=asked.features)
+        return bounded(made, endpoint.dialect, till)
+
+    return Side(name=name, endpoint=endpoint, till=till, translate=translated)
 
 
 def job_of(folder: Path, pairs: int, port: int, concurrency: int) -> Job:

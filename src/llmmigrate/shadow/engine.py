@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -166,11 +166,12 @@ class Comparison:
         request: Any = None
         if self.store != "hashes":
             request = pair.asked.request if self.store == "full" else redacted(pair.asked.request)
+        asked = msgspec.to_builtins(replace(pair.asked, request={}, logged=None))
         self.journal.note(
             {
                 "type": "pair",
-                "asked": {**msgspec.to_builtins(pair.asked), "request": request, "logged": None},
-                "scores": msgspec.to_builtins(dict(scores)),
+                "asked": {**asked, "request": request},
+                "scores": scores,
                 **self._stored_answers(pair),
             }
         )
