@@ -28,8 +28,8 @@ from llmmigrate.prices import Catalog, load_catalog
 from llmmigrate.shadow import running
 from llmmigrate.shadow.gates import gates_of
 from llmmigrate.shadow.journal import Journal
-from llmmigrate.shadow.paying import Till
 from llmmigrate.shadow.pairs import Sampled
+from llmmigrate.shadow.paying import Till
 from llmmigrate.shadow.running import Job, Progress
 from llmmigrate.shadow.sample import Drawer, Sample
 from llmmigrate.shadow.scoring import ROOM, measure

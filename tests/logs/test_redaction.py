@@ -91,7 +91,7 @@ def test_any_text_is_redacted_once_for_all(text: str) -> None:
 
 @given(
     st.one_of(personal.map(lambda found: found[1]), st.text(max_size=30)),
-    st.text(st.sampled_from(" .-+()/:=@_0123456789abkeysKEYS٣７é🙂"), max_size=60),
+    st.text(st.sampled_from(" .-+()/:=@_0123456789abkeysKEYS\u0663\uff17é🙂"), max_size=60),
     st.text(max_size=20),
 )
 def test_what_saves_work_hides_nothing(found: str, before: str, after: str) -> None:

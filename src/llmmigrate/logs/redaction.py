@@ -8,6 +8,7 @@ more keeps no text (`--store hashes`). Texts are redacted for storing and showin
 
 import ipaddress
 import re
+import string
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
@@ -153,7 +154,9 @@ _SHORTEST_KEY: Final = 11
 _BETWEEN_DIGITS: Final = b" ().-/+"
 _AS_DIGITS: Final = bytes(ord("0") if chr(code).isdecimal() or code >= 128 else ord("x") for code in range(256))
 """Bytes of other scripts count as digits: some are."""
-_AS_WORDS: Final = bytes(code if chr(code).isalnum() and code < 128 or chr(code) in "+/_-" else 32 for code in range(256))
+_AS_WORDS: Final = bytes(
+    code if (chr(code).isalnum() and code < 128) or chr(code) in "+/_-" else 32 for code in range(256)
+)
 _KEY_HINTS: Final = (
     "sk-", "k_live_", "k_test_", "akia", "asia", "aiza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
     "glpat-", "xox", "hf_", "hf-", "gsk_", "gsk-", "npm_", "npm-", "pypi_", "pypi-", "eyj",
