@@ -210,8 +210,8 @@ class _Wire(asyncio.Protocol):
     # --- what the parser tells
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._done:
-            self.headers.append((name, value))
+        if not self._has_head:  # what follows the body is none of them
+            self.headers.append((name, value.strip()))
 
     def on_headers_complete(self) -> None:
         if self._done:

@@ -8,7 +8,6 @@ more keeps no text (`--store hashes`). Texts are redacted for storing and showin
 
 import ipaddress
 import re
-import string
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
