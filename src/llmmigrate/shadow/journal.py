@@ -12,6 +12,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +72,7 @@ class Journal:
         self.torn = _cut_torn_line(self._file)
         self._waiting: _Batch = []
         self._flushing = False
-        self._flusher: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "journal")
         self._took = deque([0.0] * _REMEMBERED, maxlen=_REMEMBERED)
         self._in_thread = 0
 
@@ -85,6 +86,7 @@ class Journal:
 
     def close(self) -> None:
         """Sync and close."""
+        self._thread.shutdown()
         if not self._file.closed:
             with self._file:
                 os.fsync(self._file.fileno())
@@ -108,45 +110,52 @@ class Journal:
             raise self._unwritable(error) from error
 
     def _flush(self) -> None:
-        """Sync what waits."""
-        if sorted(self._took)[_REMEMBERED // 2] >= QUICK:
-            self._flusher = asyncio.create_task(self._flush_in_thread())
-            return
-        with self._batch():
-            began = time.perf_counter()
-            os.fsync(self._file.fileno())
-            self._took.append(time.perf_counter() - began)
-        self._flushing = False
-
-    async def _flush_in_thread(self) -> None:
-        """Sync what waits, and again what has come meanwhile."""
-        while self._waiting:
-            with self._batch():
-                await asyncio.to_thread(os.fsync, self._file.fileno())
-            self._in_thread += 1
-        if self._in_thread >= _TRY_AGAIN:
-            self._in_thread = 0
-            self._took.extend([0.0] * _REMEMBERED)
-        self._flushing = False
-
-    @contextlib.contextmanager
-    def _batch(self) -> Iterator[None]:
-        """Write what waits, and release it once it is synced within."""
+        """Write what waits and sync it; in the thread, what has come meanwhile is next."""
         batch, self._waiting = self._waiting, []
-        failure: InputError | None = None
         try:
             self._file.write(b"".join(line for line, _ in batch))
             self._file.flush()
-            yield
+            if sorted(self._took)[_REMEMBERED // 2] >= QUICK:
+                self._sync_in_thread(batch)
+                return
+            began = time.perf_counter()
+            os.fsync(self._file.fileno())
+            self._took.append(time.perf_counter() - began)
         except OSError as error:
-            failure = self._unwritable(error)
+            self._release(batch, error)
+        else:
+            self._release(batch, None)
+        self._flushing = False
+
+    def _sync_in_thread(self, batch: _Batch) -> None:
+        """Sync without holding up the loop; the thread tells it without a detour, as each turn of it takes long."""
+        loop = asyncio.get_running_loop()
+
+        def tell(done: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+                loop.call_soon_threadsafe(self._synced, batch, done.exception())
+
+        self._thread.submit(os.fsync, self._file.fileno()).add_done_callback(tell)
+
+    def _synced(self, batch: _Batch, error: BaseException | None) -> None:
+        self._release(batch, error)
+        self._in_thread += 1
+        if self._in_thread >= _TRY_AGAIN:
+            self._in_thread = 0
+            self._took.extend([0.0] * _REMEMBERED)
+        self._flushing = bool(self._waiting)
+        if self._flushing:
+            self._flush()
+
+    def _release(self, batch: _Batch, error: BaseException | None) -> None:
+        """Let those go on whose lines are on the disk, or tell them why they are not."""
         for _, done in batch:
             if done.done():
                 continue
-            if failure is None:
+            if error is None:
                 done.set_result(None)
             else:
-                done.set_exception(failure)
+                done.set_exception(self._unwritable(error) if isinstance(error, OSError) else error)
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(
