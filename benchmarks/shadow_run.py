@@ -1,6 +1,6 @@
 """One comparison against a server that is there, and what it took, as JSON: what `benchmarks.shadow` starts.
 
-    python -m benchmarks.shadow_run PORT PAIRS CONCURRENCY
+    python -m benchmarks.shadow_run PORT PAIRS CONCURRENCY [--no-journal]
 
 Everything that `llmmigrate shadow` does between its first request and its verdict, with all measures and the default
 gates: reading the log, the preview and the reports are not in it. Both sides are the same server under two names.
@@ -104,20 +104,23 @@ def job_of(folder: Path, pairs: int, port: int, concurrency: int) -> Job:
 class TimedJournal(Journal):
     """A journal that adds up what it takes."""
 
-    thread_seconds = 0.0
-    """Of the loop's own thread: records turned into lines, lines handed to the system."""
     waited_seconds = 0.0
-    """What requests waited until their intents were on the disk, one request's wait after another's."""
+    """What requests waited until their intents were on the disk, and for their turn on the CPU then; added up."""
 
     async def intend(self, record: dict[str, Any]) -> None:
         began = time.perf_counter()
         await super().intend(record)
         TimedJournal.waited_seconds += time.perf_counter() - began
 
+
+class NoJournal(Journal):
+    """Keeps nothing: what is left of the time is what a run takes without its journal."""
+
+    async def intend(self, record: dict[str, Any]) -> None:
+        pass
+
     def note(self, record: dict[str, Any]) -> None:
-        began = time.perf_counter()
-        super().note(record)
-        TimedJournal.thread_seconds += time.perf_counter() - began
+        pass
 
 
 def cpu() -> float:
@@ -134,7 +137,8 @@ def resident() -> int:
 
 def main() -> None:
     """Run it, and print what it took."""
-    port, pairs, concurrency = (int(word) for word in sys.argv[1:])
+    port, pairs, concurrency = (int(word) for word in sys.argv[1:4])
+    journal = NoJournal if "--no-journal" in sys.argv else TimedJournal
     memory: dict[int, int] = {}
     sent_s = 0.0
 
@@ -149,15 +153,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="llmmigrate-benchmark-") as folder:
         job = job_of(Path(folder), pairs, port, concurrency)
         before, began = cpu(), time.perf_counter()
-        with patch.object(running, "Journal", TimedJournal):
+        with patch.object(running, "Journal", journal):
             ran = asyncio.run(running.run(job, asyncio.Event(), on_progress))
         found = {"cpu_s": cpu() - before, "wall_s": time.perf_counter() - began, "sent_s": sent_s}
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
         job.sample.bodies.close()
     if ran.verdict.pairs != pairs:
         raise SystemExit(f"{ran.verdict.pairs} of {pairs} pairs: {ran.verdict.reason}")
-    journal = {"journal_thread_s": TimedJournal.thread_seconds, "journal_wait_s": TimedJournal.waited_seconds}
-    print(json.dumps({**found, **journal, "journal_bytes": size, "memory": memory}))
+    waited = {"journal_wait_s": TimedJournal.waited_seconds}
+    print(json.dumps({**found, **waited, "journal_bytes": size, "memory": memory}))
 
 
 if __name__ == "__main__":
