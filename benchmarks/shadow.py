@@ -189,8 +189,8 @@ def _warning(costs: Mapping[int, Cost], times: Sequence[Timed], long: Run) -> st
         return f"The machine had nothing else to do: its load was {load:.1f} at most, the benchmark's own included."
     return (
         f"**The machine had other work, too**: its load went up to {load:.1f}, of which the benchmark itself is at most"
-        f" {QUIET:g}. Figures are upper bounds: a target that is kept is kept, one that is missed may be kept on a quiet"
-        " machine. Only the journal's part, a difference of two times, may be off to either side."
+        f" {QUIET:g}. Figures are upper bounds: a target that is kept is kept, one that is missed may be kept on a"
+        " quiet machine. Only the journal's part, a difference of two times, may be off to either side."
     )
 
 
