@@ -170,7 +170,7 @@ def _basis(item: Measure, asked: Asked, one: Answer, other: Answer) -> str:
 
 def _take(item: Measure, asked: Asked, whys: list[str], *answers: Answer | None) -> float | None:
     """One measure of these answers; None without one of them, and where it fails, which is added to `whys`."""
-    if None in answers:
+    if any(answer is None for answer in answers):
         return None
     try:
         score: float | None = item.function(asked, *answers)
