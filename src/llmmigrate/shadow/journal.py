@@ -26,7 +26,7 @@ from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 
-QUICK: Final = 0.001
+QUICK: Final = 0.002
 """Seconds in which a disk has to be done to be waited for on the spot: a thread takes as long to be woken up, and the
 loop to hear of it."""
 _REMEMBERED: Final = 5
