@@ -1,6 +1,6 @@
 """One comparison against a server that is there, and what it took, as JSON: what `benchmarks.shadow` starts.
 
-    python -m benchmarks.shadow_run PORT PAIRS CONCURRENCY
+    python -m benchmarks.shadow_run PORT PAIRS CONCURRENCY [--no-journal]
 
 Everything that `llmmigrate shadow` does between its first request and its verdict, with all measures and the default
 gates: reading the log, the preview and the reports are not in it. Both sides are the same server under two names.
@@ -20,6 +20,7 @@ from typing import Any
 from unittest.mock import patch
 
 from llmmigrate import registry
+from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.costing.audit.targets import find_target
 from llmmigrate.costing.audit.translate import translate
 from llmmigrate.endpoints.exchange import Endpoint
@@ -27,11 +28,12 @@ from llmmigrate.prices import Catalog, load_catalog
 from llmmigrate.shadow import running
 from llmmigrate.shadow.gates import gates_of
 from llmmigrate.shadow.journal import Journal
+from llmmigrate.shadow.pairs import Sampled
 from llmmigrate.shadow.paying import Till
 from llmmigrate.shadow.running import Job, Progress
 from llmmigrate.shadow.sample import Drawer, Sample
 from llmmigrate.shadow.scoring import ROOM, measure
-from llmmigrate.shadow.sides import Side, SideName
+from llmmigrate.shadow.sides import Side, SideName, bounded
 from llmmigrate.shadow.verdict import Judge
 from llmmigrate.usage.call import Call
 
@@ -70,9 +72,12 @@ def side(name: SideName, provider: str, model: str, port: int, concurrency: int,
     )  # fmt: skip
     known = find_target(catalog, provider, model, "openai-chat")
     till = Till(catalog, provider, model, now=NOW, price=None)
-    return Side(
-        name=name, endpoint=endpoint, till=till, translate=lambda asked: translate(asked.request, asked.dialect, known)
-    )
+
+    def translated(asked: Sampled) -> Translation:
+        made = translate(asked.request, asked.dialect, known, features=asked.features)
+        return bounded(made, endpoint.dialect, till)
+
+    return Side(name=name, endpoint=endpoint, till=till, translate=translated)
 
 
 def job_of(folder: Path, pairs: int, port: int, concurrency: int) -> Job:
@@ -99,20 +104,23 @@ def job_of(folder: Path, pairs: int, port: int, concurrency: int) -> Job:
 class TimedJournal(Journal):
     """A journal that adds up what it takes."""
 
-    thread_seconds = 0.0
-    """Of the loop's own thread: records turned into lines, lines handed to the system."""
     waited_seconds = 0.0
-    """What requests waited until their intents were on the disk, one request's wait after another's."""
+    """What requests waited until their intents were on the disk, and for their turn on the CPU then; added up."""
 
     async def intend(self, record: dict[str, Any]) -> None:
         began = time.perf_counter()
         await super().intend(record)
         TimedJournal.waited_seconds += time.perf_counter() - began
 
+
+class NoJournal(Journal):
+    """Keeps nothing: what is left of the time is what a run takes without its journal."""
+
+    async def intend(self, record: dict[str, Any]) -> None:
+        pass
+
     def note(self, record: dict[str, Any]) -> None:
-        began = time.perf_counter()
-        super().note(record)
-        TimedJournal.thread_seconds += time.perf_counter() - began
+        pass
 
 
 def cpu() -> float:
@@ -129,7 +137,8 @@ def resident() -> int:
 
 def main() -> None:
     """Run it, and print what it took."""
-    port, pairs, concurrency = (int(word) for word in sys.argv[1:])
+    port, pairs, concurrency = (int(word) for word in sys.argv[1:4])
+    journal = NoJournal if "--no-journal" in sys.argv else TimedJournal
     memory: dict[int, int] = {}
     sent_s = 0.0
 
@@ -144,15 +153,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="llmmigrate-benchmark-") as folder:
         job = job_of(Path(folder), pairs, port, concurrency)
         before, began = cpu(), time.perf_counter()
-        with patch.object(running, "Journal", TimedJournal):
+        with patch.object(running, "Journal", journal):
             ran = asyncio.run(running.run(job, asyncio.Event(), on_progress))
         found = {"cpu_s": cpu() - before, "wall_s": time.perf_counter() - began, "sent_s": sent_s}
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
         job.sample.bodies.close()
     if ran.verdict.pairs != pairs:
         raise SystemExit(f"{ran.verdict.pairs} of {pairs} pairs: {ran.verdict.reason}")
-    journal = {"journal_thread_s": TimedJournal.thread_seconds, "journal_wait_s": TimedJournal.waited_seconds}
-    print(json.dumps({**found, **journal, "journal_bytes": size, "memory": memory}))
+    waited = {"journal_wait_s": TimedJournal.waited_seconds}
+    print(json.dumps({**found, **waited, "journal_bytes": size, "memory": memory}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmmigrate.logs import redaction
 from llmmigrate.logs.redaction import redacted, redacted_text
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -86,6 +87,18 @@ def test_redacting_again_changes_nothing(found: tuple[str, str], before: str, af
 def test_any_text_is_redacted_once_for_all(text: str) -> None:
     once = redacted_text(text)
     assert redacted_text(once) == once
+
+
+@given(
+    st.one_of(personal.map(lambda found: found[1]), st.text(max_size=30)),
+    st.text(st.sampled_from(" .-+()/:=@_0123456789abkeysKEYS\u0663\uff17é🙂"), max_size=60),
+    st.text(max_size=20),
+)
+def test_what_saves_work_hides_nothing(found: str, before: str, after: str) -> None:
+    text = slow = f"{before}{found}{after}"
+    for rule in redaction._RULES:
+        slow = rule.pattern.sub(rule.replace, slow)
+    assert redacted_text(text) == (text if text.isalpha() else slow)
 
 
 @given(json_values)

@@ -296,7 +296,7 @@ def side_at(name: "SideName", at: Served, catalog: "Catalog", now: int, max_outp
     till = Till(catalog, endpoint.provider, endpoint.model, now=now, price=at.price)
 
     def translated(asked: "Sampled") -> "Translation":
-        made = bounded(translate(asked.request, asked.dialect, known), endpoint.dialect, till)
+        made = bounded(translate(asked.request, asked.dialect, known, features=asked.features), endpoint.dialect, till)
         if max_output is None or features_of(asked.request, asked.dialect).max_output_tokens is not None:
             return made
         return limited(made, known, max_output)

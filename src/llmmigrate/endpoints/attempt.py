@@ -23,6 +23,7 @@ GRACE: Final = 5.0
 SLACK: Final = 0.02
 """Seconds by which a wait may end too early or too late: to set a timer anew takes longer than to read an event."""
 
+_decode: Final = msgspec.json.Decoder().decode
 _STREAM_STARTS: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
@@ -86,15 +87,15 @@ class _Reading:
 
     def note(self, glimpse: Glimpse, now: float) -> None:
         """Adds what one event, or the whole answer, tells."""
-        if glimpse.error is not None:
-            self.ended = now
-            raise _UnusableError(failures.of_answer(self.status or 200, glimpse.error), failures.message(glimpse.error))
-        if glimpse.begun and self.first_token is None:
-            self.first_token = now
-        self.visible = self.visible or glimpse.visible
-        self.finish = glimpse.finish or self.finish
-        self.over = self.over or glimpse.over
+        begun, visible, finish, over, error = glimpse
         self.ended = now
+        if error is not None:
+            raise _UnusableError(failures.of_answer(self.status or 200, error), failures.message(error))
+        if begun and self.first_token is None:
+            self.first_token = now
+        self.visible = self.visible or visible
+        self.finish = finish or self.finish
+        self.over = self.over or over
 
     def verdict(self) -> tuple[Failure | None, str]:
         """What an answer that came to its end is."""
@@ -114,24 +115,28 @@ class _Events:
 
     def feed(self, chunk: bytes, now: float) -> None:
         for data in self._reader.feed(chunk):
-            event = _decoded(data)
-            if event is None and data.strip() not in (b"", b"[DONE]"):
+            if not self._take(data, now) and data.strip():
                 # Not what it holds: that may be a part of somebody's text.
                 raise _UnusableError("malformed", f"an event of {len(data):,} bytes that is no JSON object")
-            self._take(event, data, now)
 
     def close(self, now: float) -> None:
         for data in self._reader.close():  # cut in the middle of an event, or only the last empty line is missing
-            self._take(_decoded(data), data, now)
+            self._take(data, now)
         if not self._reading.spoken:
             raise _UnusableError("truncated_stream", "the stream ended without a reason to stop")
 
-    def _take(self, event: dict[str, Any] | None, data: bytes, now: float) -> None:
-        if event is not None:
-            self._reading.events.append(event)
-            self._reading.note(self._reading.dialect.of_event(event), now)
-        elif data.strip() == b"[DONE]":
-            self._reading.note(Glimpse(over=True), now)
+    def _take(self, data: bytes, now: float) -> bool:
+        """Whether this is an event, or the word that ends a stream."""
+        reading = self._reading
+        if data.strip() == b"[DONE]":
+            reading.note(Glimpse(over=True), now)
+            return True
+        event = _json(data)
+        if not isinstance(event, dict):
+            return False
+        reading.events.append(event)
+        reading.note(reading.dialect.of_event(event), now)
+        return True
 
 
 class _Whole:
@@ -313,7 +318,7 @@ def _decoded(data: bytes) -> dict[str, Any] | None:
 
 def _json(data: bytes) -> Any:
     try:
-        return msgspec.json.decode(data)
+        return _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

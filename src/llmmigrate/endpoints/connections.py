@@ -1,23 +1,20 @@
 """The connections to one endpoint.
 
-Each request under way has an httpx transport to itself, which the next one takes over with its open connection. One
-for all would look through all of its connections for every request: with 64 under way that is most of the work. What an
-httpx client adds to its transport (cookies, redirects, authentication) has no use here and costs a quarter of the CPU.
+Each request under way has a transport to itself, which the next one takes over with its open connection. httpx's pool
+would look through all of its connections for every request: with 64 under way that is most of the work. What an httpx
+client adds to its transport (cookies, redirects, authentication) has no use here and costs a quarter of the CPU.
 """
 
 import ssl
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import httpx
 
 from llmmigrate.endpoints.exchange import Endpoint
+from llmmigrate.endpoints.line import KEEPALIVE, Line
 from llmmigrate.errors import ConfigError
-
-_KEEPALIVE: Final = 4.0
-"""Seconds: shorter than the 5 s after which uvicorn and Node close an idle connection, perhaps under a request."""
 
 
 class Connections:
@@ -28,6 +25,7 @@ class Connections:
         url = _address(endpoint)
         # Without TLS no authorities need to be loaded, which takes longer than many a request.
         self._tls = httpx.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls.set_alpn_protocols(["http/1.1"])
         self._proxy = _proxy(url)
         self._all: list[httpx.AsyncBaseTransport] = []
         self._idle: list[httpx.AsyncBaseTransport] = []
@@ -47,13 +45,14 @@ class Connections:
             await line.aclose()
 
     def _open(self) -> httpx.AsyncBaseTransport:
-        line = httpx.AsyncHTTPTransport(
-            verify=self._tls,
-            limits=httpx.Limits(max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE),
-            proxy=self._proxy,
-        )
+        line = Line(self._tls) if self._proxy is None else _through(self._proxy, self._tls)
         self._all.append(line)
         return line
+
+
+def _through(proxy: str, tls: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    limits = httpx.Limits(max_keepalive_connections=1, keepalive_expiry=KEEPALIVE)
+    return httpx.AsyncHTTPTransport(verify=tls, limits=limits, proxy=proxy)
 
 
 def _proxy(url: httpx.URL) -> str | None:

@@ -9,9 +9,12 @@ more keeps no text (`--store hashes`). Texts are redacted for storing and showin
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 Replace = Callable[[re.Match[str]], str]
+View = Literal["text", "words", "digits"]
+"""The text in small letters; its runs of letters, digits and `+/_-` that are long enough for a key; or its digits as 0,
+all else as x, without what may stand between the digits of one number."""
 
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
@@ -74,11 +77,21 @@ def redacted_text(text: str) -> str:
     """A text with what looks like personal data or a secret replaced. Redacting it again changes nothing."""
     if len(text) < _ENCODED_LENGTH and text.isalpha():  # most names of a JSON object
         return text
-    lower = text.lower()
+    views = _views(text)
     for rule in _RULES:
-        if any(hint in lower for hint in rule.hints) and (rule.look is None or rule.look.search(lower)):
+        view = views[rule.view]
+        if any(hint in view for hint in rule.hints) and (rule.look is None or rule.look.search(view)):
             text = rule.pattern.sub(rule.replace, text)
     return text
+
+
+def _views(text: str) -> dict[View, str]:
+    """What the cheap questions are put to."""
+    lower = text.lower()
+    data = lower.encode("utf-8", "surrogatepass")
+    long = [word for word in data.translate(_AS_WORDS).split() if len(word) >= _SHORTEST_KEY]
+    digits = data.translate(_AS_DIGITS, _BETWEEN_DIGITS)
+    return {"text": lower, "words": b" ".join(long).decode("ascii"), "digits": digits.decode("ascii")}
 
 
 def _redacted_object(value: dict[str, Any]) -> dict[str, Any]:
@@ -124,16 +137,25 @@ def _address(match: re.Match[str]) -> str:
 class _Rule(NamedTuple):
     """A pattern and what takes its place.
 
-    Most texts hold nothing to redact, so cheap questions to the text in small letters come first: does it contain one
-    of the `hints`, and is there a match of `look`? Whatever the pattern matches answers both with yes.
+    Most texts hold nothing to redact, so cheap questions to a view of the text come first: does it contain one of the
+    `hints`, and is there a match of `look`? Whatever the pattern matches answers both with yes.
     """
 
     pattern: re.Pattern[str]
     replace: Replace
     hints: tuple[str, ...] = ("",)
     look: re.Pattern[str] | None = None
+    view: View = "text"
 
 
+_SHORTEST_KEY: Final = 11
+"""Letters in a row: the head of a JSON Web Token."""
+_BETWEEN_DIGITS: Final = b" ().-/+"
+_AS_DIGITS: Final = bytes(ord("0") if chr(code).isdecimal() or code >= 128 else ord("x") for code in range(256))
+"""Bytes of other scripts count as digits: some are."""
+_AS_WORDS: Final = bytes(
+    code if (chr(code).isalnum() and code < 128) or chr(code) in "+/_-" else 32 for code in range(256)
+)
 _KEY_HINTS: Final = (
     "sk-", "k_live_", "k_test_", "akia", "asia", "aiza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
     "glpat-", "xox", "hf_", "hf-", "gsk_", "gsk-", "npm_", "npm-", "pypi_", "pypi-", "eyj",
@@ -141,7 +163,7 @@ _KEY_HINTS: Final = (
 _RULES: Final = (
     _Rule(_DATA, lambda match: f"[data {match[1]}]", ("base64,",)),
     _Rule(_PRIVATE_KEY, _mark("key"), ("private key-----",)),
-    _Rule(_SHAPED_KEY, _mark("key"), _KEY_HINTS),
+    _Rule(_SHAPED_KEY, _mark("key"), _KEY_HINTS, view="words"),
     _Rule(_BEARER, lambda match: f"{match[1]}{match[2]}[key]", ("bearer", "basic")),
     _Rule(
         _NAMED_SECRET,
@@ -149,11 +171,11 @@ _RULES: Final = (
         ("key", "secret", "token", "passw", "pwd"),
         re.compile(r"(?:key|secret|token|passwo?r?d|pwd)[\"']?\s{0,3}[:=]"),
     ),
-    _Rule(_ENCODED, _mark("data")),
+    _Rule(_ENCODED, _mark("data"), look=re.compile(f"[^ ]{{{_ENCODED_LENGTH}}}"), view="words"),
     _Rule(_EMAIL, _mark("email"), ("@",)),
     _Rule(_IPV6, _address, (":",), re.compile(":[0-9a-f]{0,4}:")),
     _Rule(_IPV4, _address, (".",), re.compile(r"\.\d{1,3}\.\d")),
-    _Rule(_CARD, _card),
-    _Rule(_PHONE, _mark("phone")),
+    _Rule(_CARD, _card, ("0" * 13,), view="digits"),
+    _Rule(_PHONE, _mark("phone"), ("0" * 7,), view="digits"),
 )
 """In this order: a key may hold what looks like a number, and a card looks like a phone."""

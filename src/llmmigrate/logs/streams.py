@@ -11,6 +11,8 @@ CLOSING_EVENTS: Final = ("response.completed", "response.incomplete", "response.
 """Events of the Responses API that carry the whole answer."""
 
 _Object = dict[str, Any]
+_NOT_FOLDED: Final = ("object", "choices")
+"""Keys of an event that are put together in another way. Empty ones tell nothing: Azure opens with a row of them."""
 
 
 def is_stream(text: str) -> bool:
@@ -65,8 +67,9 @@ def _openai_chat(events: list[_Object]) -> _Object:
     calls: list[Any] = []
     finish_reason = None
     for event in events:
-        # Azure opens a stream with a row of empty names; what is empty tells nothing.
-        folded.update({key: value for key, value in event.items() if value and key not in ("object", "choices")})
+        for key, value in event.items():
+            if value and key not in _NOT_FOLDED:
+                folded[key] = value
         choice = first_choice(event)
         delta = choice_message(choice)
         said.append(delta.get("content") or choice.get("text") or "")

@@ -5,8 +5,8 @@ import hashlib
 import itertools
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,10 @@ from llmmigrate.shadow.sending import Sender, incompatible
 from llmmigrate.shadow.storing import Store, stored_arm
 from llmmigrate.shadow.vectors import Found, Vectors, fetch
 from llmmigrate.shadow.verdict import Judge
+
+SPARE: Final = 2
+"""Pairs under way beyond what both sides take at one time: who is asked first is drawn, so that without them one side
+often has nobody waiting while the other has too many, which costs a seventh of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Comparison:
         """
         self._in_cost = frozenset(place.name for place, _ in self.sample.cost)
         self._doubled = frozenset(place.name for place in self.sample.canary[: self.repeats])
-        window = self.current.side.endpoint.concurrency + self.target.side.endpoint.concurrency
+        window = self.current.side.endpoint.concurrency + self.target.side.endpoint.concurrency + SPARE
         first, rest = self.sample.canary[:1], self.sample.canary[1:]
         halt = await in_order(first, self._pair, self._take, window=1, stop=stop)
         if halt != "finished":
@@ -166,11 +170,12 @@ class Comparison:
         request: Any = None
         if self.store != "hashes":
             request = pair.asked.request if self.store == "full" else redacted(pair.asked.request)
+        asked = msgspec.to_builtins(replace(pair.asked, request={}, logged=None))
         self.journal.note(
             {
                 "type": "pair",
-                "asked": {**msgspec.to_builtins(pair.asked), "request": request, "logged": None},
-                "scores": msgspec.to_builtins(dict(scores)),
+                "asked": {**asked, "request": request},
+                "scores": scores,
                 **self._stored_answers(pair),
             }
         )

@@ -1,8 +1,8 @@
 """The journal of a run: an intent on disk before each request, its result after it; one JSON object a line.
 
 An intent is synced to the disk before the request leaves, so that no crash, not even a power cut, can hide that money
-may have been spent. On a quick disk that is waited for on the spot, else in a thread, where intents that wait together
-are synced together.
+may have been spent. Intents of one turn of the loop are synced together. On a quick disk that is waited for on the
+spot, else in a thread, and what comes meanwhile is synced together next.
 """
 
 import asyncio
@@ -10,7 +10,9 @@ import contextlib
 import fcntl
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +26,15 @@ from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 
-QUICK: Final = 0.0005
-"""Seconds in which a disk has to be done to be waited for on the spot: a thread takes as long to be woken up."""
-_NEWEST: Final = 0.2
-"""What the newest wait counts for in their running mean."""
-_FADING: Final = 0.98
-"""So slow waits are forgotten, sync by sync in the thread, until the spot is tried again."""
+QUICK: Final = 0.002
+"""Seconds in which a disk has to be done to be waited for on the spot: a thread takes as long to be woken up, and the
+loop to hear of it."""
+_REMEMBERED: Final = 5
+"""Syncs on the spot of which the middle one tells how quick the disk is: a single slow one says nothing."""
+_TRY_AGAIN: Final = 64
+"""After so many syncs in the thread, the spot is tried again."""
+_Batch = list[tuple[bytes, asyncio.Future[None]]]
+"""Lines that wait to be synced, and who waits for them."""
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -65,9 +70,11 @@ class Journal:
             self._file.close()
             raise InputError(f"{path} is in use by another process", fix="wait for it, or stop it") from None
         self.torn = _cut_torn_line(self._file)
-        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
-        self._flusher: asyncio.Task[None] | None = None
-        self._usual_wait = 0.0
+        self._waiting: _Batch = []
+        self._flushing = False
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._took = deque([0.0] * _REMEMBERED, maxlen=_REMEMBERED)
+        self._in_thread = 0
 
     def __enter__(self) -> "Journal":
         return self
@@ -79,20 +86,19 @@ class Journal:
 
     def close(self) -> None:
         """Sync and close."""
+        self._thread.shutdown()
         if not self._file.closed:
             with self._file:
                 os.fsync(self._file.fileno())
 
     async def intend(self, record: dict[str, Any]) -> None:
         """Write a record and return once it is on the disk."""
-        if self._flusher is None and self._usual_wait < QUICK:
-            self.note(record)
-            self._sync_now()
-            return
-        done = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
         self._waiting.append((_line(record), done))
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush())
+        if not self._flushing:
+            self._flushing = True
+            loop.call_soon(self._flush)
         await done
 
     def note(self, record: dict[str, Any]) -> None:
@@ -103,13 +109,53 @@ class Journal:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def _sync_now(self) -> None:
-        began = time.perf_counter()
+    def _flush(self) -> None:
+        """Write what waits and sync it; in the thread, what has come meanwhile is next."""
+        batch, self._waiting = self._waiting, []
         try:
+            self._file.write(b"".join(line for line, _ in batch))
+            self._file.flush()
+            if sorted(self._took)[_REMEMBERED // 2] >= QUICK:
+                self._sync_in_thread(batch)
+                return
+            began = time.perf_counter()
             os.fsync(self._file.fileno())
+            self._took.append(time.perf_counter() - began)
         except OSError as error:
-            raise self._unwritable(error) from error
-        self._usual_wait += _NEWEST * (time.perf_counter() - began - self._usual_wait)
+            self._release(batch, error)
+        else:
+            self._release(batch, None)
+        self._flushing = False
+
+    def _sync_in_thread(self, batch: _Batch) -> None:
+        """Sync without holding up the loop; the thread tells it without a detour, as each turn of it takes long."""
+        loop = asyncio.get_running_loop()
+
+        def tell(done: Future[None]) -> None:
+            with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+                loop.call_soon_threadsafe(self._synced, batch, done.exception())
+
+        self._thread.submit(os.fsync, self._file.fileno()).add_done_callback(tell)
+
+    def _synced(self, batch: _Batch, error: BaseException | None) -> None:
+        self._release(batch, error)
+        self._in_thread += 1
+        if self._in_thread >= _TRY_AGAIN:
+            self._in_thread = 0
+            self._took.extend([0.0] * _REMEMBERED)
+        self._flushing = bool(self._waiting)
+        if self._flushing:
+            self._flush()
+
+    def _release(self, batch: _Batch, error: BaseException | None) -> None:
+        """Let those go on whose lines are on the disk, or tell them why they are not."""
+        for _, done in batch:
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(self._unwritable(error) if isinstance(error, OSError) else error)
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(
@@ -117,25 +163,6 @@ class Journal:
             why=error.strerror,
             fix="make room, and go on with --resume; nothing is paid twice",
         )
-
-    async def _flush(self) -> None:
-        """Sync what waits, and again what has come meanwhile."""
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            try:
-                self._file.write(b"".join(line for line, _ in batch))
-                self._file.flush()
-                await asyncio.to_thread(os.fsync, self._file.fileno())
-                self._usual_wait *= _FADING
-            except OSError as error:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_exception(self._unwritable(error))
-                continue
-            for _, done in batch:
-                if not done.done():
-                    done.set_result(None)
-        self._flusher = None
 
     def past(self) -> Past:
         """What is in the file."""

@@ -35,6 +35,7 @@ async def in_order(
     """
     run = _Run(jobs, do, take)
     stopped = asyncio.ensure_future(stop.wait())
+    stopped.add_done_callback(lambda _: run.news.set())
     try:
         while True:
             if stop.is_set():
@@ -42,9 +43,8 @@ async def in_order(
             run.start(window)
             if not run.under_way:
                 return run.halted or "finished"
-            waiting: set[asyncio.Future[Any]] = {*run.under_way, stopped} if run.halted is None else {*run.under_way}
-            finished, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            await run.collect(finished - {stopped})
+            await run.news.wait()
+            await run.collect()
     finally:
         stopped.cancel()
         for task in run.under_way:
@@ -61,6 +61,9 @@ class _Run(Generic[Job, Result]):
         self._jobs, self._do, self._take = jobs, do, take
         self._started = self._taken = 0
         self._results: dict[int, Result] = {}
+        self._finished: list[asyncio.Future[Any]] = []
+        self.news = asyncio.Event()
+        """Something has finished, or all is to stop. (`asyncio.wait` would look at all that is under way each time.)"""
         self.under_way: dict[asyncio.Future[Any], int] = {}
         self.halted: Halt | None = None
 
@@ -73,11 +76,18 @@ class _Run(Generic[Job, Result]):
         last = min(len(self._jobs), self._taken + AHEAD)
         while self.halted is None and self._started < last and len(self.under_way) < window:
             task: asyncio.Future[Any] = asyncio.ensure_future(self._do(self._jobs[self._started]))
+            task.add_done_callback(self._finish)
             self.under_way[task] = self._started
             self._started += 1
 
-    async def collect(self, finished: "set[asyncio.Future[Any]]") -> None:
+    def _finish(self, task: "asyncio.Future[Any]") -> None:
+        self._finished.append(task)
+        self.news.set()
+
+    async def collect(self) -> None:
         """Keep what has finished, and hand over what is next in order."""
+        self.news.clear()
+        finished, self._finished = self._finished, []
         for task in finished:
             number = self.under_way.pop(task)
             try:

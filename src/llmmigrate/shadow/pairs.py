@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
+from llmmigrate.costing.audit.requests import Features, features_of
 from llmmigrate.endpoints.exchange import Dialect, Failure
 
 Kind = Literal["canary", "cost"]
@@ -47,7 +49,7 @@ class Tokens:
     """The endpoint sent no usage, and the counts were estimated from the text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sampled:
     """One logged request that is to be replayed."""
 
@@ -69,6 +71,11 @@ class Sampled:
     """Part of the output, as logged; None where the log does not tell it apart."""
     session: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def features(self) -> Features:
+        """What the request asks for, read once for both sides and all measures."""
+        return features_of(self.request, self.dialect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

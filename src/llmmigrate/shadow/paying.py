@@ -41,6 +41,8 @@ class Till:
         marks = catalog.marks()
         cuts = CutMarks(instants=marks.instants, clocks=marks.clocks, prompt=marks.prompt, output=marks.output)
         self._writer = ProfileWriter(Profile(cuts, ()), Cuts(cuts))
+        self._small: dict[str, tuple[Answer, ...]] = {}
+        """By service tier: the cards of the smallest requests."""
 
     @property
     def max_output(self) -> int | None:
@@ -70,11 +72,19 @@ class Till:
             return Stake(ZERO, tokens)
         if self.entry is None:
             return Stake(None, tokens)
+        cards = self._cards(self.entry, call)
         # A larger request is not always the dearer: the cards of a small one count, too.
-        small = msgspec.structs.replace(call, input_tokens=1, output_tokens=1)
-        costs = [self._worst_at(card, call) for size in (call, small) for card in self._cards(self.entry, size)]
+        cards += tuple(card for card in self._small_cards(self.entry, call) if card not in cards)
+        costs = [self._worst_at(card, call) for card in cards]
         known = [cost for cost in costs if cost is not None]
         return Stake(max(known) if len(known) == len(costs) else None, tokens)
+
+    def _small_cards(self, entry: Entry, call: Call) -> tuple[Answer, ...]:
+        """The cards of a request of the least size; worked out once, as they hang on nothing else of a worst case."""
+        if call.service_tier not in self._small:
+            small = msgspec.structs.replace(call, input_tokens=1, output_tokens=1)
+            self._small[call.service_tier] = self._cards(entry, small)
+        return self._small[call.service_tier]
 
     def _cards(self, entry: Entry, call: Call) -> tuple[Answer, ...]:
         at, prompt, output = place(self._writer.key(call, disjoint_tokens(call)))

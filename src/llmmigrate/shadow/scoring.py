@@ -13,7 +13,6 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate import registry
-from llmmigrate.costing.audit.requests import features_of
 from llmmigrate.errors import UsageError
 from llmmigrate.shadow.measures import Asked, Kind, NotMeasuredError
 from llmmigrate.shadow.pairs import Answer, Pair
@@ -129,7 +128,7 @@ def _scores(pair: Pair, asked: Asked, measures: Iterable[Measure], earlier: Earl
 
 
 def _asked(pair: Pair) -> Asked:
-    return Asked(request=pair.asked.request, features=features_of(pair.asked.request, pair.asked.dialect))
+    return Asked(request=pair.asked.request, features=pair.asked.features)
 
 
 def _figure(item: Measure, asked: Asked, pair: Pair, earlier: Earlier) -> Sides:
@@ -171,7 +170,7 @@ def _basis(item: Measure, asked: Asked, one: Answer, other: Answer) -> str:
 
 def _take(item: Measure, asked: Asked, whys: list[str], *answers: Answer | None) -> float | None:
     """One measure of these answers; None without one of them, and where it fails, which is added to `whys`."""
-    if None in answers:
+    if any(answer is None for answer in answers):
         return None
     try:
         score: float | None = item.function(asked, *answers)

@@ -3,12 +3,11 @@
 import hashlib
 from array import array
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from llmmigrate.costing.audit.findings import Translation
-from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.endpoints.exchange import Exchange, Failure
 from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
@@ -16,7 +15,7 @@ from llmmigrate.shadow.answers import ENDED, answer_of, body_of, call_of, tokens
 from llmmigrate.shadow.budget import Budget, BudgetReachedError, Stake
 from llmmigrate.shadow.journal import Journal, Past
 from llmmigrate.shadow.pairs import Arm, Sampled
-from llmmigrate.shadow.sides import Side
+from llmmigrate.shadow.sides import Read, Side
 from llmmigrate.shadow.storing import Store, restored_arm, stored_arm
 
 ZERO: Final = Decimal(0)
@@ -99,17 +98,24 @@ class Sender:
             return incompatible(translation)
         for finding in translation.changes:
             self.spending.changes[finding.words] = self.spending.changes.get(finding.words, 0) + 1
-        key = self.side.key(asked.key, translation.body, copy)
-        return await self.send(
-            key, translation.body, expected=asked.input_tokens + asked.output_tokens, on_exchange=on_exchange
-        )
+        read = self.side.read(translation.body)
+        key = self.side.key(asked.key, translation.body, copy, read)
+        expected = asked.input_tokens + asked.output_tokens
+        return await self.send(key, translation.body, expected=expected, on_exchange=on_exchange, read=read)
 
     async def send(
-        self, key: str, body: dict[str, Any], *, expected: int, on_exchange: OnExchange | None = None
+        self,
+        key: str,
+        body: dict[str, Any],
+        *,
+        expected: int,
+        on_exchange: OnExchange | None = None,
+        read: Read | None = None,
     ) -> Arm:
         """The answer to a request under a journal key: from the journal where it is there, else from the endpoint.
 
-        `expected`: tokens of prompt and reply that it will take, for the limit of tokens a minute.
+        `expected`: tokens of prompt and reply that it will take, for the limit of tokens a minute. `read`: what the
+        side has read off the body, where it has.
         Raises BudgetReachedError when the cap leaves no room for it.
         """
         while key in self.past.results:
@@ -120,7 +126,8 @@ class Sender:
             key = hashlib.sha256(f"{key} again".encode()).hexdigest()
         if key in self.past.ambiguous and not self.resend:
             return Arm(answer=None, failure="interrupted", first_failure="interrupted", attempts=0)
-        worst = self.side.worst(body)
+        read = read or self.side.read(body)
+        worst = self.side.worst(body, read)
         purchase = _Purchase(self.budget, worst, self._charged_before(key))
 
         async def before(previous: Failure | None) -> None:
@@ -138,7 +145,7 @@ class Sender:
             raise
         if on_exchange is not None:
             on_exchange(exchange)
-        arm = self._arm(exchange, body)
+        arm = self._arm(exchange, len(read.canonical))
         await purchase.settle(_charged(arm.failure, worst, _spent(arm, worst)))
         self._keep(key, arm, exchange, purchase)
         self._check_served(arm)
@@ -195,10 +202,11 @@ class Sender:
             self.spending.lags_ms.append(exchange.lag_ms)
         self.spending.add(arm)
 
-    def _arm(self, exchange: Exchange, body: dict[str, Any]) -> Arm:
-        last = exchange.last
-        arm = Arm(
-            answer=None,
+    def _arm(self, exchange: Exchange, prompt_bytes: int) -> Arm:
+        last, found = exchange.last, body_of(exchange)
+        call = None if found is None else call_of(found, exchange, prompt_bytes=prompt_bytes)
+        return Arm(
+            answer=answer_of(call, found) if call is not None and exchange.failure is None else None,
             failure=exchange.failure,
             first_failure=exchange.first_failure,
             detail=exchange.detail,
@@ -207,17 +215,9 @@ class Sender:
             ttft_ms=last.ttft_ms if last else None,
             sent_ns=last.started_ns if last else None,
             failed_ns=exchange.attempts[0].ended_ns if last and exchange.first_failure else None,
-        )
-        answer = body_of(exchange)
-        if answer is None:
-            return arm
-        call = call_of(answer, exchange, prompt_bytes=len(canonical_json(body)))
-        return replace(
-            arm,
-            answer=answer_of(call, answer) if exchange.failure is None else None,
-            tokens=tokens_of(call),
-            cost=self.side.till.cost(call),
-            served_model=call.model,
+            tokens=None if call is None else tokens_of(call),
+            cost=None if call is None else self.side.till.cost(call),
+            served_model=None if call is None else call.model,
         )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from llmmigrate.costing.audit.conversation import shown
 from llmmigrate.costing.audit.findings import Finding, Translation
@@ -23,6 +23,13 @@ TOKENS_A_TURN: Final = 64
 """A bound for what a chat template adds to a turn."""
 
 
+class Read(NamedTuple):
+    """What is read off a request's body: once, because prompts are long."""
+
+    canonical: bytes
+    features: Features
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """Who is asked."""
@@ -32,14 +39,19 @@ class Side:
     till: Till
     translate: Translate
 
-    def worst(self, body: dict[str, Any]) -> Stake:
+    def read(self, body: dict[str, Any]) -> Read:
+        """What `worst` and `key` need of a body that this side is sent."""
+        return Read(canonical_json(body), features_of(body, self.endpoint.dialect))
+
+    def worst(self, body: dict[str, Any], read: Read | None = None) -> Stake:
         """The most that a request can cost: no token is shorter than a byte, and no reply longer than its limit.
 
-        It holds only for a request whose reply has one (see `limits_reply`), and which is `bounded`.
+        It holds only for a request whose reply has one (see `limits_reply`), and which is `bounded`. `read` where the
+        body was read already.
         """
-        features = features_of(body, self.endpoint.dialect)
+        canonical, features = read or self.read(body)
         pieces = features.images + features.audio + features.files
-        prompt = len(canonical_json(body)) + TOKENS_A_TURN * (features.turns + 1) + TOKENS_A_PICTURE * pieces
+        prompt = len(canonical) + TOKENS_A_TURN * (features.turns + 1) + TOKENS_A_PICTURE * pieces
         if _says_no_size(features):
             prompt = self.till.context_window or prompt
         limits = [limit for limit in (features.max_output_tokens, self.till.max_output) if limit]
@@ -50,12 +62,12 @@ class Side:
         """Whether anything limits how long the reply to a request can be."""
         return bool(features_of(body, self.endpoint.dialect).max_output_tokens or self.till.max_output)
 
-    def key(self, name: str, body: dict[str, Any], copy: int) -> str:
+    def key(self, name: str, body: dict[str, Any], copy: int, read: Read | None = None) -> str:
         """The journal's key of a request: what is sent, where, for which logged request, and the how many-eth time.
 
         Both sides may be one model at one endpoint, and are asked each for itself.
         """
-        digest = hashlib.sha256(canonical_json(body))
+        digest = hashlib.sha256(canonical_json(body) if read is None else read.canonical)
         for part in (self.name, self.endpoint.name, self.endpoint.base_url, name, str(copy)):
             digest.update(b"\0" + part.encode())
         return digest.hexdigest()

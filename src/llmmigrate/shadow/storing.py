@@ -2,6 +2,7 @@
 
 import hashlib
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -26,8 +27,9 @@ def restored_arm(record: dict[str, Any]) -> Arm:
     return msgspec.convert({"answer": None, **record}, Arm, strict=False)
 
 
+@lru_cache(maxsize=64)
 def stored_answer(answer: Answer, store: Store) -> Answer:
-    """An answer as it may lie on the disk."""
+    """An answer as it may lie on the disk. Kept for a moment: it is stored with its request and with its pair."""
     if store == "full":
         return answer
     change = _hashed if store == "hashes" else redacted_text

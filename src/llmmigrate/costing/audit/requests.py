@@ -6,8 +6,10 @@ whether a body can be sent is for `translate` to say.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+import msgspec
 
 from llmmigrate.costing.audit.values import first, flag, number, word, words
 from llmmigrate.endpoints.exchange import Dialect
@@ -47,8 +49,7 @@ class ResponseFormat:
     """The vendor is to hold the answer to the schema."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
+class Features(msgspec.Struct, frozen=True, kw_only=True):
     """What one request asks for. An absent parameter is None, an absent part empty."""
 
     dialect: Dialect
@@ -59,7 +60,7 @@ class Features:
     """All instructions of the system and the developer, joined by empty lines."""
     late_system: bool = False
     """An instruction stands after the first turn."""
-    tools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tools: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
     """Name → JSON Schema of the arguments; an empty schema where none is given."""
     strict_tools: bool = False
     """A tool's arguments are to be held to its schema."""

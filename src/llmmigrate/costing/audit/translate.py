@@ -32,9 +32,14 @@ _LIMITS: Final[Mapping[Dialect, str]] = {
 _OUTPUT_KEYS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
-def translate(body: Mapping[str, Any], source: Dialect, target: Target) -> Translation:
-    """The body to send to `target` in its dialect, what was changed for it, and what it cannot take."""
-    written, findings = examine(body, features_of(body, source), target)
+def translate(
+    body: Mapping[str, Any], source: Dialect, target: Target, *, features: Features | None = None
+) -> Translation:
+    """The body to send to `target` in its dialect, what was changed for it, and what it cannot take.
+
+    `features` of the body, where they were read already.
+    """
+    written, findings = examine(body, features or features_of(body, source), target)
     refused = tuple(finding for finding in findings if finding.verdict == "refused")
     changes = tuple(finding for finding in findings if finding.verdict == "translated")
     doubts = tuple(finding for finding in findings if finding.verdict == "unknown")

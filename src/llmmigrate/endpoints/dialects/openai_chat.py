@@ -9,6 +9,8 @@ MODELS: Final = "/models"
 FILTERED: Final = frozenset({"content_filter", "sensitive"})  # Z.ai says `sensitive`
 _REASONING: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
 _USABLE: Final = frozenset({"content", "tool_calls", "function_call", "refusal", "audio"})
+_SAID: Final = {(begun, visible): Glimpse(begun, visible) for begun in (False, True) for visible in (False, True)}
+"""What most events tell, made once: a stream has hundreds of them."""
 
 
 def headers(key: str | None) -> dict[str, str]:
@@ -45,18 +47,12 @@ def _glimpse(body: dict[str, Any], part: str) -> Glimpse:
     choices = body.get("choices")
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict):
-            said = _names(choice.get(part))
-            visible = visible or not _USABLE.isdisjoint(said)
-            begun = begun or visible or not _REASONING.isdisjoint(said)
+            said = choice.get(part)
+            for name, value in said.items() if isinstance(said, dict) else ():
+                visible = visible or (name in _USABLE and bool(value))
+                begun = begun or (name in _REASONING and bool(value))
             finish = finish or choice.get("finish_reason")
-    return Glimpse(
-        begun=begun,
-        visible=visible,
-        finish=str(finish) if finish else None,
-        error=body if finish == "network_error" else None,  # Z.ai: the model broke off
-    )
-
-
-def _names(message: Any) -> list[str]:
-    """The parts of a message that hold something."""
-    return [name for name, value in message.items() if value] if isinstance(message, dict) else []
+    if finish:
+        broken = body if finish == "network_error" else None  # Z.ai: the model broke off
+        return Glimpse(begun=begun or visible, visible=visible, finish=str(finish), error=broken)
+    return _SAID[visible or begun, visible]
