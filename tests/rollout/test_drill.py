@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
+from tools.drill_tables import DRILLS
 
 from llmmigrate.errors import GatewayError, UnknownNameError
+from llmmigrate.reports.rollout import drill_report
+from llmmigrate.reports.tables import Bullets
+from llmmigrate.rollout.drill import run
 from llmmigrate.rollout.drill.faults import FAULTS, chosen
 from llmmigrate.rollout.drill.results import Drill
 from llmmigrate.rollout.drill.run import Request, drill
@@ -40,6 +45,37 @@ def test_cut_streams_are_lost_and_counted(plan: Plan, needs: Callable[[str], Non
     assert found.faults[0].lost >= 1
     assert found.faults[0].lost == sum(found.faults[0].failures.values())
     assert found.passed
+    assert found.faults[0].carried is not None
+    assert found.faults[0].rate == pytest.approx(min(15, found.faults[0].carried / 2), abs=0.01)
+
+
+@pytest.mark.parametrize(("carried", "sent"), [(20.0, 4.0), (8.0, 4.0), (5.0, 2.5), (0.0, 0.5)])
+def test_a_gateway_gets_half_of_what_it_carries(carried: float, sent: float) -> None:
+    assert run._sendable(4, carried) == sent
+
+
+@pytest.mark.parametrize(("longer", "gap", "seconds"), [(1.0, 3.0, 7.0), (1.0, 3.5, 8.5), (2.0, 7.0, 14.0)])
+def test_a_fault_lasts_until_it_can_be_told_whether_the_target_is_left_alone(
+    longer: float, gap: float, seconds: float
+) -> None:
+    assert run._lasts(FAULTS["slow"], longer, gap, quick=False) == seconds
+
+
+def test_a_slower_pace_is_shown() -> None:
+    kept = msgspec.json.decode((DRILLS / "envoy.json").read_bytes(), type=Drill)
+    paced = {"500": (30.0, None), "hang": (12.5, None), "cut": (6.2, 12.4), "burst": (20.0, None)}
+    faults = [
+        msgspec.structs.replace(fault, rate=paced[fault.fault][0], carried=paced[fault.fault][1])
+        for fault in kept.faults
+        if fault.fault in paced
+    ]
+    (measured,) = [
+        block for block in drill_report(msgspec.structs.replace(kept, faults=faults)).page if isinstance(block, Bullets)
+    ]
+    assert [line for line in measured.items if "sent a second" in line] == [
+        "hang: 12.5 sent a second, as the gateway answered so few",
+        "cut: 6.2 sent a second; the gateway carried 12.4 just before",
+    ]
 
 
 def test_the_quick_drill_has_fewer_faults() -> None:

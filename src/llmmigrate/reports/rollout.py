@@ -7,6 +7,7 @@ import msgspec
 
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
+from llmmigrate.rollout.drill.faults import FAULTS
 from llmmigrate.rollout.drill.results import Ceiling, Drill, FaultResult, Flip, Latency, Share
 from llmmigrate.rollout.emission import Emission
 from llmmigrate.rollout.lint import Lint
@@ -151,6 +152,7 @@ def _measured(drill: Drill) -> Iterator[str]:
         yield _latency_words(drill.latency)
     if drill.ceiling is not None:
         yield _ceiling_words(drill.ceiling)
+    yield from _pace_words(drill)
     yield f"requests with a wrong model name: {drill.wrong_model}, with a wrong key: {drill.wrong_key}"
 
 
@@ -170,6 +172,19 @@ def _latency_words(latency: Latency) -> str:
 
 def _ceiling_words(ceiling: Ceiling) -> str:
     return f"answered requests a second: {ceiling.through} through the gateway, {ceiling.direct} without it"
+
+
+def _pace_words(drill: Drill) -> Iterator[str]:
+    """How fast it was sent, where that is less than the gateway's pace or was looked for just before."""
+    for fault in drill.faults:
+        if fault.rate is not None and fault.carried is not None:
+            yield f"{fault.fault}: {fault.rate:g} sent a second; the gateway carried {fault.carried:g} just before"
+        elif fault.rate is not None and fault.rate < _wanted(drill, fault):
+            yield f"{fault.fault}: {fault.rate:g} sent a second, as the gateway answered so few"
+
+
+def _wanted(drill: Drill, fault: FaultResult) -> int:
+    return min(drill.rate, FAULTS[fault.fault].rate or drill.rate)
 
 
 def _fault_record(drill: Drill, fault: FaultResult) -> dict[str, object]:

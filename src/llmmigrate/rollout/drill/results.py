@@ -8,6 +8,7 @@ SCHEMA = "llmmigrate.drill/1"
 
 Seconds = Annotated[float, msgspec.Meta(description="seconds")]
 Milliseconds = Annotated[float, msgspec.Meta(description="milliseconds")]
+PerSecond = Annotated[float, msgspec.Meta(description="requests a second")]
 Part = Annotated[float, msgspec.Meta(description="a part of 1")]
 
 
@@ -19,6 +20,10 @@ class FaultResult(Record, frozen=True, kw_only=True):
     """What one fault of the target cost while the gateway split the traffic."""
 
     fault: str
+    rate: PerSecond | None = None
+    """How fast they were sent: the gateway's pace, or half of what it carried where that is less; null: not kept."""
+    carried: PerSecond | None = None
+    """Such requests answered a second, many at one time, just before; null: not looked for. A floor."""
     sent: int
     """Requests sent while the target was sick."""
     lost: int

@@ -1,6 +1,7 @@
 """The rehearsal itself: share, latency, faults, flip, in this order."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from llmmigrate.rollout.drill import results
 from llmmigrate.rollout.drill.faults import Fault
 from llmmigrate.rollout.drill.lab import Lab, opened, stood_in
 from llmmigrate.rollout.drill.results import Ceiling, Drill, FaultResult, Flip, Latency, Share
-from llmmigrate.rollout.drill.traffic import Record, Traffic, one_after_another, percentile
+from llmmigrate.rollout.drill.traffic import Load, Record, Traffic, one_after_another, percentile
 from llmmigrate.rollout.emission import config_hash, gateway_of
 from llmmigrate.rollout.plan import Plan
 from llmmigrate.rollout.process import version
@@ -37,6 +38,16 @@ _STREAM_SECONDS: Final = 4.5
 _FLIP_STEP: Final = 2.0
 _QUICK_SECONDS: Final = 6.0
 """Of a fault in a quick drill."""
+_MOST: Final = 0.5
+"""Of what a gateway carries, the part that is sent to it: a drill shows what a fault costs, and not an overload."""
+_LEAST: Final = 0.5
+"""Requests a second that are sent however little it carries."""
+_LOOK_SECONDS: Final = 3.0
+"""For which it is looked how many streams, or large requests, a gateway carries."""
+_LONGER: Final = 2.0
+"""How much longer at most a fault lasts where requests are sent more slowly."""
+_TOLD: Final = 5.0
+"""Within so many seconds a sick target is to be left alone: a fault lasts as long as it takes to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +75,14 @@ async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
     async with opened(plan, gateway) as lab:
         share, latency, ceiling = await _healthy(lab, request, say)
         _note_wrong(lab, wrong)
-        flip = await _flip(lab, say) if gateway.PACE.flips else None
+        flip = await _flip(lab, ceiling.through, say) if gateway.PACE.flips else None
         _note_wrong(lab, wrong)
         if not gateway.PACE.boots_quickly:
             await lab.start(gateway.PACE.share)
         faults = []
         for fault in request.faults:
             say(f"{fault.name}: {fault.about}")
-            faults.append(await _fault(lab, fault, request.quick))
+            faults.append(await _fault(lab, fault, ceiling.through, request.quick))
             _note_wrong(lab, wrong)
         took = time.monotonic() - began - lab.boot_seconds
     return Drill(
@@ -160,7 +171,7 @@ def _rate(records: Sequence[Record]) -> float:
     return _rounded(sum(record.ok for record in records) / span, 1)
 
 
-async def _fault(lab: Lab, fault: Fault, quick: bool) -> FaultResult:
+async def _fault(lab: Lab, fault: Fault, ceiling: float, quick: bool) -> FaultResult:
     pace = lab.gateway.PACE
     share = fault.share or (pace.stream_share if fault.stream_pieces else pace.share)
     if pace.boots_quickly or fault.sickness == "dns":
@@ -168,22 +179,51 @@ async def _fault(lab: Lab, fault: Fault, quick: bool) -> FaultResult:
     else:
         await _until_target_answers(lab)
         lab.flip(share)
+    load = lab.load(stream_pieces=fault.stream_pieces, padding=fault.padding)
+    wanted = min(fault.rate or pace.rate, pace.stream_rate if fault.stream_pieces else pace.rate)
+    carried = await _carried(lab, load, wanted) if fault.stream_pieces or fault.padding else None
+    rate = _sendable(wanted, ceiling if carried is None else carried)
     for upstream in lab.upstreams.values():
         upstream.hits.clear()
-    load = lab.load(stream_pieces=fault.stream_pieces, padding=fault.padding)
-    rate = min(fault.rate or pace.rate, pace.stream_rate if fault.stream_pieces else pace.rate)
     traffic = Traffic(load, rate, fault.burst if pace.boots_quickly else 1)
     await asyncio.sleep(_WARM)
     sick = await lab.target.set(fault.sickness) if fault.sickness != "dns" else time.monotonic()
-    await asyncio.sleep(min(fault.seconds, _QUICK_SECONDS) if quick else fault.seconds)
+    gap = max(_GAP, _EXPECTED_IN_GAP / (rate * float(share)))
+    await asyncio.sleep(_lasts(fault, min(_LONGER, wanted / rate), gap, quick))
     well = await lab.target.set("ok") if fault.sickness != "dns" else time.monotonic()
     back = None if fault.name in ("cut", "dns") or quick else await _back(lab, well)
     watched = time.monotonic() - well
     records = await traffic.stop()
     if fault.sickness == "dns" and not pace.boots_quickly:
         await lab.start(pace.share)
-    gap = max(_GAP, _EXPECTED_IN_GAP / (rate * float(share)))
-    return _fault_result(lab, fault, records, _Times(sick, well, back, watched, gap))
+    return _fault_result(lab, fault, records, _Times(sick, well, back, watched, gap), _Rates(rate, carried))
+
+
+def _lasts(fault: Fault, longer: float, gap: float, quick: bool) -> float:
+    """Seconds of a fault: `longer` as it is where requests are sent more slowly, and enough to see the gap after it."""
+    if quick:
+        return min(fault.seconds, _QUICK_SECONDS) * longer
+    tells = _TOLD + gap if gap > _GAP and fault.sickness not in ("dns", "flap") else 0.0
+    return max(fault.seconds * longer, tells)
+
+
+async def _carried(lab: Lab, load: Load, wanted: float) -> float:
+    """Requests of this kind that are answered a second with everyone well, enough of them at one time."""
+    lasts = load.stream_pieces * lab.gateway.PACE.piece_seconds
+    lanes = max(lab.gateway.PACE.lanes, math.ceil(1.5 * wanted / _MOST * lasts))
+    return _rate(await one_after_another(load, lanes=lanes, seconds=_LOOK_SECONDS))
+
+
+def _sendable(wanted: float, carried: float) -> float:
+    """Requests a second that are sent to a gateway that carries so many."""
+    return _rounded(min(wanted, max(_LEAST, _MOST * carried)), 2)
+
+
+class _Rates(NamedTuple):
+    """Requests a second: sent, and carried just before."""
+
+    sent: float
+    carried: float | None
 
 
 class _Times(NamedTuple):
@@ -196,7 +236,7 @@ class _Times(NamedTuple):
     gap: float
 
 
-def _fault_result(lab: Lab, fault: Fault, records: Sequence[Record], times: _Times) -> FaultResult:
+def _fault_result(lab: Lab, fault: Fault, records: Sequence[Record], times: _Times, rates: _Rates) -> FaultResult:
     sick, well, back, watched, gap = times
     during = [record for record in records if sick <= record.at < well]
     after = [record for record in records if record.at >= well]
@@ -204,6 +244,8 @@ def _fault_result(lab: Lab, fault: Fault, records: Sequence[Record], times: _Tim
     spans = [record.seconds for record in during if record.ok]
     return FaultResult(
         fault=fault.name,
+        rate=rates.sent,
+        carried=rates.carried,
         sent=len(during),
         lost=sum(not record.ok for record in during),
         lost_after=sum(not record.ok for record in after),
@@ -256,12 +298,12 @@ async def _until_target_answers(lab: Lab) -> None:
             return
 
 
-async def _flip(lab: Lab, say: Say) -> Flip:
+async def _flip(lab: Lab, ceiling: float, say: Say) -> Flip:
     say("flip: everything away from the target and back, with streams under way")
     await lab.start(Decimal("0.5"))
     if not lab.gateway.PACE.boots_quickly:  # its first answers are slow
         await _until_target_answers(lab)
-    traffic = Traffic(lab.load(), min(20, lab.gateway.PACE.rate))
+    traffic = Traffic(lab.load(), _sendable(min(20, lab.gateway.PACE.rate), ceiling))
     many, pause = lab.gateway.PACE.streams, lab.gateway.PACE.piece_seconds
     load = lab.load(stream_pieces=int(_STREAM_SECONDS / pause), timeout=30)
     streams = asyncio.ensure_future(one_after_another(load, lanes=many, count=many))

@@ -5,6 +5,7 @@ too, is read again when it has been replaced, so a change of stage needs no new 
 counts by the minute and not in a row, and takes no notice of a stream that a provider cuts off.
 """
 
+import contextlib
 import hashlib
 import json
 import random
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from prometheus_client import Counter, Gauge
 
@@ -42,6 +44,7 @@ class Stage(CustomLogger):  # type: ignore[misc]  # LiteLLM is installed where t
         self._in_row = 0
         self._times = 0
         self._alone_until = 0.0
+        self._trial_until = 0.0
         self._read()
 
     async def async_filter_deployments(
@@ -52,13 +55,14 @@ class Stage(CustomLogger):  # type: ignore[misc]  # LiteLLM is installed where t
         if set(sides) != {"target", "current"}:
             return healthy_deployments
         self._read()
-        wanted = self._draw(request_kwargs or {}) < self._rules["parts"] and time.time() >= self._alone_until
+        wanted = self._draw(request_kwargs or {}) < self._rules["parts"] and self._may_be_tried()
         return [sides["target" if wanted else "current"]]
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
         """A whole answer."""
         if _is_target(kwargs):
             self._in_row = self._times = 0
+            self._trial_until = 0.0
             ATTEMPTS.inc()
             self._count_time(kwargs, timed_out=False)
 
@@ -67,12 +71,27 @@ class Stage(CustomLogger):  # type: ignore[misc]  # LiteLLM is installed where t
         if not _is_target(kwargs):
             return
         status = _status(kwargs.get("exception"))
+        self._trial_until = 0.0
         ATTEMPTS.inc()
         self._count_time(kwargs, timed_out=status == TIMEOUT)
         if status in SICK or status >= 500:
             FAILURES.inc()
             self._in_row += 1
             self._perhaps_leave_alone()
+
+    def _may_be_tried(self) -> bool:
+        """Not while the target is left alone; then by one request at a time, until one has been answered whole.
+
+        A stream fails late: all that began meanwhile would be cut with it. A request whose end is not heard of, or
+        takes longer than `eject_for`, keeps nobody waiting any longer.
+        """
+        now = time.time()
+        if self._in_row < self._rules["eject_after"]:
+            return now >= self._alone_until
+        if now < max(self._alone_until, self._trial_until):
+            return False
+        self._trial_until = now + self._rules["eject_for"]
+        return True
 
     def _perhaps_leave_alone(self) -> None:
         """Longer each time, until an attempt succeeds; what was under way when it began does not prolong it."""
@@ -127,4 +146,14 @@ def _status(error: Any) -> int:
         return 500
 
 
+def _load_tokenizers() -> None:
+    """Now, not when the first stream ends: all requests stand still meanwhile, a second or several (docs/rollout.md).
+
+    Only a matter of time: what fails here fails again where it is needed, and is said there.
+    """
+    with contextlib.suppress(Exception):
+        litellm.token_counter(model="gpt-4o", text="")
+
+
+_load_tokenizers()
 handler = Stage()

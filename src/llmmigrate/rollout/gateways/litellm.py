@@ -4,7 +4,9 @@ Settings that decide what is lost (measured, docs/rollout.md): a time-out of its
 proxy's is 6,000 s; no retries of the client and the router, which would wait before a fallback is tried; a fallback
 group that holds only the current provider, so that a fallback cannot draw the target again. `_litellm_stage.py` draws
 and leaves the target alone: LiteLLM reads its weights at the start only, counts failures by the minute and not in a
-row, and passes over streams that are cut (docs/decisions/0010-litellm-draws-by-a-program.md).
+row, and passes over streams that are cut (docs/decisions/0010-litellm-draws-by-a-program.md). Looked at and left as
+LiteLLM has them, because they cost nothing that shows: log level, its `prometheus` callback (a tenth of a request, and
+what people watch), the parser of HTTP.
 """
 
 import json
@@ -78,7 +80,7 @@ def _stage(plan: Plan, share: Decimal) -> str:
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     named = "only the models that the plan names are served" if _models(plan) else "any model is passed on"
-    own = "llmmigrate_stage.py counts failures in a row, cut streams among them"
+    own = "llmmigrate_stage.py counts failures in a row, cut streams among them; then one request at a time tries again"
     found = [
         Finding("share", "exact", "llmmigrate_stage.py draws out of 10,000 for each request", "stages"),
         sticky_finding(plan, "exact", "a hash of the header decides; a change of share moves few callers"),

@@ -1,0 +1,64 @@
+"""Streams that a target cuts off, through a real LiteLLM with the files as emitted."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.rollout.live import Site, emitted, site
+
+from llmmigrate.rollout import process
+from llmmigrate.rollout.drill.traffic import one_after_another
+from llmmigrate.rollout.emission import gateway_of
+
+ALONE = """\
+failover: {eject_after: 3, eject_for: 4s, eject_max: 4s}
+"""
+MARGIN = 1.0
+
+
+def test_cut_streams_leave_the_target_alone_and_one_at_a_time_tries_it_again(
+    tmp_path: Path, needs: Callable[[str], None]
+) -> None:
+    needs("litellm")
+    asyncio.run(_cut_and_healed(tmp_path))
+
+
+async def _cut_and_healed(directory: Path) -> None:
+    async with site(directory, "litellm", stage="full", extra=ALONE) as here:
+        await here.upstreams["target"].set("cut")
+        before = here.hits("target")
+        first = await one_after_another(here.load(stream_pieces=12), lanes=1, count=8)
+        lost = here.hits("target") - before
+        assert 3 <= lost <= 4  # the next stream may have been drawn before the third failure was heard of
+        assert [record.failure for record in first] == ["cut"] * lost + [None] * (8 - lost)
+        assert {record.served_by for record in first[lost:]} == {"current"}
+
+        await asyncio.sleep(4 + MARGIN)
+        again = await one_after_another(here.load(stream_pieces=12), lanes=10, count=10)
+        assert [record.failure for record in again if not record.ok] == ["cut"]
+        assert here.hits("target") - before == lost + 1
+
+        await here.upstreams["target"].set("ok")
+        await asyncio.sleep(4 + MARGIN)
+        assert "target" in await _served_by(here)
+        assert await _served_by(here) == {"target"}
+
+
+async def _served_by(here: Site) -> set[str | None]:
+    """Who answers four streams at one time; a lost one is None."""
+    return {record.served_by for record in await one_after_another(here.load(stream_pieces=12), lanes=4, count=4)}
+
+
+def test_tokenizers_are_loaded_before_the_first_stream(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("litellm")
+    here = emitted(tmp_path, "litellm", [1, 2, 3, 4, 5], stage="half")
+    program = gateway_of("litellm").PROGRAM
+    assert program is not None
+    python = str(Path(process.find(program)).with_name("python"))
+    loaded = "import llmmigrate_stage, sys; print('litellm.litellm_core_utils.default_encoding' in sys.modules)"
+    environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    line = [python, "-c", loaded]
+    done = subprocess.run(line, cwd=here.directory, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
