@@ -1,6 +1,5 @@
 """What the traffic of a profile cost, by group, with what the figures do and do not cover."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,7 +10,7 @@ import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.alike import Cells, added, priced_alike
-from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards, whole_rates
+from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
 from llmmigrate.costing.projection import DayCost, Outlook, Projection, project
 from llmmigrate.costing.tables import table_used
 from llmmigrate.costing.tally import Tally
@@ -115,24 +114,8 @@ class Analyst:
             group = self.groups[name] = Tally()
         group.add(key, cell, bill)
         if key.start is not None and key.start < self._future:
-            self._add_days(group, cells, cell, bill)
+            group.add_days(cells, cell, bill, self._day_of)
         self._note(key, cell, bill)
-
-    def _add_days(self, group: Tally, cells: Cells, cell: Cell, bill: CellBill) -> None:
-        """Share one bill out to the days of its cells, exactly; where a rate is open, there is one cell."""
-        if bill.currency is None:
-            return
-        if len(cells) == 1:
-            group.on(self._day_of(cells[0][0])).add(bill)
-            return
-        rates = whole_rates(bill.cards[0])
-        held = [i for i, count in enumerate(cell.tokens) if count]
-        days: defaultdict[date, list[Cell]] = defaultdict(list)
-        for key, part in cells:
-            days[self._day_of(key)].append(part)
-        for day, parts in days.items():
-            amount = rates.amount(rates.cost(parts, held))
-            group.on(day).put(Amount(amount, amount), bill.currency)
 
     def _day_of(self, key: CellKey) -> date:
         start = key.start or 0

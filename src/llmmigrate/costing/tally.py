@@ -1,10 +1,13 @@
 """Running sums of a group of calls while a profile is analysed."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import date
 
 import msgspec
 
-from llmmigrate.costing.bill import CellBill, Purse
+from llmmigrate.costing.alike import Cells
+from llmmigrate.costing.bill import Amount, CellBill, Purse, whole_rates
 from llmmigrate.usage.profile import Cell, CellKey, SizeSketches
 
 
@@ -36,6 +39,25 @@ class Tally(msgspec.Struct):
         self.logged_cost += cell.logged_cost
         self.logged_calls += cell.logged_calls
         self._add_bill(key, cell, bill)
+
+    def add_days(self, cells: Cells, total: Cell, bill: CellBill, day_of: Callable[[CellKey], date]) -> None:
+        """Share the bill of cells, `total` together, out to their days, exactly.
+
+        They are more than one only where a single card bills them all.
+        """
+        if bill.currency is None:
+            return
+        if len(cells) == 1:
+            self.on(day_of(cells[0][0])).add(bill)
+            return
+        rates = whole_rates(bill.cards[0])
+        held = [i for i, count in enumerate(total.tokens) if count]
+        days: defaultdict[date, list[Cell]] = defaultdict(list)
+        for key, cell in cells:
+            days[day_of(key)].append(cell)
+        for day, parts in days.items():
+            amount = rates.amount(rates.cost(parts, held))
+            self.on(day).put(Amount(amount, amount), bill.currency)
 
     def on(self, day: date) -> Purse:
         """What the calls of a day cost so far."""
