@@ -113,6 +113,31 @@ def test_an_intent_that_does_not_reach_the_disk_is_an_error(
         asyncio.run(run())
 
 
+@pytest.mark.parametrize("quick", [60.0, 0.0], ids=["quick disk", "slow disk"])
+def test_nobody_hears_of_a_journal_that_was_closed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: float
+) -> None:
+    """A run that fails cancels what waits, and closes the journal before the loop has heard of the last sync."""
+    monkeypatch.setattr(journal_module, "QUICK", quick)
+    unheard: list[dict[str, Any]] = []
+
+    async def broken_off() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: unheard.append(what))
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            tasks = [asyncio.ensure_future(journal.intend({"type": "intent", "key": "1"}))]
+            for turns in (2, 1):  # one batch is under way, the next one waits
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                tasks.append(asyncio.ensure_future(journal.intend({"type": "intent", "key": "2"})))
+            await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(broken_off())
+    assert unheard == []
+
+
 @pytest.mark.parametrize("tail", [b'{"type":"resul', b"\xff\x00", b"x" * 200_000])
 def test_a_torn_last_line_is_dropped_and_said(tmp_path: Path, tail: bytes) -> None:
     path = tmp_path / "journal.jsonl"

@@ -111,6 +111,8 @@ class Journal:
 
     def _flush(self) -> None:
         """Write what waits and sync it; in the thread, what has come meanwhile is next."""
+        if self._file.closed:  # the run has ended, and nobody waits any more
+            return
         batch, self._waiting = self._waiting, []
         try:
             self._file.write(b"".join(line for line, _ in batch))
