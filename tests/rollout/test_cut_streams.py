@@ -1,9 +1,10 @@
-"""Streams that a target cuts off, through a real LiteLLM with the files as emitted."""
+"""Streams that a target cuts off, and when it is tried again, through a real LiteLLM with the files as emitted."""
 
 import asyncio
 import os
 import subprocess
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 from tests.rollout.live import Site, emitted, site
@@ -11,6 +12,7 @@ from tests.rollout.live import Site, emitted, site
 from llmmigrate.rollout import process
 from llmmigrate.rollout.drill.traffic import one_after_another
 from llmmigrate.rollout.emission import gateway_of
+from llmmigrate.rollout.staging import replace_file
 
 ALONE = """\
 failover: {eject_after: 3, eject_for: 4s, eject_max: 4s}
@@ -44,6 +46,29 @@ async def _cut_and_healed(directory: Path) -> None:
         await asyncio.sleep(4 + MARGIN)
         assert "target" in await _served_by(here)
         assert await _served_by(here) == {"target"}
+
+
+def test_a_target_that_gets_requests_again_after_none_begins_anew(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("litellm")
+    asyncio.run(_forgotten(tmp_path))
+
+
+async def _forgotten(directory: Path) -> None:
+    async with site(directory, "litellm", stage="full", extra=ALONE.replace("4s", "90s")) as here:
+        await here.upstreams["target"].set("500")
+        await one_after_another(here.load(), lanes=1, count=6)
+        await here.upstreams["target"].set("ok")
+        assert await _served_by(here) == {"current"}
+        _take_up(here, Decimal("0.999"))
+        assert await _served_by(here) == {"current"}
+        for share in (Decimal(0), Decimal(1)):
+            _take_up(here, share)
+            assert await _served_by(here) == {"target" if share else "current"}
+
+
+def _take_up(here: Site, share: Decimal) -> None:
+    gateway = gateway_of("litellm")
+    replace_file(here.directory / gateway.STAGE_FILE, gateway.files(here.plan, share)[gateway.STAGE_FILE])
 
 
 async def _served_by(here: Site) -> set[str | None]:

@@ -81,6 +81,8 @@ class Pace(NamedTuple):
     """Whether it takes up another stage while it runs."""
     boots_quickly: bool = True
     """Whether it is started anew for each fault, so that no fault inherits the state of the one before."""
+    eject_for: Decimal = Decimal(10)
+    """Seconds of an ejection in a drill; fewer where waiting for its end would make the drill too long."""
 
 
 class Counts(NamedTuple):

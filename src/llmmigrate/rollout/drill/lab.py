@@ -26,7 +26,6 @@ BOOT_SECONDS: Final = 180
 STAND_IN: Final[Mapping[str, Decimal]] = {
     "connect_timeout": Decimal(1),
     "idle_timeout": Decimal("1.5"),
-    "eject_for": Decimal(10),
     "eject_max": Decimal(60),
 }
 """Times of the rehearsal instead of the plan's: an outage of seconds has to show what one of minutes would."""
@@ -35,17 +34,22 @@ _NOWHERE: Final = "target.invalid"
 """A name that never resolves (RFC 6761)."""
 
 
-def stood_in(plan: Plan) -> dict[str, str]:
+def stood_in(plan: Plan, gateway: Gateway) -> dict[str, str]:
     """What a rehearsal changes in a plan, in words."""
-    real = {name: getattr(plan.failover, name) for name in STAND_IN}
-    times = {f"failover.{name}": f"{STAND_IN[name]} s for {value} s" for name, value in real.items()}
-    return times | {"providers": "three of ours on 127.0.0.1", "gateway.listen": "a free port of 127.0.0.1"}
+    times = _times(gateway)
+    real = {name: getattr(plan.failover, name) for name in times}
+    changed = {f"failover.{name}": f"{times[name]} s for {value} s" for name, value in real.items()}
+    return changed | {"providers": "three of ours on 127.0.0.1", "gateway.listen": "a free port of 127.0.0.1"}
 
 
-def quickened(failover: Failover) -> Failover:
+def quickened(failover: Failover, gateway: Gateway) -> Failover:
     """The failover of a plan with the times of a rehearsal."""
-    times: dict[str, Any] = dict(STAND_IN)
+    times: dict[str, Any] = _times(gateway)
     return dataclasses.replace(failover, **times)
+
+
+def _times(gateway: Gateway) -> dict[str, Decimal]:
+    return {**STAND_IN, "eject_for": gateway.PACE.eject_for}
 
 
 class Lab:
@@ -163,7 +167,7 @@ class Lab:
         return dataclasses.replace(
             plan,
             providers=dataclasses.replace(plan.providers, **moved),
-            failover=quickened(plan.failover),
+            failover=quickened(plan.failover, self.gateway),
             gateway=gateway,
             sticky=None,
         )

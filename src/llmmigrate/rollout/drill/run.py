@@ -92,7 +92,7 @@ async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
         version=found,
         config_sha256=config_hash(plan, request.gateway),
         quick=request.quick,
-        stood_in=stood_in(plan),
+        stood_in=stood_in(plan, gateway),
         rate=gateway.PACE.rate,
         share_in_faults=float(gateway.PACE.share),
         faults=faults,
@@ -177,8 +177,10 @@ async def _fault(lab: Lab, fault: Fault, ceiling: float, quick: bool) -> FaultRe
     if pace.boots_quickly or fault.sickness == "dns":
         await lab.start(share, lost_name=fault.sickness == "dns")
     else:
-        await _until_target_answers(lab)
+        lab.flip(Decimal(0))  # nothing, and then something: what befell the target before is forgotten
+        await one_after_another(lab.load(), lanes=1, count=1)
         lab.flip(share)
+        await _until_target_answers(lab)
     load = lab.load(stream_pieces=fault.stream_pieces, padding=fault.padding)
     wanted = min(fault.rate or pace.rate, pace.stream_rate if fault.stream_pieces else pace.rate)
     carried = await _carried(lab, load, wanted) if fault.stream_pieces or fault.padding else None

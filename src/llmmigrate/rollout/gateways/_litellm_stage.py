@@ -126,11 +126,22 @@ class Stage(CustomLogger):  # type: ignore[misc]  # LiteLLM is installed where t
         try:
             found = STAGE.stat()
             seen = (found.st_ino, found.st_mtime_ns)
-            if seen != self._seen:
-                self._rules, self._seen = json.loads(STAGE.read_text(encoding="utf-8")), seen
+            if seen == self._seen:
+                return
+            before, self._rules = self._rules, json.loads(STAGE.read_text(encoding="utf-8"))
+            self._seen = seen
         except (OSError, ValueError):
             if not self._rules:
                 raise
+            return
+        if before.get("parts") == 0 and self._rules["parts"]:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Whoever gives a target requests again that had none believes that it is well."""
+        self._in_row = self._times = 0
+        self._alone_until = self._trial_until = 0.0
+        ALONE_UNTIL.set(0)
 
 
 def _is_target(kwargs: Any) -> bool:

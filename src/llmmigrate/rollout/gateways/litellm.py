@@ -27,13 +27,14 @@ STAGE_FILE: Final = "stage.json"
 TAKE_UP: Final = ""
 CALLER_KEY: Final = "LITELLM_MASTER_KEY"
 PACE: Final = Pace(
-    rate=4,
+    rate=8,
     stream_rate=4,
     share=Decimal("0.5"),
     stream_share=Decimal("0.25"),
     streams=6,
     piece_seconds=0.1,
     boots_quickly=False,
+    eject_for=Decimal(8),
     lanes=2,
 )
 PROGRAM: Final = Program(
