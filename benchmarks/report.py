@@ -11,11 +11,13 @@ from benchmarks.measure import Result
 from benchmarks.targets import Target
 
 
-def write_report(results: Mapping[str, Result], targets: Sequence[Target], rounds: int, day: date) -> str:
-    """The whole document."""
+def write_report(
+    results: Mapping[str, Result], targets: Sequence[Target], rounds: int, day: date, options: str = ""
+) -> str:
+    """The whole document; `options` of the command that made it."""
     sections = [
         "# Benchmarks",
-        f"Made by `python -m benchmarks.run --peers` on {day}. Do not edit: run it again.",
+        f"Made by `{f'python -m benchmarks.run {options}'.strip()}` on {day}. Do not edit: run it again.",
         f"{rounds} alternating rounds, so that all commands meet the same disturbances. Every command is a process of"
         " its own and its start counts. CPU is user + system seconds, the least of all rounds; memory is the peak of"
         " the largest process; files lie in the page cache. Only ratios within this one session mean anything"

@@ -40,7 +40,8 @@ def main() -> None:
         make_profile(command, size)
     jobs = [job for job in list_jobs(command, sizes) if options.only in job.name]
     results = run_alternating(jobs, options.rounds, say)
-    document = write_report(results, TARGETS, options.rounds, datetime.now(UTC).date())
+    said = f"--rounds {options.rounds}{' --quick' if options.quick else ''}{' --peers' if options.peers else ''}"
+    document = write_report(results, TARGETS, options.rounds, datetime.now(UTC).date(), said)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(document, encoding="utf-8")
     say(f"wrote {options.output.name}")
