@@ -36,6 +36,7 @@ _LANES: Final = 4
 _STREAM_SECONDS: Final = 4.5
 """Of a stream that is under way while the stage changes."""
 _FLIP_STEP: Final = 2.0
+_QUICK_FLIP_STEP: Final = 1.5
 _QUICK_SECONDS: Final = 6.0
 """Of a fault in a quick drill."""
 _MOST: Final = 0.5
@@ -44,6 +45,7 @@ _LEAST: Final = 0.5
 """Requests a second that are sent however little it carries."""
 _LOOK_SECONDS: Final = 3.0
 """For which it is looked how many streams, or large requests, a gateway carries."""
+_QUICK_LOOK_SECONDS: Final = 1.5
 _LONGER: Final = 2.0
 """How much longer at most a fault lasts where requests are sent more slowly."""
 _TOLD: Final = 5.0
@@ -75,7 +77,7 @@ async def _drill(plan: Plan, request: Request, say: Say) -> Drill:
     async with opened(plan, gateway) as lab:
         share, latency, ceiling = await _healthy(lab, request, say)
         _note_wrong(lab, wrong)
-        flip = await _flip(lab, ceiling.through, say) if gateway.PACE.flips else None
+        flip = await _flip(lab, ceiling.through, request.quick, say) if gateway.PACE.flips else None
         _note_wrong(lab, wrong)
         if not gateway.PACE.boots_quickly:
             await lab.start(gateway.PACE.share)
@@ -183,7 +185,7 @@ async def _fault(lab: Lab, fault: Fault, ceiling: float, quick: bool) -> FaultRe
         await _until_target_answers(lab)
     load = lab.load(stream_pieces=fault.stream_pieces, padding=fault.padding)
     wanted = min(fault.rate or pace.rate, pace.stream_rate if fault.stream_pieces else pace.rate)
-    carried = await _carried(lab, load, wanted) if fault.stream_pieces or fault.padding else None
+    carried = await _carried(lab, load, wanted, quick) if fault.stream_pieces or fault.padding else None
     rate = _sendable(wanted, ceiling if carried is None else carried)
     for upstream in lab.upstreams.values():
         upstream.hits.clear()
@@ -202,18 +204,19 @@ async def _fault(lab: Lab, fault: Fault, ceiling: float, quick: bool) -> FaultRe
 
 
 def _lasts(fault: Fault, longer: float, gap: float, quick: bool) -> float:
-    """Seconds of a fault: `longer` as it is where requests are sent more slowly, and enough to see the gap after it."""
+    """Seconds of a fault: in a whole drill `longer` where requests are sent more slowly, and enough to see the gap."""
     if quick:
-        return min(fault.seconds, _QUICK_SECONDS) * longer
+        return min(fault.seconds, _QUICK_SECONDS)
     tells = _TOLD + gap if gap > _GAP and fault.sickness not in ("dns", "flap") else 0.0
     return max(fault.seconds * longer, tells)
 
 
-async def _carried(lab: Lab, load: Load, wanted: float) -> float:
+async def _carried(lab: Lab, load: Load, wanted: float, quick: bool) -> float:
     """Requests of this kind that are answered a second with everyone well, enough of them at one time."""
     lasts = load.stream_pieces * lab.gateway.PACE.piece_seconds
     lanes = max(lab.gateway.PACE.lanes, math.ceil(1.5 * wanted / _MOST * lasts))
-    return _rate(await one_after_another(load, lanes=lanes, seconds=_LOOK_SECONDS))
+    seconds = _QUICK_LOOK_SECONDS if quick else _LOOK_SECONDS
+    return _rate(await one_after_another(load, lanes=lanes, seconds=seconds))
 
 
 def _sendable(wanted: float, carried: float) -> float:
@@ -300,23 +303,24 @@ async def _until_target_answers(lab: Lab) -> None:
             return
 
 
-async def _flip(lab: Lab, ceiling: float, say: Say) -> Flip:
+async def _flip(lab: Lab, ceiling: float, quick: bool, say: Say) -> Flip:
     say("flip: everything away from the target and back, with streams under way")
     await lab.start(Decimal("0.5"))
     if not lab.gateway.PACE.boots_quickly:  # its first answers are slow
         await _until_target_answers(lab)
     traffic = Traffic(lab.load(), _sendable(min(20, lab.gateway.PACE.rate), ceiling))
+    step = _QUICK_FLIP_STEP if quick else _FLIP_STEP
     many, pause = lab.gateway.PACE.streams, lab.gateway.PACE.piece_seconds
     load = lab.load(stream_pieces=int(_STREAM_SECONDS / pause), timeout=30)
     streams = asyncio.ensure_future(one_after_another(load, lanes=many, count=many))
-    await asyncio.sleep(_FLIP_STEP)
+    await asyncio.sleep(step)
     away = time.monotonic()
     await asyncio.to_thread(lab.flip, Decimal(0))
     command = time.monotonic() - away
-    await asyncio.sleep(_FLIP_STEP)
+    await asyncio.sleep(step)
     returned = time.monotonic()
     await asyncio.to_thread(lab.flip, Decimal("0.5"))
-    await asyncio.sleep(_FLIP_STEP)
+    await asyncio.sleep(step)
     records, streamed = await traffic.stop(), await streams
     hits = [hit.at for hit in lab.target.hits]
     again = [hit - returned for hit in hits if hit >= returned]
