@@ -14,7 +14,7 @@ from xxhash import xxh3_64_intdigest
 from llmmigrate.usage.call import Call
 
 if TYPE_CHECKING:
-    import numpy as np
+    from llmmigrate.arrays import np
 
     Words = np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
 
@@ -62,7 +62,7 @@ class Identities:
 
     def pack(self) -> None:
         """Move the recent identities into a sorted run."""
-        import numpy as np
+        from llmmigrate.arrays import np
 
         if not self._recent_count:
             return
@@ -82,7 +82,7 @@ class Identities:
             yield from level
 
     def _keep(self, run: "Words", number: int) -> None:
-        import numpy as np
+        from llmmigrate.arrays import np
 
         level = self._levels[number]
         if number == LEVELS - 1:
@@ -96,7 +96,7 @@ class Identities:
 
     def seen(self, id_hashes: "Words") -> Any:
         """For each id hash whether it was seen before; quick where they are sorted."""
-        import numpy as np
+        from llmmigrate.arrays import np
 
         self.pack()
         found = np.zeros(len(id_hashes), dtype=bool)
@@ -127,7 +127,7 @@ class Identities:
         self._set_bits(id_hashes)
 
     def _grow_bits(self) -> None:
-        import numpy as np
+        from llmmigrate.arrays import np
 
         length = max(20, (self._packed * BITS_PER_IDENTITY).bit_length())
         self._bits, self._bit_shift = np.zeros(1 << length - 3, dtype=np.uint8), 64 - length
@@ -135,7 +135,7 @@ class Identities:
             self._set_bits(run[0])
 
     def _set_bits(self, id_hashes: "Words") -> None:
-        import numpy as np
+        from llmmigrate.arrays import np
 
         positions = id_hashes >> np.uint64(self._bit_shift)
         bits = np.left_shift(np.uint8(1), (positions & np.uint64(7)).astype(np.uint8))
@@ -143,7 +143,7 @@ class Identities:
 
 
 def _in_run(run: "Words", id_hash: int) -> Iterator[int]:
-    import numpy as np
+    from llmmigrate.arrays import np
 
     column = run[0]
     at = int(np.searchsorted(column, np.uint64(id_hash)))
@@ -153,7 +153,7 @@ def _in_run(run: "Words", id_hash: int) -> Iterator[int]:
 
 
 def _on_disk(run: "Words") -> "Words":
-    import numpy as np
+    from llmmigrate.arrays import np
 
     with tempfile.TemporaryFile(prefix="llmmigrate-identities-") as file:
         run.tofile(file)
@@ -173,7 +173,7 @@ def id_hash(text: str) -> int:
 
 def id_hashes(texts: Sequence[str]) -> "Words":
     """`id_hash` of many ids."""
-    import numpy as np
+    from llmmigrate.arrays import np
 
     return np.fromiter(map(hash, texts), dtype=np.int64, count=len(texts)).view(np.uint64)
 

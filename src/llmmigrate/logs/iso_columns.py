@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
+from llmmigrate.arrays import np, npt
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.calls_by_column import Integers
 

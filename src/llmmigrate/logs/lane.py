@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, NamedTuple, cast
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
+from llmmigrate.arrays import np, npt
 from llmmigrate.logs import formats, names
 from llmmigrate.logs.field_names import TEXT_KEYS, fields, snake
 from llmmigrate.logs.identities import MASK, Identities, hash_text, id_hash, id_hashes, series_text

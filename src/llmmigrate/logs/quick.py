@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-import numpy as np
 
+from llmmigrate.arrays import np
 from llmmigrate.collection import uncollected
 from llmmigrate.logs.lane import ODD_SHARE, Codes, FlatLane, Found, Shape, duplicates, shape_of, turned
 from llmmigrate.logs.records import records_of_line

@@ -16,8 +16,7 @@ from llmmigrate.shadow.verdict import ALPHA
 from llmmigrate.statistics.evidence import BETS, WEIGHTS, fewest
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from llmmigrate.arrays import np, npt
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -83,7 +82,7 @@ def outlook(
     gates: Sequence[Gate], pairs: int, assumed: Assumed = Assumed(), *, alpha: float = ALPHA, seed: int = 0
 ) -> Outlook:
     """What a canary of so many pairs can decide; below a second for any size."""
-    import numpy as np
+    from llmmigrate.arrays import np
 
     rng = np.random.default_rng(seed)
     stride = max(math.ceil(pairs / _STRIDES), 1)
@@ -150,7 +149,7 @@ def _times(gate: Gate, assumed: Assumed) -> _Law:
 
 def _play(gate: Gate, law: _Law, looks: Sequence[int], alpha: float, rng: "np.random.Generator") -> "Floats":
     """After how many pairs each replicate passes the gate; infinite where it does not."""
-    import numpy as np
+    from llmmigrate.arrays import np
 
     reached = np.full(REPLICATES, np.inf)
     chances = [*law.chances, max(1 - sum(law.chances), 0.0)]

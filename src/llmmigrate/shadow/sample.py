@@ -21,7 +21,7 @@ from llmmigrate.shadow.pairs import Sampled
 from llmmigrate.usage.call import Call
 
 if TYPE_CHECKING:
-    import numpy as np
+    from llmmigrate.arrays import np
 
 KEY_BYTES: Final = 8
 SCALE: Final = 1 << (8 * KEY_BYTES)
@@ -208,6 +208,6 @@ def _sampled(call: Call, key: str, order: float, where: str) -> Sampled:
 
 
 def _generator(seed: int) -> "np.random.Generator":
-    import numpy as np
+    from llmmigrate.arrays import np
 
     return np.random.default_rng(seed)

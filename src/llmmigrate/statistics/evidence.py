@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from llmmigrate.arrays import np, npt
 
     Floats = npt.NDArray[np.float64]
 
@@ -114,7 +113,7 @@ def paths(values: "Floats", bound: float, *, high: float = 1.0) -> "Floats":
     `values` has the shape (sequences, values) and nothing above `high`; the result has the same shape: logarithms, not
     yet their maximum so far.
     """
-    import numpy as np
+    from llmmigrate.arrays import np
 
     units = (bound - values) / (high - bound)
     total = np.full(units.shape, -np.inf)

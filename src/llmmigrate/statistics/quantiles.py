@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 from llmmigrate.statistics.intervals import Interval
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from llmmigrate.arrays import np, npt
 
     Floats = npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
@@ -28,7 +27,7 @@ def quantile(values: Sequence[float], probability: float) -> float:
 
 def quantile_interval(values: Sequence[float], probability: float, confidence: float, seed: int) -> Interval:
     """A quantile with its percentile bootstrap interval (Efron, Annals of Statistics 7, 1979)."""
-    import numpy as np
+    from llmmigrate.arrays import np
 
     sample = np.asarray(values, dtype=np.float64)
     found = np.concatenate([_quantiles(sample[places], probability) for places in _resamples(len(sample), seed)])
@@ -43,7 +42,7 @@ def quantile_ratio(
     The percentile interval, which for a ratio of two 95 % quantiles errs on the cautious side; BCa does not
     (docs/shadow-statistics.md). None where the ratio has no finite value.
     """
-    import numpy as np
+    from llmmigrate.arrays import np
 
     above, below = quantile(over, probability), quantile(under, probability)
     if not below or math.isinf(below) or math.isinf(above):
@@ -60,7 +59,7 @@ def quantile_ratio(
 
 def _resamples(count: int, seed: int) -> "Iterator[Places]":
     """The places that resamples take, one resample a row, some rows at a time."""
-    import numpy as np
+    from llmmigrate.arrays import np
 
     rng = np.random.default_rng(seed)
     left = max(min(_DRAWS // count, RESAMPLES), FEWEST_RESAMPLES)
@@ -71,7 +70,7 @@ def _resamples(count: int, seed: int) -> "Iterator[Places]":
 
 
 def _quantiles(resampled: "Floats", probability: float) -> "Floats":
-    import numpy as np
+    from llmmigrate.arrays import np
 
     place = max(math.ceil(probability * resampled.shape[1] - 1e-9), 1) - 1
     return np.partition(resampled, place, axis=1)[:, place]

@@ -3,9 +3,8 @@
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
+from llmmigrate.arrays import np, npt
 from llmmigrate.units import INPUT_CLASSES, NANOSECONDS
 from llmmigrate.usage.profile import QUARTER_HOUR, add_sums
 

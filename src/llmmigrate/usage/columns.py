@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
+from llmmigrate.arrays import np
 from llmmigrate.units import INPUT_CLASSES, NANOSECONDS
 from llmmigrate.usage.calls_by_column import Columns, Floats, Integers, add_loads, distinct, summed
 from llmmigrate.usage.cuts import WHOLE, Cuts, calendar_unit
