@@ -18,12 +18,14 @@ from benchmarks.make_logs import write_log
 from benchmarks.measure import Job, run_alternating
 from benchmarks.report import write_report
 from benchmarks.targets import TARGETS
+from llmmigrate.prices import bundled_directory, compiled, table_paths
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / ".data"
 DOCUMENT = FOLDER.parent / "docs" / "benchmarks.md"
 PACKAGE = FOLDER.parent / "src" / "llmmigrate"
-"""Compiled before anything is measured, as pip compiles what it installs."""
+TABLES = bundled_directory()
+"""Both are compiled before anything is measured, as by an installation."""
 PEERS_PYTHON = DATA / "peers" / "bin" / "python"
 
 
@@ -33,6 +35,7 @@ def main() -> None:
     sizes = [size for size in SIZES if size != "5m" or not options.quick]
     command = shlex.split(options.command)
     compileall.compile_dir(PACKAGE, quiet=1)
+    compiled.write(TABLES, table_paths(TABLES, imported=False))
     make_logs(sizes)
     if options.peers:
         make_peers()

@@ -5,29 +5,21 @@ defaults. A variable's name is the key's path: `shadow.canary` is `LLMMIGRATE_SH
 in the file. Paths in the file are relative to the file. Secrets are only ever names of environment variables.
 """
 
-import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_type_hints
+
+import msgspec
 
 from llmmigrate import quantities
+from llmmigrate.annotations import About, Written, bare_type, key_of
 from llmmigrate.errors import ConfigError, Location
 from llmmigrate.quantities import Amount, Limit
-from llmmigrate.typed_yaml import (
-    About,
-    Node,
-    Source,
-    Written,
-    bare_type,
-    compose,
-    convert,
-    json_schema,
-    key_of,
-    known_entries,
-)
+
+if TYPE_CHECKING:
+    from llmmigrate.typed_yaml import Node, Source
 
 FILE_NAME: Final = "llmmigrate.yaml"
 VERSION: Final = 1
@@ -53,16 +45,14 @@ Variable = Annotated[str, Written(_variable, "OPENAI_API_KEY")]
 Dialect = Literal["openai-chat", "openai-responses", "anthropic-messages"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class HardwarePrice:
+class HardwarePrice(msgspec.Struct, frozen=True, kw_only=True):
     """What an endpoint of one's own costs."""
 
     gpu_hour_usd: Annotated[Number, About("USD for one GPU and one hour.")]
     gpus: Annotated[int, About("How many GPUs.")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint and its limits."""
 
     base_url: Annotated[str | None, About("Where requests go.")] = None
@@ -76,36 +66,32 @@ class Provider:
     price: Annotated[Literal["zero"] | HardwarePrice | None, About("What is not billed by the token.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side(Provider):
+class Side(Provider, frozen=True, kw_only=True):
     """A provider and a model, and what differs from the provider's settings for this side alone."""
 
     provider: Annotated[str | None, About("Who serves and bills.")] = None
     model: Annotated[str | None, About("The model, as its provider names it.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shadow:
+class Shadow(msgspec.Struct, frozen=True, kw_only=True):
     """The comparison on live requests."""
 
     canary: Annotated[Share | None, About("Part of the calls that are replayed.")] = None
     max_cost: Annotated[Money | None, About("Stop before this is spent.")] = None
     seed: Annotated[int | None, About("Which calls are drawn.")] = None
-    gates: Annotated[dict[str, Bound], About("What each measure may be.")] = field(default_factory=dict)
+    gates: Annotated[dict[str, Bound], About("What each measure may be.")] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckRule:
+class CheckRule(msgspec.Struct, frozen=True, kw_only=True):
     """A limit of its own for a part of the calls."""
 
     measure: Annotated[str, About("What is measured: one of the names of `check`.")]
     limit: Annotated[Bound, About("What it may be.")]
-    where: Annotated[dict[str, str], About("Which calls: model, provider, tag.NAME.")] = field(default_factory=dict)
+    where: Annotated[dict[str, str], About("Which calls: model, provider, tag.NAME.")] = {}
     level: Annotated[Literal["fail", "warn"], About("What a broken rule does.")] = "fail"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What may change before the CI check fails."""
 
     cost_per_1000_calls: Annotated[Bound | None, About("Cost of 1,000 calls against the baseline.")] = None
@@ -121,8 +107,7 @@ class Check:
     rules: Annotated[tuple[CheckRule, ...], About("Limits for parts of the calls.")] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReportSettings:
+class ReportSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision needs beside the traffic."""
 
     one_off_cost: Annotated[Money | None, About("Cost of the migration itself.")] = None
@@ -130,38 +115,31 @@ class ReportSettings:
     discount: Annotated[Percent | None, About("Discount rate a year.")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of llmmigrate. Every key is optional."""
 
     version: Annotated[int, About("Version of this file's form.")] = VERSION
     logs: Annotated[tuple[str, ...], About("Logs to read when none are named: files, globs, directories.")] = ()
     from_: Annotated[Side | None, About("Where the traffic is now.")] = None
     to: Annotated[Side | None, About("Where it might go.")] = None
-    providers: Annotated[dict[str, Provider], About("Endpoints; known vendors have defaults.")] = field(
-        default_factory=dict
-    )
-    map: Annotated[dict[str, str], About("Which model replaces which; keep stays.")] = field(default_factory=dict)
-    aliases: Annotated[dict[str, str], About("What logged model names mean, as provider/model.")] = field(
-        default_factory=dict
-    )
+    providers: Annotated[dict[str, Provider], About("Endpoints; known vendors have defaults.")] = {}
+    map: Annotated[dict[str, str], About("Which model replaces which; keep stays.")] = {}
+    aliases: Annotated[dict[str, str], About("What logged model names mean, as provider/model.")] = {}
     prices: Annotated[tuple[str, ...], About("Price tables of your own.")] = ()
-    discounts: Annotated[dict[str, Share], About("Discounts by provider.")] = field(default_factory=dict)
-    shadow: Shadow = field(default_factory=Shadow)
-    check: Check = field(default_factory=Check)
-    report: ReportSettings = field(default_factory=ReportSettings)
+    discounts: Annotated[dict[str, Share], About("Discounts by provider.")] = {}
+    shadow: Shadow = msgspec.field(default_factory=Shadow)
+    check: Check = msgspec.field(default_factory=Check)
+    report: ReportSettings = msgspec.field(default_factory=ReportSettings)
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True):
     """A value from the command line and the option that gave it."""
 
     value: Any
     option: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """The settings in force; `origins` tells for each key that is not a default where it came from."""
 
     config: Config
@@ -173,7 +151,7 @@ class Settings:
         return self.path.parent / path if self.path is not None else Path(path)
 
 
-_Leaf = tuple[Node, Source, str]
+_Leaf = tuple["Node", "Source", str]
 
 
 def load(
@@ -205,6 +183,8 @@ def find(directory: Path) -> Path | None:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of `llmmigrate.yaml`."""
+    from llmmigrate.typed_yaml import json_schema
+
     return json_schema(Config)
 
 
@@ -214,6 +194,8 @@ def listing(settings: Settings) -> list[tuple[str, str, str]]:
 
 
 def _from_file(path: Path) -> dict[str, _Leaf]:
+    from llmmigrate.typed_yaml import Source, compose
+
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -225,8 +207,10 @@ def _from_file(path: Path) -> dict[str, _Leaf]:
     return _collect(node, Config, "", source) if node is not None else {}
 
 
-def _collect(node: Node, record: Any, prefix: str, source: Source) -> dict[str, _Leaf]:
+def _collect(node: "Node", record: Any, prefix: str, source: "Source") -> dict[str, _Leaf]:
     """The nodes of all keys that are not records themselves, by path."""
+    from llmmigrate.typed_yaml import known_entries
+
     hints = get_type_hints(record, include_extras=True)
     leaves: dict[str, _Leaf] = {}
     for name, value in known_entries(node, record, source).items():
@@ -239,6 +223,10 @@ def _collect(node: Node, record: Any, prefix: str, source: Source) -> dict[str, 
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, _Leaf]:
+    if not any(name.startswith(PREFIX) for name in environment):
+        return {}
+    from llmmigrate.typed_yaml import Source, compose
+
     leaves: dict[str, _Leaf] = {}
     for path in _paths(Config):
         name = PREFIX + path.replace(".", "_").upper()
@@ -264,10 +252,16 @@ def _build(record: Any, prefix: str, leaves: Mapping[str, _Leaf], flags: Mapping
 
 def _given(hint: Any, leaf: _Leaf | None, flag: Flag | None) -> Any:
     """The value of one key: a flag replaces what the file says, but for mappings, to which it adds."""
-    written = convert(leaf[0], hint, leaf[1]) if leaf is not None else None
+    written = _converted(hint, leaf) if leaf is not None else None
     if flag is None:
         return written
     return {**written, **flag.value} if isinstance(written, dict) else flag.value
+
+
+def _converted(hint: Any, leaf: _Leaf) -> Any:
+    from llmmigrate.typed_yaml import convert
+
+    return convert(leaf[0], hint, leaf[1])
 
 
 def _paths(record: Any, prefix: str = "") -> list[str]:
@@ -283,7 +277,8 @@ def _record_in(hint: Any) -> Any:
     """The record type of a field that holds a record (or none), else None."""
     bare = bare_type(hint)
     members = [member for member in get_args(bare) or (bare,) if member is not type(None)]
-    return members[0] if len(members) == 1 and dataclasses.is_dataclass(members[0]) else None
+    only = members[0] if len(members) == 1 else None
+    return only if isinstance(only, type) and issubclass(only, msgspec.Struct) else None
 
 
 def _value(config: Config, path: str) -> Any:
@@ -300,8 +295,8 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) or "none"
     if isinstance(value, tuple):
         return ", ".join(_shown(item) for item in value) or "none"
-    if dataclasses.is_dataclass(value):
-        shown = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, msgspec.Struct):
+        shown = msgspec.structs.asdict(value)
         return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in shown.items() if item is not None) + "}"
     return "none" if value is None else str(value)
 

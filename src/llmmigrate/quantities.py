@@ -4,9 +4,10 @@ Each parser raises ValueError with words that say what to write instead. Numbers
 """
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, cast
+
+import msgspec
 
 _SIZES: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 _MONTHS: Final = {"mo": 1, "month": 1, "months": 1, "y": 12, "year": 12, "years": 12}
@@ -21,8 +22,7 @@ _COMMAS: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?|[0-9]+(\.[0-9]+)
 Comparison = Literal["<=", ">=", "<", ">", "=="]
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(msgspec.Struct, frozen=True):
     """A sum of money: `25 USD`."""
 
     value: Decimal
@@ -32,8 +32,7 @@ class Amount:
         return f"{self.value:,f} {self.currency}"
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True):
     """What a measured value may be: `<= +5%`, `>= -5pt`, `<= 1.2x`, `< 200ms`, `0`.
 
     `change`: the number is meant against a baseline (it has a sign or is a factor `x`), else it is the value itself.

@@ -1,21 +1,23 @@
 """YAML as typed records, with a line and a column for every error.
 
-A record is a frozen dataclass. Its fields may be texts, whole numbers, flags, literals, sequences (`tuple[X, ...]`),
-mappings (`dict[str, X]`), other records, any of them or None, unions of a literal and a record, and whatever an
-annotation `Annotated[T, Written(parse, …)]` can parse from the text as written. Unknown keys, keys given twice and
-values of another kind are errors; an empty value is as good as none. A trailing underscore of a field's name is not
-part of its key (`from_` is `from`).
+A record is a frozen dataclass or a `msgspec.Struct`. Its fields may be texts, whole numbers, flags, literals, sequences
+(`tuple[X, ...]`), mappings (`dict[str, X]`), other records, any of them or None, unions of a literal and a record, and
+whatever an annotation `Annotated[T, Written(parse, …)]` can parse from the text as written. Unknown keys, keys given
+twice and values of another kind are errors; an empty value is as good as none. A trailing underscore of a field's name
+is not part of its key (`from_` is `from`).
 """
 
 import dataclasses
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 import yaml
 
+from llmmigrate.annotations import About, Written, key_of
 from llmmigrate.errors import ConfigError, Location, nearest
 
 Node = yaml.Node
@@ -25,22 +27,6 @@ _SECRET: Final = re.compile(
     r"\b(?:[spr]k-[\w-]{16,}|(?:hf|gsk|ghp|r8|fw)_\w{16,}|(?:xai|csk|nvapi|pplx|glpat)-[\w-]{20,}"
     r"|AIza[\w-]{30,}|AKIA[A-Z0-9]{16}|eyJ[\w-]{10,}\.[\w-]+\.|[0-9a-f]{32}(?:\.\w{16})?\b)|\bBearer\s+\S{16,}"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """How a value is written: its parser (ValueError says what to write instead), its JSON type and an example."""
-
-    parse: Callable[[str], Any]
-    example: str
-    json_type: tuple[str, ...] = ("string",)
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a key means, in a sentence for editors."""
-
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +98,7 @@ def entries(node: Node, source: Source) -> dict[str, Node]:
 
 def known_entries(node: Node, record: Any, source: Source) -> dict[str, Node]:
     """Like `entries`, by the field names of `record`. ConfigError, with the nearest key, for an unknown key."""
-    by_key = {key_of(field.name): field.name for field in dataclasses.fields(record)}
+    by_key = {key_of(name): name for name in required_by_field(record)}
     found = entries(node, source)
     for key in _keys(node):
         if key.value not in by_key:
@@ -134,19 +120,23 @@ def convert(node: Node, kind: Any, source: Source) -> Any:
         return _sequence(node, arguments[0], source)
     if origin is dict:
         return {key: convert(value, arguments[1], source) for key, value in entries(node, source).items()}
-    if dataclasses.is_dataclass(kind):
+    if is_record(kind):
         return _record(node, kind, source)
     return _scalar(node, kind, source)
 
 
-def bare_type(kind: Any) -> Any:
-    """A type without what annotations say about it."""
-    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+def is_record(kind: Any) -> bool:
+    """Whether a type has fields of its own."""
+    return dataclasses.is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
 
 
-def key_of(name: str) -> str:
-    """The key of a field in the file."""
-    return name.removesuffix("_")
+def required_by_field(record: Any) -> dict[str, bool]:
+    """A record's fields, and whether each must be given."""
+    if not dataclasses.is_dataclass(record):
+        return {field.name: field.required for field in msgspec.structs.fields(record)}
+    without = dataclasses.MISSING
+    fields = dataclasses.fields(record)
+    return {field.name: field.default is without and field.default_factory is without for field in fields}
 
 
 def is_empty(node: Node) -> bool:
@@ -157,7 +147,7 @@ def is_empty(node: Node) -> bool:
 def _record(node: Node, kind: Any, source: Source) -> Any:
     hints = get_type_hints(kind, include_extras=True)
     found = known_entries(node, kind, source)
-    missing = [field.name for field in dataclasses.fields(kind) if _is_required(field) and field.name not in found]
+    missing = [name for name, required in required_by_field(kind).items() if required and name not in found]
     if missing:
         raise ConfigError(f"key '{key_of(missing[0])}' is missing", where=source.at(node))
     return kind(**{name: convert(value, hints[name], source) for name, value in found.items()})
@@ -174,7 +164,7 @@ def _fitting(node: Node, kinds: tuple[Any, ...]) -> Any:
     """The member of a union that a node of this shape can be: a record for a mapping, else the other one."""
     present = [kind for kind in kinds if kind is not type(None)]
     wants_record = isinstance(node, yaml.MappingNode)
-    return next((kind for kind in present if dataclasses.is_dataclass(kind) == wants_record), present[0])
+    return next((kind for kind in present if is_record(kind) == wants_record), present[0])
 
 
 def _sequence(node: Node, kind: Any, source: Source) -> tuple[Any, ...]:
@@ -246,7 +236,7 @@ def _schema(kind: Any) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": _schema(arguments[1])}
     if origin is Literal:
         return {"enum": list(arguments)}
-    if dataclasses.is_dataclass(kind):
+    if is_record(kind):
         return _record_schema(kind)
     return {"type": _JSON_NAMES[kind]}
 
@@ -264,13 +254,9 @@ _JSON_NAMES: Final[Mapping[Any, str]] = {str: "string", int: "integer", bool: "b
 def _record_schema(record: Any) -> dict[str, Any]:
     hints = get_type_hints(record, include_extras=True)
     fields = {key_of(name): _schema(hint) for name, hint in hints.items()}
-    required = [key_of(field.name) for field in dataclasses.fields(record) if _is_required(field)]
+    required = [key_of(name) for name, needed in required_by_field(record).items() if needed]
     schema = {"type": "object", "description": _title(record), "properties": fields, "additionalProperties": False}
     return schema | ({"required": required} if required else {})
-
-
-def _is_required(field: "dataclasses.Field[Any]") -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _title(record: type) -> str:

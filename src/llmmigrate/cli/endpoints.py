@@ -1,6 +1,5 @@
 """From a name such as `openai/o3` to the endpoint that serves it: tables, settings, inline settings, environment."""
 
-import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -101,7 +100,7 @@ def _told(provider: str, side: "Side | None", settings: "Settings", catalog: "Ca
             continue
         if told.base_url is not None and told.base_url != found.get("base_url"):
             found.pop("api_key_env", None)  # a vendor's key is not sent to another address
-        names = (item.name for item in dataclasses.fields(Provider))
+        names = Provider.__struct_fields__
         found.update({name: value for name in names if (value := getattr(told, name)) is not None})
     return Provider(**found)
 

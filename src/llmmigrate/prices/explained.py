@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from llmmigrate import quantities
+from llmmigrate.annotations import About, Written
 from llmmigrate.errors import ConfigError, Location
-from llmmigrate.typed_yaml import About, Source, Written, compose, convert
+from llmmigrate.typed_yaml import Source, compose, convert
 
 FILE_NAME: Final = "explained.yaml"
 

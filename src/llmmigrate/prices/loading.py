@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from llmmigrate.errors import ConfigError, unknown_name
+from llmmigrate.prices import compiled
 from llmmigrate.prices.cards import FxRate
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.clock import Calendar, calendar_from
@@ -39,13 +40,20 @@ def load_catalog(
     leads nowhere, `ConfigError` for a discount that is no percentage.
     """
     layers = _layers(directory or bundled_directory(), extra, imported=imported)
-    # what comes with the package was checked before it was published
-    read = [(layer, read_price_file(path, check=layer == "user" or directory is not None)) for layer, path in layers]
+    ready = compiled.read(bundled_directory()) if directory is None else None
+    read = [(layer, _read(layer, path, ready)) for layer, path in layers]
     factors = {provider: _discount(provider, text) for provider, text in (discounts or {}).items()}
     tables, calendars = _tables([(layer, file) for layer, file in read if file.table], factors)
     for provider in factors.keys() - tables.keys():
         raise unknown_name("provider in discounts", provider, tables)
     return Catalog(tables, _exchange([file for _, file in read]), calendars, Lookup(tables, aliases or {}))
+
+
+def _read(layer: Layer, path: Path, ready: compiled.Tables | None) -> PriceFile:
+    """A price file; what comes with the package (`ready` is not None) was checked before it was published."""
+    if ready is None or layer == "user":
+        return read_price_file(path)
+    return read_price_file(path, check=False, compiled=ready.get(path.name) if layer == "own" else None)
 
 
 def bundled_directory() -> Path:

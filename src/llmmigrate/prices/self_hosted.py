@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from llmmigrate import quantities
+from llmmigrate.annotations import About, Written
 from llmmigrate.errors import ConfigError, Location
-from llmmigrate.typed_yaml import About, Source, Written, compose, convert, json_schema
+from llmmigrate.typed_yaml import Source, compose, convert, json_schema
 
 FILE_NAME: Final = "self-hosted.yaml"
 VERSION: Final = 1

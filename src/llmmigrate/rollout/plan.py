@@ -14,8 +14,9 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from llmmigrate import quantities
+from llmmigrate.annotations import About, Written
 from llmmigrate.errors import ConfigError, Location, unknown_name
-from llmmigrate.typed_yaml import About, Node, Source, Written, compose, convert, entries, json_schema
+from llmmigrate.typed_yaml import Node, Source, compose, convert, entries, json_schema
 
 FILE_NAME: Final = "migration.yaml"
 VERSION: Final = 1

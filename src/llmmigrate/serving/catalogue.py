@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from llmmigrate import quantities
+from llmmigrate.annotations import Written
 from llmmigrate.errors import UnknownNameError, unknown_name
-from llmmigrate.typed_yaml import Source, Written, compose, convert
+from llmmigrate.typed_yaml import Source, compose, convert
 
 ANY: Final = "any"
 """Stands for every architecture."""
