@@ -18,6 +18,7 @@ from benchmarks.make_logs import write_log
 from benchmarks.measure import Job, run_alternating
 from benchmarks.report import write_report
 from benchmarks.targets import TARGETS
+
 from llmmigrate.prices import bundled_directory, compiled, table_paths
 
 FOLDER = Path(__file__).parent
