@@ -20,7 +20,7 @@ from benchmarks.measure import KIB_PER_MAXRSS
 from benchmarks.report import markdown_table
 
 if TYPE_CHECKING:
-    from llmmigrate.logs.lane import FlatLane
+    from llmmigrate.logs.rows import FlatLane
 
 LINES = 200_000
 TABLES = Path(__file__).parents[1] / "pricing" / "imported"
@@ -92,7 +92,7 @@ def count_with_duckdb(path: str) -> int:
 def _decoded(path: str) -> Iterator[tuple["FlatLane", list[Any]]]:
     import msgspec
 
-    from llmmigrate.logs.lane import FlatLane, shape_of
+    from llmmigrate.logs.rows import FlatLane, shape_of
 
     lane = None
     gc.disable()  # as the reader does

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.logs.generated import EPOCH, logs
 
 from llmmigrate.errors import LlmmigrateError
-from llmmigrate.logs import quick, reader, source
+from llmmigrate.logs import quick, reader, rows, source
 from llmmigrate.logs.reader import ReadOptions, read
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage import store
@@ -50,16 +50,40 @@ def quick_from_the_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick_from_the_first_line")
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(log=logs(), options=st.sampled_from(VARIANTS), block=st.sampled_from([700, 2000, 1 << 20]))
+@given(log=logs(), options=st.sampled_from(VARIANTS), block=st.sampled_from([700, 2000, 1 << 20]),
+       words=st.sampled_from([(64, 16), (2, 2), (3, 0)]))  # fmt: skip
 @example(log=b'{"timestamp": "2026-01-15T10:00:00Z", "model": "o3", "input_tokens": 1, "output_tokens": 2}\n',
-         options=OPTIONS, block=2000)  # fmt: skip
+         options=OPTIONS, block=2000, words=(64, 16))  # fmt: skip
 def test_columns_equal_line_by_line(
-    tmp_path_factory: pytest.TempPathFactory, log: bytes, options: ReadOptions, block: int
+    tmp_path_factory: pytest.TempPathFactory, log: bytes, options: ReadOptions, block: int, words: tuple[int, int]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "generated.jsonl"
     path.write_bytes(log)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "BLOCK", block)
+        patch.setattr(rows, "MOST_WORDS", words[0])
+        patch.setattr(rows, "MOST_LESSONS", words[1])
         by_columns = outcome(path, options)
         patch.setattr(reader.Reader, "_may_be_quick", lambda *_: False)
         assert outcome(path, options) == by_columns
+
+
+@pytest.mark.usefixtures("quick_from_the_first_line")
+def test_words_that_come_later_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields whose words are known by then: a new model, a number for a team, another escape, a missing one."""
+    teams = ['"team": "search", ', '"team": "se\\u0061rch", ', '"team": 7, ', '"team": null, ', "", '"team": true, ']
+    later = ["o3", "o3-mini", "模型"]
+    monkeypatch.setattr(source, "BLOCK", 400)
+    path = tmp_path / "log.jsonl"
+    lines = [
+        f'{{"timestamp": "2026-01-15T10:00:{number % 60:02d}Z", "model": "{later[min(number // 20, 2)]}", '
+        f'{teams[max(number - 30, 0) % 6]}"input_tokens": {number + 1}, "output_tokens": 2}}'
+        for number in range(100)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    options = msgspec.structs.replace(OPTIONS, tags=("team",))
+    by_columns = outcome(path, options)
+    assert b"o3-mini" in by_columns
+    assert "模型".encode() in by_columns
+    monkeypatch.setattr(reader.Reader, "_may_be_quick", lambda *_: False)
+    assert outcome(path, options) == by_columns

@@ -5,135 +5,21 @@ odd timestamp, reasoning above output …) goes line by line through the reader 
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, NamedTuple, cast
-
-import msgspec
+from typing import Any, Final, NamedTuple, cast
 
 from llmmigrate.arrays import np, npt
-from llmmigrate.logs import formats, names
-from llmmigrate.logs.field_names import TEXT_KEYS, fields, snake
+from llmmigrate.logs import names
 from llmmigrate.logs.identities import MASK, Identities, hash_text, id_hash, id_hashes, series_text
 from llmmigrate.logs.iso_columns import Flags, instants
-from llmmigrate.logs.records import holds_lone_surrogate
-from llmmigrate.logs.values import MOST_TOKENS
+from llmmigrate.logs.rows import Block
 from llmmigrate.units import PICO
 from llmmigrate.usage.calls_by_column import Columns, Floats, Integers
 from llmmigrate.usage.columns import FAILED, ColumnWriter
 from llmmigrate.usage.profile import SESSION_BUCKETS
 
-Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
-Duration = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-Cost = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
-"""So that whole 1e-12 USD fit into 64 bits."""
-Scalar = str | int | float | bool | None
-
-COLUMN_TYPES: Final[dict[str, Any]] = {
-    "timestamp": str,
-    "request_id": str | None,
-    "attempt": int | None,
-    "provider": str | None,
-    "model": str | None,
-    "service_tier": str | None,
-    "input_tokens": Tokens,
-    "output_tokens": Tokens,
-    "cached_input_tokens": Tokens | None,
-    "cache_write_5m_tokens": Tokens | None,
-    "cache_write_1h_tokens": Tokens | None,
-    "reasoning_tokens": Tokens | None,
-    "latency_ms": Duration | None,
-    "ttft_ms": Duration | None,
-    "status": Scalar,
-    "error": Scalar,
-    "finish_reason": Scalar,
-    "session_id": str | None,
-    "logged_cost": Cost | None,
-}
-REQUIRED: Final = ("timestamp", "input_tokens", "output_tokens")
-UNFIT_KEYS: Final = frozenset({"object", "type", "event", "request", "response"})
-"""Their values can decide the format, so a record with one is never read by its shape alone."""
 ODD_SHARE: Final = 150
 """With more than one odd line in so many, a block is read line by line: cutting it up would cost more."""
 MOST_SERIES: Final = 1 << 15
-
-
-class Shape(NamedTuple):
-    """A record shape that a lane can read: the record's keys and the canonical field of each, or None for a tag."""
-
-    keys: tuple[str, ...]
-    columns: tuple[str | None, ...]
-
-
-def shape_of(record: dict[str, Any]) -> Shape | None:
-    """The shape of a record if a lane can read such records, else None."""
-    module = formats.detect(record)
-    if module is None or module.NAME != formats.FALLBACK or not UNFIT_KEYS.isdisjoint(record):
-        return None
-    found = fields(tuple(record)).keys
-    if any(len(keys) > 1 or field not in COLUMN_TYPES for field, keys in found.items()):
-        return None
-    if any(field not in found for field in REQUIRED):
-        return None
-    if any(isinstance(value, dict | list) for key, value in record.items() if snake(key) not in TEXT_KEYS):
-        return None
-    column_of = {keys[0]: field for field, keys in found.items()}
-    return Shape(tuple(record), tuple(column_of.get(key) for key in record))
-
-
-class Block(NamedTuple):
-    """Decoded lines: one sequence a key of the shape."""
-
-    values: dict[str, Sequence[Any]]
-    tags: dict[str, Sequence[Any]]
-    size: int
-
-
-class FlatLane:
-    """Reads blocks of one shape."""
-
-    def __init__(self, shape: Shape, tags: tuple[str, ...]) -> None:
-        self.shape = shape
-        self._tags = tags
-        self._row = _row_type(shape, tags)
-        self._decoder = msgspec.json.Decoder(self._row)
-
-    def decode(self, body: bytes) -> list[Any] | None:
-        """The rows of a block of whole lines, None unless every line is one regular record."""
-        try:
-            rows = self._decoder.decode_lines(body)
-            if not body.isascii():
-                body.decode()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        return rows if len(rows) == line_count(body) and not holds_lone_surrogate(body) else None
-
-    def columns(self, rows: Sequence[Any]) -> Block:
-        """Rows as columns, by canonical field and by tag; each row is touched once, while it is in the cache."""
-        by_field = list(zip(*map(msgspec.structs.astuple, rows), strict=True))
-        values: dict[str, Sequence[Any]] = {}
-        tags: dict[str, Sequence[Any]] = {}
-        for column, key, field in zip(by_field, self.shape.keys, self.shape.columns, strict=True):
-            if field is not None:
-                values[field] = column
-            elif key in self._tags:
-                tags[key] = column
-        return Block(values, tags, len(rows))
-
-
-def line_count(body: bytes) -> int:
-    """How many newlines there are; several times as quick as `bytes.count` for short lines."""
-    return int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == 10))
-
-
-def _row_type(shape: Shape, tags: tuple[str, ...]) -> Any:
-    typed: list[Any] = []
-    for number, (key, field) in enumerate(zip(shape.keys, shape.columns, strict=True)):
-        kind: Any = COLUMN_TYPES[field] if field else Scalar
-        if field is None and snake(key) in TEXT_KEYS:
-            kind = msgspec.Raw
-        typed.append((f"f{number}", kind) if field in REQUIRED else (f"f{number}", kind, None))
-    renamed = {f"f{number}": key for number, key in enumerate(shape.keys)}
-    # In the order of the lines (kw_only allows it), because the decoder looks for the next field first.
-    return msgspec.defstruct("Row", typed, rename=renamed, forbid_unknown_fields=True, kw_only=True, gc=False)
 
 
 class Codes:

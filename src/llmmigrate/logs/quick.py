@@ -6,8 +6,9 @@ import msgspec
 
 from llmmigrate.arrays import np
 from llmmigrate.collection import uncollected
-from llmmigrate.logs.lane import ODD_SHARE, Codes, FlatLane, Found, Shape, duplicates, shape_of, turned
+from llmmigrate.logs.lane import ODD_SHARE, Codes, Found, duplicates, turned
 from llmmigrate.logs.records import records_of_line
+from llmmigrate.logs.rows import FlatLane, Shape, shape_of
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.calls_by_column import Columns
 from llmmigrate.usage.columns import ColumnWriter, Placed
