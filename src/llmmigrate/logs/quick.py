@@ -1,5 +1,6 @@
 """Decides block by block whether the quick lane may read it, and hands every line it cannot vouch for to the reader."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -132,9 +133,9 @@ class QuickReader:
         calls = found.calls if len(kept) == len(places) else found.calls.rows(kept)
         cells = self._writer.add(calls)
         if cells is not None and reader.options.cost_check is not None:
-            self._check_costs(reader.options.cost_check, calls, cells, [first_line + places[row] for row in kept])
+            self._check_costs(reader.options.cost_check, calls, cells, lambda row: first_line + places[int(kept[row])])
 
-    def _check_costs(self, check: "CostCheck", calls: Columns, cells: Placed, lines: list[int]) -> None:
+    def _check_costs(self, check: "CostCheck", calls: Columns, cells: Placed, line: Callable[[int], int]) -> None:
         """Stated costs: those that are plainly equal are counted, the others are compared exactly, one by one."""
         stated = ~np.isnan(calls.cost)
         if not stated.any():
@@ -146,7 +147,7 @@ class QuickReader:
         off = np.abs(calls.cost * 1e-12 - expected)
         check.agree(int((stated & (off < PLAINLY_EQUAL)).sum()))
         for row in np.flatnonzero(stated & (off >= PLAINLY_EQUAL)).tolist():
-            place = self._reader.place(lines[row])
+            place = self._reader.place(line(row))
             check.add(keys[cells.places[row]], calls.tokens[:, row].tolist(), int(calls.cost[row]), place)
 
     def _wanted(self, calls: Columns, rows: slice) -> Any:
