@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal, localcontext
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmmigrate.costing import results
 from llmmigrate.costing.assumptions import OTHER, Ratio
@@ -21,8 +21,10 @@ from llmmigrate.costing.potential import MachinePlan, Utilisation
 from llmmigrate.errors import InputError, UsageError, unknown_name
 from llmmigrate.money import plain
 from llmmigrate.prices.loading import bundled_directory
-from llmmigrate.prices.self_hosted import FILE_NAME, GpuHour, SelfHosted, Throughput, read_self_hosted
 from llmmigrate.usage.profile import QUARTER_HOUR, Profile
+
+if TYPE_CHECKING:
+    from llmmigrate.prices.self_hosted import GpuHour, SelfHosted, Throughput
 
 PREFIX: Final = "self-hosted/"
 HOURS_A_MONTH: Final = Decimal("730.5")
@@ -40,8 +42,8 @@ class Machine(NamedTuple):
     name: str
     model: str
     gpus: int
-    price: GpuHour
-    throughput: Throughput
+    price: "GpuHour"
+    throughput: "Throughput"
     output_rate: Decimal
 
 
@@ -75,11 +77,13 @@ def is_machine(name: str) -> bool:
 
 def machine_rows(names: Sequence[str], profile: Profile, today: Today, currency: str) -> list[results.EstimateTarget]:
     """The rows of named machines, by the table of hours and throughputs that comes with the package."""
+    from llmmigrate.prices.self_hosted import FILE_NAME, read_self_hosted  # few ask for a machine
+
     table = read_self_hosted(bundled_directory() / FILE_NAME)
     return [machine_target(machine_of(name, table), profile, today, currency) for name in names]
 
 
-def machine_of(name: str, table: SelfHosted) -> Machine:
+def machine_of(name: str, table: "SelfHosted") -> Machine:
     """The machine that a target names; an error where it is written otherwise, has no price or no throughput."""
     match = _NAME.fullmatch(name.removeprefix(PREFIX))
     if match is None:
@@ -101,7 +105,7 @@ def machine_of(name: str, table: SelfHosted) -> Machine:
     return Machine(name, model, count, price, best, best.output_per_second)
 
 
-def _fastest(table: SelfHosted, model: str, hardware: str, count: int) -> Throughput | None:
+def _fastest(table: "SelfHosted", model: str, hardware: str, count: int) -> "Throughput | None":
     """The most output tokens a second that was published, of those that tell the input rate, too, where one does."""
     fitting = [
         entry
