@@ -17,6 +17,7 @@ from llmmigrate import quantities
 from llmmigrate.annotations import About, Written, bare_type, key_of
 from llmmigrate.errors import ConfigError, Location
 from llmmigrate.quantities import Amount, Limit
+from llmmigrate.units import Dialect
 
 if TYPE_CHECKING:
     from llmmigrate.typed_yaml import Node, Source
@@ -42,7 +43,6 @@ Months = Annotated[int, Written(quantities.months, "24 months")]
 Bound = Annotated[Limit, Written(quantities.limit, "<= +5%", ("string", "number"))]
 Number = Annotated[Decimal, Written(quantities.number, "2.60", ("string", "number"))]
 Variable = Annotated[str, Written(_variable, "OPENAI_API_KEY")]
-Dialect = Literal["openai-chat", "openai-responses", "anthropic-messages"]
 
 
 class HardwarePrice(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The billable units that logs and price tables both speak of.
+"""The billable units, and the dialects, that logs, settings and price tables all speak of.
 
 Token classes are disjoint: every token of a request is in exactly one of them, so a cost is a plain sum of
 `tokens × rate`. The names follow OpenTelemetry GenAI where it has one.
@@ -26,6 +26,9 @@ COUNT_CLASSES: Final[tuple[CountClass, ...]] = get_args(CountClass)
 
 ServiceTier = Literal["standard", "batch", "flex", "priority", "fast"]
 SERVICE_TIERS: Final[tuple[ServiceTier, ...]] = get_args(ServiceTier)
+
+Dialect = Literal["openai-chat", "openai-responses", "anthropic-messages"]
+"""The API that an endpoint speaks."""
 
 NANOSECONDS: Final = 1_000_000_000
 PICO: Final = 1_000_000_000_000

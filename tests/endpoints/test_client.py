@@ -13,8 +13,9 @@ from tests.endpoints.fault_server import FaultServer
 
 from llmmigrate.endpoints.attempt import LARGEST_ANSWER
 from llmmigrate.endpoints.client import Client, Retries
-from llmmigrate.endpoints.exchange import Dialect, Endpoint, Exchange, Failure, Timeouts
+from llmmigrate.endpoints.exchange import Endpoint, Exchange, Failure, Timeouts
 from llmmigrate.errors import ConfigError
+from llmmigrate.units import Dialect
 
 BODY: dict[str, Any] = {"model": "o3", "messages": [{"role": "user", "content": "What is the answer?"}]}
 SECRET = "sk-zai-secret-123"

@@ -11,7 +11,8 @@ from llmock.testing import LLMockServer
 from llmock.verdict import judge
 
 from llmmigrate.endpoints.client import Client, Retries
-from llmmigrate.endpoints.exchange import Dialect, Endpoint, Exchange, Failure, Timeouts
+from llmmigrate.endpoints.exchange import Endpoint, Exchange, Failure, Timeouts
+from llmmigrate.units import Dialect
 
 BODY: dict[str, Any] = {"max_tokens": 50, "messages": [{"role": "user", "content": "Name a colour."}]}
 VENDORS: tuple[tuple[str, Dialect, str], ...] = (

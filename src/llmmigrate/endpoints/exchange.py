@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Dialect = Literal["openai-chat", "openai-responses", "anthropic-messages"]
+from llmmigrate.units import Dialect
 
 Failure = Literal[
     "auth",

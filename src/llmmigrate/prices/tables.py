@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from llmmigrate.units import COUNT_CLASSES, SERVICE_TIERS, TOKEN_CLASSES, CountClass, ServiceTier, TokenClass
+from llmmigrate.units import COUNT_CLASSES, SERVICE_TIERS, TOKEN_CLASSES, CountClass, Dialect, ServiceTier, TokenClass
 
 
 def _keys(names: tuple[str, ...]) -> dict[str, object]:
@@ -197,7 +197,7 @@ class ApiSpec(Spec, frozen=True):
     """How the provider is reached; defaults for `endpoints` in llmmigrate.yaml."""
 
     base_url: str
-    dialect: Literal["openai-chat", "openai-responses", "anthropic-messages"]
+    dialect: Dialect
     api_key_env: str
     behaviour: BehaviourSpec | None = None
     """What holds for all models here."""

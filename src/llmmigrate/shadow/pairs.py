@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from llmmigrate.costing.audit.requests import Features, features_of
-from llmmigrate.endpoints.exchange import Dialect, Failure
+from llmmigrate.endpoints.exchange import Failure
+from llmmigrate.units import Dialect
 
 Kind = Literal["canary", "cost"]
 """Which sample a request belongs to: the uniform one for the gates, or the one weighted by tokens for the cost."""

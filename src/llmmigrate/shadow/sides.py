@@ -8,10 +8,11 @@ from typing import Any, Final, Literal, NamedTuple
 from llmmigrate.costing.audit.conversation import shown
 from llmmigrate.costing.audit.findings import Finding, Translation
 from llmmigrate.costing.audit.requests import Features, canonical_json, features_of
-from llmmigrate.endpoints.exchange import Dialect, Endpoint
+from llmmigrate.endpoints.exchange import Endpoint
 from llmmigrate.shadow.budget import Stake
 from llmmigrate.shadow.pairs import Sampled
 from llmmigrate.shadow.paying import Till
+from llmmigrate.units import Dialect
 from llmmigrate.usage.call import Call
 
 SideName = Literal["current", "target", "embeddings"]

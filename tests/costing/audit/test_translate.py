@@ -15,9 +15,9 @@ from llmmigrate.costing.audit.requests import Body, canonical_json, dialect_of, 
 from llmmigrate.costing.audit.rules import RULES
 from llmmigrate.costing.audit.targets import Target, find_target
 from llmmigrate.costing.audit.translate import examine, translate
-from llmmigrate.endpoints.exchange import Dialect
 from llmmigrate.logs.reader import ReadOptions, read
 from llmmigrate.prices import Catalog
+from llmmigrate.units import Dialect
 
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}

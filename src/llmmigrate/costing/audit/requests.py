@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from llmmigrate.costing.audit.values import first, flag, number, word, words
-from llmmigrate.endpoints.exchange import Dialect
+from llmmigrate.units import Dialect
 
 Body = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from llmmigrate.costing.audit.findings import Finding, Ledger
 from llmmigrate.costing.audit.requests import Features
 from llmmigrate.costing.audit.targets import Target
-from llmmigrate.endpoints.exchange import Dialect
+from llmmigrate.units import Dialect
 
 ACCOUNTING: Final[Mapping[Dialect, frozenset[str]]] = {
     "openai-chat": frozenset(

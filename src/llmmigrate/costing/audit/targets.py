@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from llmmigrate.endpoints.exchange import Dialect
 from llmmigrate.prices.cards import Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry, Table
 from llmmigrate.prices.tables import Ability, BehaviourSpec, Thinking
+from llmmigrate.units import Dialect
 
 MAKERS: Final[Mapping[Dialect, frozenset[str]]] = {
     "openai-chat": frozenset({"openai", "azure"}),

@@ -17,7 +17,7 @@ from llmmigrate.costing.audit.reasoning import write_reasoning
 from llmmigrate.costing.audit.requests import Body, Features, features_of, objects
 from llmmigrate.costing.audit.rules import ACCOUNTING, check, keys_of
 from llmmigrate.costing.audit.targets import Target
-from llmmigrate.endpoints.exchange import Dialect
+from llmmigrate.units import Dialect
 
 DEFAULT_OUTPUT: Final = 8192
 """The longest answer where a dialect demands one, the request names none and the target's own is not known."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from llmmigrate.costing.audit.conversation import Conversation
 from llmmigrate.costing.audit.findings import Ledger
 from llmmigrate.costing.audit.requests import Body, Features
-from llmmigrate.endpoints.exchange import Dialect
+from llmmigrate.units import Dialect
 
 
 class DialectModule(Protocol):
