@@ -9,7 +9,8 @@ import msgspec
 from llmmigrate.costing.assumptions import Assumption
 from llmmigrate.costing.audit.targets import Target, target_of
 from llmmigrate.costing.bill import ZERO
-from llmmigrate.costing.estimate import Estimator, Scenario, SourceName, label_of
+from llmmigrate.costing.estimate import Estimator
+from llmmigrate.costing.outcomes import Scenario, SourceName, label_of
 from llmmigrate.costing.request import KEEP, Request
 from llmmigrate.costing.selfhosted import is_machine
 from llmmigrate.costing.whatif import Conditions

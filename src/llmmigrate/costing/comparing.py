@@ -12,19 +12,10 @@ from llmmigrate.costing.analysis import group_key, instant, line_counts, rfc3339
 from llmmigrate.costing.bill import ZERO
 from llmmigrate.costing.calibration import Calibrations
 from llmmigrate.costing.candidates import Candidates
-from llmmigrate.costing.estimate import (
-    Estimator,
-    Known,
-    Outcome,
-    Scenario,
-    assumptions,
-    label_of,
-    mapped,
-    moved_to,
-    ranked,
-)
+from llmmigrate.costing.estimate import Estimator
 from llmmigrate.costing.measurements import CalibrationUsed
 from llmmigrate.costing.mix import Part, broken_down, choose, joined, split
+from llmmigrate.costing.outcomes import Known, Outcome, Scenario, assumptions, label_of, mapped, moved_to, ranked
 from llmmigrate.costing.potential import PrefixCaching
 from llmmigrate.costing.projection import DayCost, Projection, project
 from llmmigrate.costing.request import KEEP, Request
@@ -37,7 +28,7 @@ from llmmigrate.money import exact, plain
 from llmmigrate.prices.cards import Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.units import NANOSECONDS
-from llmmigrate.usage.profile import Cell, CellKey, Profile, input_total, output_total
+from llmmigrate.usage.profile import Profile, input_total, output_total
 
 
 def estimate_traffic(
@@ -139,16 +130,9 @@ class _Maker:
             found.append(mapped(targets, self._conditions, request.share))
         return found
 
-    def _calls(self) -> list[tuple[CellKey, Cell]]:
-        return list(self._profile.cells.items())
-
     def coverage(self) -> results.Coverage:
         """How much of the log the estimate speaks for."""
-        counts = dict.fromkeys(("known", "missing", "failed", "undated"), 0)
-        for key, cell in self._calls():
-            failed, missing = key.billing == "failed", key.usage == "missing"
-            counts["failed" if failed else "missing" if missing else "known"] += cell.calls
-            counts["undated"] += cell.calls if key.start is None else 0
+        counts = self._estimator.calls_by_kind()
         sums = [(now is not None, s) for _, s, now in self._estimator.today()]
         priced = sum(s.calls for known, s in sums if known)
         priced_tokens = sum(sum(s.tokens) for known, s in sums if known)

@@ -1,16 +1,18 @@
 """What the same traffic would cost elsewhere: one ranked list, each with its range, tolerance and assumptions."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cached_property
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-from llmmigrate.costing.assumptions import AS_THEY_ARE, Assumption, Ratios, ratio_assumptions
-from llmmigrate.costing.bill import ZERO, Amount
+from llmmigrate.costing.assumptions import AS_THEY_ARE, Ratios
+from llmmigrate.costing.bill import ZERO
 from llmmigrate.costing.calibration import UNCALIBRATED, Calibrations
+from llmmigrate.costing.outcomes import Known, Outcome, Scenario, SourceName, label_of
 from llmmigrate.costing.slices import Base, Sizes, Slice, Slices, Sums, Times, coarser, reduce
 from llmmigrate.costing.whatif import CACHE_READ, REASONING, Conditions, SliceCost, TargetPricer
 from llmmigrate.money import exact
@@ -18,85 +20,8 @@ from llmmigrate.prices.cards import Interval, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.clock import Clock
 from llmmigrate.prices.entries import Entry
-from llmmigrate.usage.profile import STATED_FREE, Profile, input_total
+from llmmigrate.usage.profile import STATED_FREE, CellKey, Profile, input_total
 from llmmigrate.usage.sketch import Sketch, merge
-
-Kind = Literal["move", "map", "mix", "stay"]
-SourceName = tuple[str | None, str | None]
-"""Provider and model as logged."""
-
-
-class Scenario(msgspec.Struct, frozen=True):
-    """One row to price: where each source model goes (None keeps it) and under which conditions."""
-
-    label: str
-    kind: Kind
-    target_of: Callable[[SourceName], Entry | None]
-    conditions: Conditions
-    share: Decimal = Decimal(1)
-    """The part of the traffic that moves."""
-    extra: tuple[Assumption, ...] = ()
-
-
-class Known(NamedTuple):
-    """An amount in the currency of its price table."""
-
-    amount: Amount
-    currency: str
-
-
-class Outcome(msgspec.Struct):
-    """A priced scenario, all amounts in one currency."""
-
-    scenario: Scenario
-    calls: int = 0
-    cost: Decimal = ZERO
-    low: Decimal = ZERO
-    high: Decimal = ZERO
-    current: Decimal = ZERO
-    """Today's cost of the calls that are priced on both sides."""
-    comparable: Decimal = ZERO
-    comparable_low: Decimal = ZERO
-    comparable_high: Decimal = ZERO
-    compared_calls: int = 0
-    moved_now: Decimal = ZERO
-    """Of the compared calls that move: today's cost and the target's."""
-    moved_then: Decimal = ZERO
-    held_out_calls: int = 0
-    held_out_now: Decimal = ZERO
-    stranded: dict[str, int] = msgspec.field(default_factory=dict)
-    """Calls that the target has no rate for, by reason."""
-    moves: dict[str, None] = msgspec.field(default_factory=dict)
-    sources: dict[str, None] = msgspec.field(default_factory=dict)
-    """The models that move, as the price tables name them."""
-    ratios: dict[Ratios, None] = msgspec.field(default_factory=dict)
-    reasoned: bool = False
-    """Whether the calls that move have hidden reasoning."""
-    reasons: bool = False
-    """Whether a target can reason."""
-    notes: dict[str, None] = msgspec.field(default_factory=dict)
-    grade: str | None = None
-    open_sums: dict[tuple[str, str], Decimal] = msgspec.field(default_factory=dict)
-    """Field and currency → what is not converted yet: money is converted once, at the end."""
-
-    def add(self, currency: str, **amounts: Decimal) -> None:
-        """Add amounts of one currency to the fields named."""
-        for name, amount in amounts.items():
-            key = (name, currency)
-            self.open_sums[key] = self.open_sums.get(key, ZERO) + amount
-
-    def settle(self, convert: Callable[[Decimal, str], Decimal]) -> None:
-        """Convert everything into the one currency."""
-        for (name, currency), amount in self.open_sums.items():
-            setattr(self, name, getattr(self, name) + convert(amount, currency))
-        self.open_sums = {}
-
-    @property
-    def tolerance(self) -> Decimal | None:
-        """How many times the tokens the target may need before the saving is gone."""
-        if not self.moved_then or not self.moved_now:
-            return None
-        return self.moved_now / self.moved_then
 
 
 class Reduced(NamedTuple):
@@ -160,12 +85,27 @@ class Estimator:
     @cached_property
     def _charged(self) -> set[SourceName]:
         """The source models with calls for which the log states no cost of 0."""
-        return {(key.provider, key.model) for key in self._profile.cells if not key.mask & STATED_FREE}
+        return {(key.provider, key.model) for key in self._keys if not key.mask & STATED_FREE}
 
     @cached_property
     def names(self) -> list[SourceName]:
         """The source models."""
-        return list(dict.fromkeys((key.provider, key.model) for key in self._profile.cells))
+        return list(dict.fromkeys((key.provider, key.model) for key in self._keys))
+
+    @property
+    def _keys(self) -> Iterable[CellKey]:
+        """The first key of each group of cells."""
+        return (cells[0][0] for cells in self._base.groups)
+
+    def calls_by_kind(self) -> dict[str, int]:
+        """Calls whose usage is `known`, is `missing`, or that `failed`; and among them those that are `undated`."""
+        counts = dict.fromkeys(("known", "missing", "failed", "undated"), 0)
+        for cells in self._base.groups:
+            key, calls = cells[0][0], sum(cell.calls for _, cell in cells)
+            failed, missing = key.billing == "failed", key.usage == "missing"
+            counts["failed" if failed else "missing" if missing else "known"] += calls
+            counts["undated"] += calls if key.start is None else 0
+        return counts
 
     def sources(self) -> list[SourceName]:
         """The source models, the dearest first; unpriced ones last, by tokens."""
@@ -195,7 +135,7 @@ class Estimator:
 
     def day_costs(self, now: int) -> dict[int, float]:
         """Today's cost by interval start, in floats, for a projection; calls dated after `now` are left out."""
-        found: dict[int, list[float]] = {}
+        found = defaultdict[int, list[float]](list)
         for part, cells in self._base.cells.items():
             known = self._unit_rates(part)
             if known is None:
@@ -203,10 +143,10 @@ class Estimator:
             rates, fee = known
             held = [i for i, count in enumerate(self._base.slices[part].tokens) if count]
             for key, cell in cells:
-                if key.start is not None and key.start <= now:
+                start = key.start
+                if start is not None and start <= now:
                     tokens = cell.tokens
-                    cost = sum([tokens[i] * rates[i] for i in held]) + cell.calls * fee
-                    found.setdefault(key.start, []).append(cost)
+                    found[start].append(sum([tokens[i] * rates[i] for i in held]) + cell.calls * fee)
         return {start: math.fsum(costs) for start, costs in found.items()}
 
     def _unit_rates(self, part: Slice) -> tuple[list[float], float] | None:
@@ -358,40 +298,3 @@ def _input_sizes(profile: Profile) -> dict[SourceName, Sketch]:
     for key, sketches in profile.sketches.items():
         merge(sizes.setdefault((key.provider, key.model), {}), sketches.input_tokens)
     return sizes
-
-
-def moved_to(target: Entry, label: str, conditions: Conditions, share: Decimal = Decimal(1)) -> Scenario:
-    """All traffic to one target."""
-    return Scenario(label, "move", lambda name: target, conditions, share)
-
-
-def mapped(targets: Mapping[str, Entry | None], conditions: Conditions, share: Decimal = Decimal(1)) -> Scenario:
-    """Each named source model to its own target (None: keep); models that are not named stay."""
-    label = ", ".join(f"{name}={'keep' if e is None else label_of(e)}" for name, e in targets.items())
-    return Scenario(label, "map", lambda name: targets.get(name[1] or ""), conditions, share)
-
-
-def label_of(entry: Entry) -> str:
-    """`provider/model`."""
-    return f"{entry.provider}/{entry.id}"
-
-
-def ranked(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """The cheapest first."""
-    return sorted(outcomes, key=lambda outcome: (outcome.cost, outcome.scenario.label))
-
-
-def assumptions(outcome: Outcome) -> list[Assumption]:
-    """Everything a scenario assumes, in a fixed order."""
-    conditions = outcome.scenario.conditions
-    found = ratio_assumptions(list(outcome.ratios), reasoned=outcome.reasoned, reasons=outcome.reasons)
-    if conditions.cache is not None:
-        found.append(Assumption("cache", conditions.cache, "given", why="share of the input read from the cache"))
-    elif all(ratios.cached is None for ratios in outcome.ratios):
-        found.append(Assumption("cache", "same", "default", why="cache hits as logged"))
-    if conditions.batch_share:
-        found.append(Assumption("batch_share", conditions.batch_share, "given", why="share sent by batch"))
-    if outcome.scenario.share != 1:
-        found.append(Assumption("share", outcome.scenario.share, "given", why="the part of the traffic that moves"))
-    names = {assumption.name for assumption in found}
-    return [*found, *(extra for extra in outcome.scenario.extra if extra.name not in names)]

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from llmmigrate.costing.estimate import Estimator, Outcome, Scenario, label_of
+from llmmigrate.costing.estimate import Estimator
 from llmmigrate.costing.evidence import NO_OBJECTIONS, AuditedTarget, Objections, Verdicts
 from llmmigrate.costing.evidence import Part as Audited
+from llmmigrate.costing.outcomes import Outcome, Scenario, label_of
 from llmmigrate.costing.results import EstimateTarget
 from llmmigrate.costing.whatif import Conditions
 from llmmigrate.money import exact

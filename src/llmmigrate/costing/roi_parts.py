@@ -9,8 +9,8 @@ import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.comparing import estimate_traffic
-from llmmigrate.costing.estimate import label_of
 from llmmigrate.costing.mix import STAYS
+from llmmigrate.costing.outcomes import label_of
 from llmmigrate.costing.request import KEEP, Request
 from llmmigrate.costing.selfhosted import is_machine
 from llmmigrate.errors import InputError

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from llmmigrate.costing import results
 from llmmigrate.costing.calibration import Calibration, Calibrations
-from llmmigrate.costing.estimate import Estimator, Outcome
+from llmmigrate.costing.estimate import Estimator
 from llmmigrate.costing.measurements import CalibrationUsed, used
 from llmmigrate.costing.mix import Chosen
+from llmmigrate.costing.outcomes import Outcome
 from llmmigrate.money import plain
 
 

@@ -8,8 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -83,11 +82,20 @@ class Times:
         return self._first.setdefault(tuple(clock.holds(at.start) for clock in self._clocks), at)
 
 
+Cells = list[tuple[CellKey, Cell]]
+
+_START: Final = CellKey._fields.index("start")
+_TAGS: Final = CellKey._fields.index("tags")
+
+
 class Base(NamedTuple):
     """A profile's slices, and the billed cells that each is made of."""
 
     slices: Slices
-    cells: dict[Slice, list[tuple[CellKey, Cell]]]
+    cells: dict[Slice, Cells]
+    groups: list[Cells]
+    """All cells, billed or not: those together whose keys differ only in tags, and in times that nothing tells apart.
+    Cells without a time are apart from others."""
 
 
 def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | None], Interval | None]) -> Base:
@@ -95,26 +103,21 @@ def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | No
 
     Tens of thousands of cells lie in some hundred slices, so a slice is made, and its cells are summed, only once.
     """
-    stand_ins: dict[tuple[int | None, int | None], Interval | None] = {}
-    grouped: defaultdict[tuple[Any, ...], list[tuple[CellKey, Cell]]] = defaultdict(list)
+    stand_ins: dict[tuple[object, ...], Interval | None] = {}
+    grouped: defaultdict[tuple[Interval | None, bool, object, object], Cells] = defaultdict(list)
     for pair in cells:
         key = pair[0]
-        stretch = key.start, key.end
+        stretch = key[_START : _START + 2]
         if stretch not in stand_ins:
             stand_ins[stretch] = times(place(key)[0])
-        grouped[(stand_ins[stretch], *_conditions(key))].append(pair)
-    held: defaultdict[Slice, list[tuple[CellKey, Cell]]] = defaultdict(list)
-    for (at, *_), alike in grouped.items():
+        at = stand_ins[stretch]
+        grouped[at, key.start is None, key[:_START], key[_START + 2 : _TAGS]].append(pair)
+    held: defaultdict[Slice, Cells] = defaultdict(list)
+    for (instead, *_), alike in grouped.items():
         if is_billed(alike[0][0]):
-            held[slice_of(alike[0][0], at)] += alike
-    return Base({part: summed([cell for _, cell in alike]) for part, alike in held.items()}, dict(held))
-
-
-_conditions = attrgetter(
-    "provider", "model", "service_tier", "prompt_above", "prompt_upto", "output_above", "output_upto", "mask", "usage",
-    "billing",
-)  # fmt: skip
-"""What of a cell's key becomes part of its slice, its time apart, and whether it is billed."""
+            held[slice_of(alike[0][0], instead)] += alike
+    slices = {part: summed([cell for _, cell in alike]) for part, alike in held.items()}
+    return Base(slices, dict(held), list(grouped.values()))
 
 
 def is_billed(key: CellKey) -> bool:
