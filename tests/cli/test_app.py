@@ -169,3 +169,17 @@ def test_colours(
         monkeypatch.setenv(name, value)
     command(raising(ConfigError("no")))
     assert ("\x1b[" in llmmigrate("job", *flags).err) is colored
+
+
+def test_an_interrupt_while_it_is_loaded_is_answered_too() -> None:
+    program = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from llmmigrate.__main__ import run\n"
+        "run()\n"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (found.returncode, found.stdout, found.stderr) == (130, "", "interrupted\n")

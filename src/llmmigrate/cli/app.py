@@ -150,7 +150,7 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit; the entry point of `llmmigrate` and of `python -m llmmigrate`."""
+    """Run the command line and exit."""
     prepare_streams()
     console = Console()
     given = sys.argv[1:] if arguments is None else list(arguments)
