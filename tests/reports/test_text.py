@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from llmmigrate.reports import Report
+from llmmigrate.reports.formats.table import render
 from llmmigrate.reports.tables import Column, Table
 from llmmigrate.reports.text import table_lines
 
@@ -94,3 +96,13 @@ def test_amounts_survive_any_names_and_width(names: list[str], amounts: list[int
     rows = [[name, f"{amount:,}"] for name, amount in zip(names, amounts, strict=False)]
     lines = table_lines(Table(columns=[Column("Name"), Column("Amount", "right")], rows=rows), width)
     assert [line.split()[-1] for line in lines[2 : 2 + len(rows)]] == [row[1] for row in rows]
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_title_is_broken_where_the_terminal_ends(width: int) -> None:
+    title = "Price per 1M tokens at 2026-11-22T17:44:37Z, and size of what a model can hold"
+    table = Table(title=title, columns=[Column("Model")], rows=[["o3"]])
+    page = render(Report(document={}, page=[table]), width=width)
+    *lines, _head, _rule, _row = page.splitlines()
+    assert " ".join(lines) == title
+    assert max(map(cell_len, lines)) <= width

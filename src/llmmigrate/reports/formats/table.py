@@ -43,8 +43,8 @@ def _paragraph(block: Paragraph, width: int | None, color: bool) -> list[str]:
 
 def _table(table: Table, width: int | None, color: bool) -> list[str]:
     head, *rest = table_lines(table, width)
-    title = [_styled(visible(table.title), _BOLD, color)] if table.title else []
-    return [*title, _styled(head, _BOLD, color), *rest]
+    title = wrapped(visible(table.title), width) if table.title else []
+    return [*(_styled(line, _BOLD, color) for line in title), _styled(head, _BOLD, color), *rest]
 
 
 def _styled(text: str, style: str, color: bool) -> str:
