@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cached_property
+from operator import mul
 from typing import Final, NamedTuple
 
 import msgspec
@@ -141,12 +142,10 @@ class Estimator:
             if known is None:
                 continue
             rates, fee = known
-            held = [i for i, count in enumerate(self._base.slices[part].tokens) if count]
             for key, cell in cells:
                 start = key.start
                 if start is not None and start <= now:
-                    tokens = cell.tokens
-                    found[start].append(sum([tokens[i] * rates[i] for i in held]) + cell.calls * fee)
+                    found[start].append(sum(map(mul, cell.tokens, rates)) + cell.calls * fee)
         return {start: math.fsum(costs) for start, costs in found.items()}
 
     def _unit_rates(self, part: Slice) -> tuple[list[float], float] | None:
