@@ -159,6 +159,7 @@ class Batch:
             self.output.open("ab") as out,
         ):
             past = journal.past()
+            journal.start()
             budget = Budget(cap=self.max_cost, token_cap=self.token_cap)
             budget.charge(Stake(past.charged, past.tokens))
             async with Client(self.side.endpoint) as client:

@@ -89,6 +89,7 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
     summary = Summary(job.measures, current=job.current.endpoint.name, target=job.target.endpoint.name, store=job.store)
     with Journal(job.folder / JOURNAL) as journal:
         past = journal.past()
+        journal.start()
         budget = Budget(cap=job.max_cost, token_cap=job.token_cap)
         budget.charge(Stake(past.charged, past.tokens))
         progress = Progress(0, len(job.sample.canary), budget)
