@@ -13,7 +13,7 @@ import msgspec
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.logs.redaction import redacted
 from llmmigrate.shadow.journal import Journal, as_read
-from llmmigrate.shadow.ordered import Halt, in_order
+from llmmigrate.shadow.ordered import SPARE, Halt, in_order
 from llmmigrate.shadow.pairs import Arm, Pair, Sampled
 from llmmigrate.shadow.sample import Place, Sample
 from llmmigrate.shadow.scoring import Score, Scorer, restored
@@ -21,11 +21,6 @@ from llmmigrate.shadow.sending import Sender, incompatible
 from llmmigrate.shadow.storing import Store, stored_arm
 from llmmigrate.shadow.vectors import Found, Vectors, fetch
 from llmmigrate.shadow.verdict import Judge
-
-SPARE: Final = 2
-"""Pairs under way beyond what both sides take at one time: who is asked first is drawn, so that without them one side
-often has nobody waiting while the other has too many, which costs a seventh of the time."""
-
 
 _PARTS: Final = ("current", "target", "repeat")
 
@@ -103,7 +98,7 @@ class Comparison:
 
     async def run_cost(self, stop: asyncio.Event) -> Halt:
         """Ask the target about the cost sample; what the canary has asked already is not asked again."""
-        window = self.target.side.endpoint.concurrency
+        window = self.target.side.endpoint.concurrency + SPARE
         groups = itertools.groupby(self.sample.cost, key=lambda drawn: drawn[0].name)
         jobs = [list(group) for _, group in groups]
         return await in_order(jobs, self._cost_pairs, self._take_cost, window=window, stop=stop)

@@ -1,8 +1,7 @@
 """The journal of a run: an intent on disk before each request, its result after it; one JSON object a line.
 
 An intent is synced to the disk before the request leaves, so that no crash, not even a power cut, can hide that money
-may have been spent. Intents of one turn of the loop are synced together, in a thread; what comes meanwhile is synced
-together next.
+may have been spent. Syncs run in a thread, some time apart; what comes meanwhile is synced together next.
 
 Records: `start` (of a process; `boot` names the time since the machine was started), `intent` (a request may be sent,
 and cost so much at most), `sent` (it leaves now), `result`, `given_up` (nothing of it is under way, and it is not
@@ -28,6 +27,9 @@ from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 
+APART: Final = 0.01
+"""Seconds between the beginnings of two syncs, at least: each takes CPU for the disk, the thread and the loop, and who
+waits for it is seldom held up, as his turn has not come yet."""
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 """Where Linux names the time since it was started."""
 _Batch = list[asyncio.Future[None]]
@@ -70,6 +72,8 @@ class Journal:
         self._broken: OSError | None = None
         self._waiting: _Batch = []
         self._syncing = False
+        self._last = -APART
+        """When the last sync began, by the clock of the loop."""
         self._thread = ThreadPoolExecutor(1, "journal")
 
     def __enter__(self) -> "Journal":
@@ -89,13 +93,11 @@ class Journal:
 
     async def intend(self, *records: dict[str, Any]) -> None:
         """Write records and return once they are on the disk."""
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
+        done = asyncio.get_running_loop().create_future()
         self._write(b"".join(map(_line, records)))
         self._waiting.append(done)
         if not self._syncing:
-            self._syncing = True
-            loop.call_soon(self._sync)
+            self._sync_next()
         await done
 
     def note(self, record: dict[str, Any]) -> None:
@@ -113,12 +115,18 @@ class Journal:
         if self._broken is not None:
             raise self._unwritable(self._broken) from self._broken
 
+    def _sync_next(self) -> None:
+        """Sync what is written in this turn of the loop, and what comes until the last sync is long enough ago."""
+        self._syncing = True
+        asyncio.get_running_loop().call_at(self._last + APART, self._sync)
+
     def _sync(self) -> None:
         """Sync what was written, in a thread, as it may take long; what comes meanwhile is next."""
         if self._file.closed:  # the run has ended, and nobody waits any more
             return
         batch, self._waiting = self._waiting, []
         loop = asyncio.get_running_loop()
+        self._last = loop.time()
 
         def tell(done: Future[None]) -> None:
             with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
@@ -129,9 +137,9 @@ class Journal:
 
     def _synced(self, batch: _Batch, error: BaseException | None) -> None:
         self._release(batch, error)
-        self._syncing = bool(self._waiting)
-        if self._syncing:
-            self._sync()
+        self._syncing = False
+        if self._waiting:
+            self._sync_next()
 
     def _release(self, batch: _Batch, error: BaseException | None) -> None:
         """Let those go on whose lines are on the disk, or tell them why they are not."""
