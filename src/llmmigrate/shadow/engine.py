@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.logs.redaction import redacted
 from llmmigrate.shadow.journal import Journal, as_read
@@ -187,8 +185,8 @@ class Comparison:
         request: Any = None
         if self.store != "hashes":
             request = pair.asked.request if self.store == "full" else redacted(pair.asked.request)
-        asked = msgspec.to_builtins(replace(pair.asked, request={}, logged=None))
-        record: dict[str, Any] = {"type": "pair", "asked": {**asked, "request": request}, "scores": scores}
+        asked = replace(pair.asked, request=request, logged=None)
+        record: dict[str, Any] = {"type": "pair", "asked": asked, "scores": scores}
         for name in _PARTS:
             arm, key = getattr(pair, name), keys.get(name)
             record[name] = stored_arm(arm, self.store) if arm is not None and key is None else key

@@ -1,7 +1,6 @@
 """One request to one side, from the reservation to the journal: the only way in which a run spends money."""
 
 import hashlib
-from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from llmmigrate.shadow.pairs import Arm, Sampled
 from llmmigrate.shadow.purchase import Purchase, bought, charged
 from llmmigrate.shadow.sides import Read, Side
 from llmmigrate.shadow.storing import Store, restored_arm, stored_arm
+from llmmigrate.usage.sketch import Sketch, add
 
 ZERO: Final = Decimal(0)
 NOT_THE_MODELS: Final = frozenset({"auth", "quota", "not_found", "breaker", "ours"})
@@ -49,7 +49,7 @@ class Spending:
     """A request of this start has reached it."""
     answered: bool = False
     """There was an answer in this start."""
-    lags_ms: "array[float]" = field(default_factory=lambda: array("d"))
+    lags_ms: Sketch = field(default_factory=dict)
     """How long requests of this start waited for our own limits."""
 
     def add(self, arm: Arm) -> None:
@@ -209,7 +209,7 @@ class Sender:
             }
         )
         if exchange.attempts:
-            self.spending.lags_ms.append(exchange.lag_ms)
+            add(self.spending.lags_ms, exchange.lag_ms)
         self.spending.add(arm)
 
     def _arm(self, exchange: Exchange, prompt_bytes: int) -> Arm:
