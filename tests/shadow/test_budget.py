@@ -125,6 +125,25 @@ def test_those_under_way_are_waited_for_when_nothing_is_set_aside() -> None:
     asyncio.run(run())
 
 
+def test_nothing_more_is_spent_once_it_is_closed() -> None:
+    async def run() -> None:
+        budget = Budget(cap=None)
+        waiting = Early(budget, usd("0.1"))
+        with budget.closable() as close:
+            under_way = usd("0.2")
+            await budget.reserve(under_way)
+            close()
+            assert not waiting.has_room
+            assert not Early(budget, usd("0.1")).has_room
+            with pytest.raises(BudgetReachedError):
+                await budget.reserve(usd("0.1"))
+            budget.settle(under_way, under_way)
+        await budget.reserve(usd("0.1"))
+        assert budget.spent == Decimal("0.2")
+
+    asyncio.run(run())
+
+
 def test_tokens_are_capped_where_there_is_no_price() -> None:
     async def run() -> None:
         budget = Budget(cap=None, token_cap=100)

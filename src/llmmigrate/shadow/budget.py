@@ -4,6 +4,8 @@ Because nothing is sent without a reservation, the cap cannot be overshot, howev
 """
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
@@ -51,6 +53,7 @@ class Budget:
         self._held_tokens = 0
         self._aside: dict[Waiting, None] = {}
         self._under_way = 0
+        self._closed = False
         self._freed = asyncio.Event()
 
     def set_aside(self, *waiting: Waiting) -> bool:
@@ -75,12 +78,27 @@ class Budget:
         del self._aside[waiting]
         self._under_way += 1
 
+    @contextlib.contextmanager
+    def closable(self) -> Iterator[Callable[[], None]]:
+        """Gives what stops all spending until the end of this block: nothing that was not sent by then is sent."""
+        try:
+            yield self._close
+        finally:
+            self._closed = False
+
+    def _close(self) -> None:
+        self._closed = True
+        while self._aside:
+            next(reversed(self._aside)).give_back()
+
     async def reserve(self, worst: Stake) -> None:
         """Hold `worst` back; waits for requests under way to settle where that can make room.
 
-        Raises BudgetReachedError when there is no room and nothing under way.
+        Raises BudgetReachedError when there is no room and nothing under way, or the budget is closed.
         """
         while not self._fits(worst):
+            if self._closed:
+                raise BudgetReachedError
             if self._aside:
                 next(reversed(self._aside)).give_back()
             elif self._under_way:
@@ -112,6 +130,8 @@ class Budget:
         self._freed.set()
 
     def _fits(self, worst: Stake) -> bool:
+        if self._closed:
+            return False
         if self.token_cap is not None and self.spent_tokens + self._held_tokens + worst.tokens > self.token_cap:
             return False
         if self.cap is None:

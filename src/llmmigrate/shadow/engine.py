@@ -89,10 +89,18 @@ class Comparison:
         self._doubled = frozenset(place.name for place in self.sample.canary[: self.repeats])
         window = self.current.side.endpoint.concurrency + self.target.side.endpoint.concurrency + SPARE
         first, rest = self.sample.canary[:1], self.sample.canary[1:]
-        halt = await in_order(first, self._pair, self._take, window=1, stop=stop)
-        if halt != "finished":
-            return halt
-        return await in_order(rest, self._pair, self._take, window=window, stop=stop)
+        with self.target.budget.closable() as close:
+
+            async def take(found: Answered) -> bool:
+                goes_on = await self._take(found)
+                if not goes_on:  # what is not sent yet would be paid for nothing
+                    close()
+                return goes_on
+
+            halt = await in_order(first, self._pair, take, window=1, stop=stop)
+            if halt != "finished":
+                return halt
+            return await in_order(rest, self._pair, take, window=window, stop=stop)
 
     async def run_cost(self, stop: asyncio.Event) -> Halt:
         """Ask the target about the cost sample; what the canary has asked already is not asked again."""
