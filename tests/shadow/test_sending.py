@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def test_what_is_bought_together_is_synced_once(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
-def test_a_tight_cap_holds_up_nobody(tmp_path: Path, concurrency: int) -> None:
+def test_a_tight_cap_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
     """Room that is set aside for what waits must not keep those waiting that hold its place at the endpoint."""
     path = tmp_path / "journal.jsonl"
 
@@ -183,12 +183,26 @@ def test_a_tight_cap_holds_up_nobody(tmp_path: Path, concurrency: int) -> None:
     with FaultServer(*["hang_mid_stream"] * 3) as server:
         worst = side(server).worst(BODY).cost
         assert worst is not None
-        arms, budget = start(path, server, work, cap=str(worst * 11 / 2 + 16 * COST), concurrency=concurrency)
+        cap = worst * 11 / 2 + 16 * COST
+        arms, budget = start(path, server, work, cap=str(cap), concurrency=concurrency)
         assert len(server.requests) == 16 + 3
     assert {arm.failure for both in arms for arm in both} == {None}
     assert budget.spent == 3 * worst + 16 * COST, "the attempts that broke off may have been billed"
     assert past_of(path).charged == budget.spent
     assert not past_of(path).ambiguous
+    monkeypatch.setattr(journal_module, "BOOT", tmp_path / "nothing")
+    counted = [past.charged for past in pasts_at_any_moment(path)]
+    assert max(counted) <= cap
+    assert max(counted) > budget.spent, "no intent was ever open"
+
+
+def pasts_at_any_moment(path: Path) -> Iterator[Past]:
+    """What the next start would have read, had the machine gone down after any line of a journal."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    cut = path.with_name("cut.jsonl")
+    for count in range(len(lines) + 1):
+        cut.write_bytes(b"".join(lines[:count]))
+        yield past_of(cut)
 
 
 def test_what_was_not_sent_is_given_up_and_may_be_asked_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
