@@ -107,16 +107,16 @@ class TimedJournal(Journal):
     waited_seconds = 0.0
     """What requests waited until their intents were on the disk, and for their turn on the CPU then; added up."""
 
-    async def intend(self, record: dict[str, Any]) -> None:
+    async def intend(self, *records: dict[str, Any]) -> None:
         began = time.perf_counter()
-        await super().intend(record)
+        await super().intend(*records)
         TimedJournal.waited_seconds += time.perf_counter() - began
 
 
 class NoJournal(Journal):
     """Keeps nothing: what is left of the time is what a run takes without its journal."""
 
-    async def intend(self, record: dict[str, Any]) -> None:
+    async def intend(self, *records: dict[str, Any]) -> None:
         pass
 
     def note(self, record: dict[str, Any]) -> None:

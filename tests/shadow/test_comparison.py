@@ -70,6 +70,11 @@ def test_a_target_with_thirty_percent_errors_fails(llmmigrate: Run) -> None:
     assert "errors" in found.out
     assert verdict()["reason"] == "gate_broken"
     assert len(target.requests) < 200, "it stops once it is decided"
+    journal = Path(".llmmigrate/runs", run_name(), "journal.jsonl").read_text().splitlines()
+    kinds = [json.loads(line)["type"] for line in journal]
+    after = kinds[len(kinds) - kinds[::-1].index("pair") :]
+    assert "result" in after, "nothing was under way when it was decided"
+    assert "sent" not in after
 
 
 def test_answers_about_something_else_fail(llmmigrate: Run) -> None:

@@ -1,4 +1,4 @@
-"""Money is safe: a run that is killed at random moments a hundred times pays nothing twice and stays below its cap."""
+"""Money is safe: a run that is killed pays nothing twice, loses nothing that was not sent, and stays below its cap."""
 
 import asyncio
 import json
@@ -15,13 +15,14 @@ import pytest
 from tests.endpoints.fault_server import FaultServer
 from tests.shadow.make_log import record
 
+import llmmigrate.shadow.journal as journal_module
 from llmmigrate.costing.audit.targets import find_target
 from llmmigrate.costing.audit.translate import translate
 from llmmigrate.endpoints.exchange import Endpoint
 from llmmigrate.logs.formats import http_capture
 from llmmigrate.prices import Catalog, load_catalog
 from llmmigrate.shadow.gates import gates_of
-from llmmigrate.shadow.journal import Journal
+from llmmigrate.shadow.journal import Journal, boot
 from llmmigrate.shadow.paying import Till
 from llmmigrate.shadow.running import Job, run
 from llmmigrate.shadow.sample import Drawer, Sample
@@ -35,8 +36,11 @@ CAP = Decimal(10)
 NOW = 1_790_100_000
 
 
-def side(name: SideName, provider: str, model: str, server: FaultServer, catalog: Catalog) -> Side:
-    endpoint = Endpoint(provider=provider, model=model, base_url=server.base_url, dialect="openai-chat", key="k")
+def side(name: SideName, provider: str, model: str, server: FaultServer, catalog: Catalog, concurrency: int) -> Side:
+    endpoint = Endpoint(
+        provider=provider, model=model, base_url=server.base_url, dialect="openai-chat", key="k",
+        concurrency=concurrency,
+    )  # fmt: skip
     known = find_target(catalog, provider, model, "openai-chat")
     return Side(
         name=name,
@@ -53,6 +57,25 @@ def sample_of(count: int) -> Sample:
             assert isinstance(call, Call)
             drawer.add(call, f"log:{number}")
     return drawer.sample()
+
+
+def job_of(folder: Path, sample: Sample, current: FaultServer, target: FaultServer, *, concurrency: int) -> Job:
+    catalog = load_catalog()
+    gates = gates_of({}, ["errors=<= +0.1pt", "latency_p95=off", "agreement=off"], {"agreement": "agreement"})
+    return Job(
+        folder=folder,
+        sample=sample,
+        current=side("current", "openai", "o3", current, catalog, concurrency),
+        target=side("target", "zai", "glm-5", target, catalog, concurrency),
+        judge=Judge(gates),
+        measures=[],
+        seed=1,
+        store="redacted",
+        fresh=True,
+        repeats=0,
+        max_cost=CAP,
+        token_cap=None,
+    )
 
 
 def start(job: Job) -> int:
@@ -78,42 +101,81 @@ def wait_for_work(journal: Path, chance: random.Random) -> None:
     time.sleep(chance.uniform(0, 0.05))
 
 
+def kill(child: int) -> bool:
+    """Whether it was the kill that has ended it."""
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def most_often_asked(server: FaultServer) -> int:
+    return max(Counter(json.dumps(item.body, sort_keys=True) for item in server.requests).values())
+
+
 @pytest.mark.parametrize("kills", [KILLS])
 def test_nothing_is_paid_twice(tmp_path: Path, kills: int) -> None:
     chance = random.Random(5)
-    catalog = load_catalog()
     sample = sample_of(1500)
-    gates = gates_of({}, ["errors=<= +0.1pt", "latency_p95=off", "agreement=off"], {"agreement": "agreement"})
     killed = 0
     with FaultServer(then="ok:0.004") as current, FaultServer(then="ok:0.004") as target:
-        job = Job(
-            folder=tmp_path,
-            sample=sample,
-            current=side("current", "openai", "o3", current, catalog),
-            target=side("target", "zai", "glm-5", target, catalog),
-            judge=Judge(gates),
-            measures=[],
-            seed=1,
-            store="redacted",
-            fresh=True,
-            repeats=0,
-            max_cost=CAP,
-            token_cap=None,
-        )
+        job = job_of(tmp_path, sample, current, target, concurrency=8)
         while killed < kills:
             child = start(job)
             wait_for_work(tmp_path / "journal.jsonl", chance)
-            os.kill(child, signal.SIGKILL)
-            killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+            killed += kill(child)
         _, status = os.waitpid(start(job), 0)
     sample.bodies.close()
     assert os.waitstatus_to_exitcode(status) == 0
     for server in (current, target):
-        times = Counter(json.dumps(item.body, sort_keys=True) for item in server.requests)
-        assert max(times.values()) == 1, "a request was sent twice"
-        assert len(times) > 100
+        assert most_often_asked(server) == 1, "a request was sent twice"
+        assert len(server.requests) > 100
     with Journal(tmp_path / "journal.jsonl") as journal:
         past = journal.past()
         assert list(journal.records("end")), "the last start came to its end"
     assert 0 < past.charged <= CAP
     assert past.ambiguous, "no kill hit a request under way: the test is too gentle"
+
+
+def killed_while_pairs_wait(job: Job, current: FaultServer, target: FaultServer) -> tuple[int, int]:
+    """Kill a run whose third request to the target hangs, once nothing goes on: intents and marks in its journal."""
+    path = job.folder / "journal.jsonl"
+    child = start(job)
+    deadline = time.monotonic() + 60
+    before, now = b"", None
+    while now != before or len(target.requests) < 3 or now.count(b'"sent"') != now.count(b'"result"') + 1:
+        assert time.monotonic() < deadline, "the run does not come to a halt"
+        before = now or b""
+        time.sleep(0.3)
+        now = path.read_bytes() if path.exists() else b""
+    assert kill(child)
+    assert now.count(b'"sent"') == len(current.requests) + len(target.requests)
+    return now.count(b'"intent"'), now.count(b'"sent"')
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_what_only_waited_is_sent_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rebooted: bool) -> None:
+    """After a start of the machine nobody knows whether a mark is missing: then all that was intended may be sent."""
+    if boot() is None:
+        monkeypatch.setattr(journal_module, "BOOT", tmp_path / "boot")
+        (tmp_path / "boot").write_text("first")
+    sample = sample_of(20)
+    asked = 2 * len(sample.canary)
+    with FaultServer() as current, FaultServer("ok", "ok", "hang") as target:
+        job = job_of(tmp_path, sample, current, target, concurrency=1)
+        intended, sent = killed_while_pairs_wait(job, current, target)
+        assert intended > sent, "no pair waited"
+        if rebooted:
+            monkeypatch.setattr(journal_module, "BOOT", tmp_path / "another")
+            (tmp_path / "another").write_text("another")
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            past = journal.past()
+        target.script, target.then = (), "ok"
+        _, status = os.waitpid(start(job), 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert most_often_asked(current) == most_often_asked(target) == 1
+        unsure = intended - sent + 1 if rebooted else 1
+        assert len(past.ambiguous) == unsure
+        assert len(current.requests) + len(target.requests) == (asked - unsure + 1 if rebooted else asked)
+    sample.bodies.close()
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        assert set(journal.past().ambiguous) == set(past.ambiguous)
+    assert past.charged < CAP

@@ -95,6 +95,53 @@ def test_a_pair_counts_once_when_a_resumed_run_is_judged_anew(llmmigrate: Run) -
     assert once["pairs"] == verdict()["pairs"]
 
 
+def as_an_older_version_wrote_it(record: dict[str, Any], results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A pair's record with its answers in full, as it had them before it named their keys."""
+    if record["type"] != "pair":
+        return record
+    named = {name: record[name] for name in ("current", "target", "repeat") if isinstance(record[name], str)}
+    assert named, "answers are named by their keys"
+    return {**record, **{name: results[key]["arm"] for name, key in named.items()}}
+
+
+def test_a_journal_of_an_older_version_is_read(llmmigrate: Run) -> None:
+    gates = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "agreement=off")
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "40%", "--yes", "--cost-sample", "0", *gates)
+        strict = ("--gate", "latency_p95=off", "--gate", "errors=<= +0.1pt", "--format", "json")
+        rescored = json.loads(llmmigrate("shadow", "--rescore", the_run().name, *strict).out)
+        before, sent = verdict(), len(current.requests) + len(target.requests)
+        path = the_run() / "journal.jsonl"
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        results = {record["key"]: record for record in records if record["type"] == "result"}
+        kept = [
+            as_an_older_version_wrote_it(record, results)
+            for record in records
+            if record["type"] not in ("start", "sent")
+        ]
+        path.write_text("".join(json.dumps(record, separators=(",", ":")) + "\n" for record in kept))
+        again = json.loads(llmmigrate("shadow", "--rescore", the_run().name, *strict).out)
+        llmmigrate("shadow", "--resume", the_run().name, "--yes")
+        assert len(current.requests) + len(target.requests) == sent
+    for part in ("verdict", "pairs", "gates", "measures"):
+        assert again[part] == rescored[part], part
+    for part in ("verdict", "pairs", "gates", "noise", "measures", "cost", "not_sent_again"):
+        assert verdict()[part] == before[part], part
+    after = [json.loads(line)["type"] for line in path.read_text().splitlines()]
+    assert after[len(kept) :] == ["start", "end"], "nothing was measured anew"
+
+
+def test_a_pair_whose_answer_is_gone_is_damage(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker()) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "20%", "--yes", "--cost-sample", "0", *GATES)
+    journal_without("result")
+    found = llmmigrate("shadow", "--rescore", the_run().name)
+    assert found.code == 2
+    assert "journal.jsonl is damaged" in found.err
+
+
 def test_failures_before_an_outage_stay_evidence(llmmigrate: Run) -> None:
     say = speaker(noise=0.1)
     # No gate that thirty pairs decide, or that the outage breaks before it is known as one.

@@ -1,7 +1,10 @@
 """One request and its money: what the journal of a start that broke off says at the next one."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 from tests.endpoints.fault_server import FaultServer
 
+import llmmigrate.shadow.journal as journal_module
 from llmmigrate.costing.audit.targets import find_target
 from llmmigrate.costing.audit.translate import translate
 from llmmigrate.endpoints.client import Client, Retries
@@ -27,11 +31,12 @@ COST = Decimal("0.000078")
 """Of an answer of the fault server: 11 tokens at 2 USD and 7 at 8 USD a million."""
 
 
-def side(server: FaultServer, name: SideName = "target") -> Side:
+def side(server: FaultServer, name: SideName = "target", concurrency: int = 8) -> Side:
     timeouts = Timeouts(first_token=0.3, read=0.2)
     endpoint = Endpoint(
-        provider="openai", model="o3", base_url=server.base_url, dialect="openai-chat", key="k", timeouts=timeouts
-    )
+        provider="openai", model="o3", base_url=server.base_url, dialect="openai-chat", key="k", timeouts=timeouts,
+        concurrency=concurrency,
+    )  # fmt: skip
     known = find_target(CATALOG, "openai", "o3", "openai-chat")
     return Side(
         name=name,
@@ -42,18 +47,26 @@ def side(server: FaultServer, name: SideName = "target") -> Side:
 
 
 def start(
-    path: Path, server: FaultServer, work: Callable[[Sender], Coroutine[Any, Any, Any]], *, cap: str = "1", **more: Any
+    path: Path,
+    server: FaultServer,
+    work: Callable[[Sender], Coroutine[Any, Any, Any]],
+    *,
+    cap: str = "1",
+    concurrency: int = 8,
+    **more: Any,
 ) -> tuple[Any, Budget]:
     """One start of a program on the journal at `path`; what `work` gives, and what was spent of the cap in the end."""
 
     async def whole() -> tuple[Any, Budget]:
         with Journal(path) as journal:
             past = journal.past()
+            journal.start()
             budget = Budget(cap=Decimal(cap))
             budget.charge(Stake(past.charged, past.tokens))
-            async with Client(side(server).endpoint, retries=Retries(base=0.0)) as client:
+            asked = side(server, concurrency=concurrency)
+            async with Client(asked.endpoint, retries=Retries(base=0.0)) as client:
                 sender = Sender(
-                    side=side(server), client=client, budget=budget, journal=journal, past=past, store="full", **more
+                    side=asked, client=client, budget=budget, journal=journal, past=past, store="full", **more
                 )
                 return await work(sender), budget
 
@@ -121,3 +134,116 @@ def test_both_sides_may_be_the_same_model_at_the_same_endpoint() -> None:
     with FaultServer() as server:
         current, target = side(server, "current"), side(server, "target")
     assert current.key("r1", BODY, 0) != target.key("r1", BODY, 0)
+
+
+def kinds_in(path: Path) -> Counter[str]:
+    return Counter(json.loads(line)["type"] for line in path.read_text().splitlines())
+
+
+async def pair(sender: Sender, name: str) -> list[Arm]:
+    """Two requests that are bought together and sent one after the other."""
+    requests = [sender.request(f"{name}{number}", BODY, expected=20) for number in range(2)]
+    async with sender.bought(requests):
+        return [(await sender.deliver(request)).arm for request in requests]
+
+
+def test_what_is_bought_together_is_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs: list[list[str]] = []
+    sync = os.fsync
+    path = tmp_path / "journal.jsonl"
+
+    def fsync(handle: int) -> None:
+        syncs.append([json.loads(line)["type"] for line in path.read_text().splitlines()])
+        sync(handle)
+
+    async def work(sender: Sender) -> list[Arm]:
+        monkeypatch.setattr(os, "fsync", fsync)
+        try:
+            return await pair(sender, "a")
+        finally:
+            monkeypatch.setattr(os, "fsync", sync)
+
+    with FaultServer() as server:
+        arms, budget = start(path, server, work)
+    assert [arm.cost for arm in arms] == [COST, COST]
+    assert budget.spent == 2 * COST
+    assert syncs == [["start", "intent", "intent"]]
+    assert kinds_in(path) == {"start": 1, "intent": 2, "sent": 2, "result": 2}
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+def test_a_tight_cap_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
+    """Room that is set aside for what waits must not keep those waiting that hold its place at the endpoint."""
+    path = tmp_path / "journal.jsonl"
+
+    async def work(sender: Sender) -> list[list[Arm]]:
+        async with asyncio.timeout(60):
+            return await asyncio.gather(*(pair(sender, name) for name in "abcdefgh"))
+
+    with FaultServer(*["hang_mid_stream"] * 3) as server:
+        worst = side(server).worst(BODY).cost
+        assert worst is not None
+        cap = worst * 11 / 2 + 16 * COST
+        arms, budget = start(path, server, work, cap=str(cap), concurrency=concurrency)
+        assert len(server.requests) == 16 + 3
+    assert {arm.failure for both in arms for arm in both} == {None}
+    assert budget.spent == 3 * worst + 16 * COST, "the attempts that broke off may have been billed"
+    assert past_of(path).charged == budget.spent
+    assert not past_of(path).ambiguous
+    monkeypatch.setattr(journal_module, "BOOT", tmp_path / "nothing")
+    counted = [past.charged for past in pasts_at_any_moment(path)]
+    assert max(counted) <= cap
+    assert max(counted) > budget.spent, "no intent was ever open"
+
+
+def pasts_at_any_moment(path: Path) -> Iterator[Past]:
+    """What the next start would have read, had the machine gone down after any line of a journal."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    cut = path.with_name("cut.jsonl")
+    for count in range(len(lines) + 1):
+        cut.write_bytes(b"".join(lines[:count]))
+        yield past_of(cut)
+
+
+def test_what_was_not_sent_is_given_up_and_may_be_asked_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after the machine was started again, when no mark can be relied on."""
+    path = tmp_path / "journal.jsonl"
+
+    async def work(sender: Sender) -> None:
+        asking = asyncio.create_task(pair(sender, "a"))
+        while kinds_in(path)["sent"] < 1:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    with FaultServer("hang") as server:
+        worst = side(server).worst(BODY).cost
+        assert worst is not None
+        _, budget = start(path, server, work)
+        assert kinds_in(path) == {"start": 1, "intent": 2, "sent": 1, "given_up": 1}
+        assert budget.spent == worst
+        (tmp_path / "boot").write_text("another")
+        monkeypatch.setattr(journal_module, "BOOT", tmp_path / "boot")
+        assert set(past_of(path).ambiguous) == {"a0"}
+        arms, budget = start(path, server, lambda sender: pair(sender, "a"))
+    assert [arm.failure for arm in arms] == ["interrupted", None]
+    assert budget.spent == worst + COST
+
+
+def test_a_request_that_waits_to_be_sent_again_stays_in_doubt(tmp_path: Path) -> None:
+    """Its first sending may have been paid, so it is not asked again unless that is wanted once more."""
+    path = tmp_path / "journal.jsonl"
+
+    async def buy(sender: Sender) -> None:
+        async with sender.bought([sender.request("key", BODY, expected=20)]):
+            assert kinds_in(path)["intent"] == 2
+
+    with FaultServer("hang") as server:
+        worst = side(server).worst(BODY).cost
+        assert worst is not None
+        start(path, server, lambda sender: break_off(sender, server, 1))
+        start(path, server, buy, resend=True)
+        assert past_of(path).charged == worst
+        arm, _ = start(path, server, ask)
+        assert arm.failure == "interrupted"
+        assert len(server.requests) == 1

@@ -9,6 +9,7 @@ more keeps no text (`--store hashes`). Texts are redacted for storing and showin
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 Replace = Callable[[re.Match[str]], str]
@@ -51,6 +52,8 @@ _PHONE: Final = re.compile(
 _IPV4: Final = re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)")
 _IPV6: Final = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f.]{0,15}(?![\w:])")
 _DATA: Final = re.compile(r"data:([\w.+/-]{0,60})((?:;[\w=.-]{0,40}){0,3});base64,[A-Za-z0-9+/=_-]{64,}")
+_NAME_LENGTH: Final = 32
+"""Letters that most names have at most."""
 _ENCODED_LENGTH: Final = 512
 _ENCODED: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_ENCODED_LENGTH},}}={{0,2}}")
 """A picture or a file, which may show anybody; no key or word is that long."""
@@ -75,8 +78,16 @@ def redacted(value: Any) -> Any:
 
 def redacted_text(text: str) -> str:
     """A text with what looks like personal data or a secret replaced. Redacting it again changes nothing."""
-    if len(text) < _ENCODED_LENGTH and text.isalpha():  # most names of a JSON object
-        return text
+    return _redacted_name(text) if len(text) <= _NAME_LENGTH else _redacted(text)
+
+
+@lru_cache(maxsize=1024)
+def _redacted_name(text: str) -> str:
+    """A short text: names of a JSON object, of roles and models, which come again and again."""
+    return text if text.isalpha() else _redacted(text)
+
+
+def _redacted(text: str) -> str:
     views = _views(text)
     for rule in _RULES:
         view = views[rule.view]

@@ -24,7 +24,7 @@ from llmmigrate.money import plain
 from llmmigrate.shadow.answers import body_of
 from llmmigrate.shadow.budget import Budget, Stake
 from llmmigrate.shadow.journal import Journal
-from llmmigrate.shadow.ordered import Halt, in_order
+from llmmigrate.shadow.ordered import SPARE, Halt, in_order
 from llmmigrate.shadow.pairs import Arm, Sampled
 from llmmigrate.shadow.sending import Sender
 from llmmigrate.shadow.sides import Side
@@ -159,6 +159,7 @@ class Batch:
             self.output.open("ab") as out,
         ):
             past = journal.past()
+            journal.start()
             budget = Budget(cap=self.max_cost, token_cap=self.token_cap)
             budget.charge(Stake(past.charged, past.tokens))
             async with Client(self.side.endpoint) as client:
@@ -175,7 +176,8 @@ class Batch:
                     on_answer(self.taken, budget)
                     return arm.failure != "breaker"
 
-                halt = await in_order(left, ask, take, window=self.side.endpoint.concurrency, stop=stop)
+                window = self.side.endpoint.concurrency + SPARE
+                halt = await in_order(left, ask, take, window=window, stop=stop)
         return halt, budget, sender
 
     async def _ask(self, line: Line, sender: Sender, out: BinaryIO) -> Arm:

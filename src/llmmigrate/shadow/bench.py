@@ -21,7 +21,7 @@ from llmmigrate.shadow.bench_results import BenchEndpoint, BenchLoad, BenchToken
 from llmmigrate.shadow.budget import Budget, BudgetReachedError, Stake
 from llmmigrate.shadow.pairs import Sampled
 from llmmigrate.shadow.prompts import Prompts
-from llmmigrate.shadow.sending import POSSIBLY_BILLED
+from llmmigrate.shadow.purchase import POSSIBLY_BILLED
 from llmmigrate.shadow.sides import Side
 from llmmigrate.statistics.quantiles import quantile
 from llmmigrate.usage.call import Call
@@ -154,7 +154,7 @@ class Gauge:
             self.stopped = self.stopped or "budget"
             return None
         if exchange.attempts:
-            await self.budget.settle(worst, self._charged(exchange, worst))
+            self.budget.settle(worst, self._charged(exchange, worst))
         return exchange
 
     def _charged(self, exchange: Exchange, worst: Stake) -> Stake:

@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.logs.redaction import redacted
 from llmmigrate.shadow.journal import Journal, as_read
-from llmmigrate.shadow.ordered import Halt, in_order
+from llmmigrate.shadow.ordered import SPARE, Halt, in_order
 from llmmigrate.shadow.pairs import Arm, Pair, Sampled
 from llmmigrate.shadow.sample import Place, Sample
 from llmmigrate.shadow.scoring import Score, Scorer, restored
@@ -22,9 +20,7 @@ from llmmigrate.shadow.storing import Store, stored_arm
 from llmmigrate.shadow.vectors import Found, Vectors, fetch
 from llmmigrate.shadow.verdict import Judge
 
-SPARE: Final = 2
-"""Pairs under way beyond what both sides take at one time: who is asked first is drawn, so that without them one side
-often has nobody waiting while the other has too many, which costs a seventh of the time."""
+_PARTS: Final = ("current", "target", "repeat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +33,16 @@ class CostPair:
     arm: Arm
 
 
+Keys = Mapping[str, str | None]
+"""By the part of a pair (`current`, `target`, `repeat`): the journal's key of its result; None where it has none."""
+
+
 class Answered(NamedTuple):
     """A pair whose answers are there."""
 
     place: Place
     pair: Pair
+    keys: Keys
     scores: Mapping[str, Score] | None
     """What an earlier start has measured on these very answers."""
     vectors: Found
@@ -88,40 +89,54 @@ class Comparison:
         self._doubled = frozenset(place.name for place in self.sample.canary[: self.repeats])
         window = self.current.side.endpoint.concurrency + self.target.side.endpoint.concurrency + SPARE
         first, rest = self.sample.canary[:1], self.sample.canary[1:]
-        halt = await in_order(first, self._pair, self._take, window=1, stop=stop)
-        if halt != "finished":
-            return halt
-        return await in_order(rest, self._pair, self._take, window=window, stop=stop)
+        with self.target.budget.closable() as close:
+
+            async def take(found: Answered) -> bool:
+                goes_on = await self._take(found)
+                if not goes_on:  # what is not sent yet would be paid for nothing
+                    close()
+                return goes_on
+
+            halt = await in_order(first, self._pair, take, window=1, stop=stop)
+            if halt != "finished":
+                return halt
+            return await in_order(rest, self._pair, take, window=window, stop=stop)
 
     async def run_cost(self, stop: asyncio.Event) -> Halt:
         """Ask the target about the cost sample; what the canary has asked already is not asked again."""
-        window = self.target.side.endpoint.concurrency
+        window = self.target.side.endpoint.concurrency + SPARE
         groups = itertools.groupby(self.sample.cost, key=lambda drawn: drawn[0].name)
         jobs = [list(group) for _, group in groups]
         return await in_order(jobs, self._cost_pairs, self._take_cost, window=window, stop=stop)
 
     async def _pair(self, place: Place) -> Answered:
         """Ask both sides, and for the vectors of their answers where these are still to be measured."""
-        pair = await self._answers(place)
-        scores = self._measured_before(pair)
+        pair, keys = await self._answers(place)
+        scores = self._measured_before(pair, keys)
         if scores is not None or self.embedding is None or _is_altered(pair):
-            return Answered(place, pair, scores, {})
-        return Answered(place, pair, None, await fetch(self.embedding.sender, pair))
+            return Answered(place, pair, keys, scores, {})
+        return Answered(place, pair, keys, None, await fetch(self.embedding.sender, pair))
 
-    async def _answers(self, place: Place) -> Pair:
+    async def _answers(self, place: Place) -> tuple[Pair, Keys]:
         asked = self.sample.bodies.get(place)
-        senders = (self.current, self.target) if self.fresh else (self.target,)
-        bodies = {sender.side.name: sender.side.translate(asked) for sender in senders}
+        senders = {"target": self.target, "current": self.current, "repeat": self.current}
+        sides = ("current", "target") if self.fresh else ("target",)
+        bodies = {name: senders[name].side.translate(asked) for name in sides}
         unfit = next((made for made in bodies.values() if made.body is None), None)
         if unfit is not None:  # nothing is paid on the other side then
-            return Pair(asked=asked, current=incompatible(unfit), target=incompatible(unfit))
-        arms: dict[str, Arm] = {}
-        for name in self._order(asked, place):
-            sender = self.target if name == "target" else self.current
-            arms[name] = await sender.ask(asked, translation=bodies[sender.side.name], copy=int(name == "repeat"))
+            return Pair(asked=asked, current=incompatible(unfit), target=incompatible(unfit)), {}
+        bodies["repeat"] = bodies[sides[0]]
+        requests = {
+            name: senders[name].prepare(asked, translation=bodies[name], copy=int(name == "repeat"))
+            for name in self._order(asked, place)
+        }
+        async with self.target.bought(requests.values()):
+            told = {name: await senders[name].deliver(request) for name, request in requests.items()}
+        arms = {name: found.arm for name, found in told.items()}
         if not self.fresh:
             arms["current"] = Arm(answer=asked.logged, attempts=0)
-        return Pair(asked=asked, current=arms["current"], target=arms["target"], repeat=arms.get("repeat"))
+        pair = Pair(asked=asked, current=arms["current"], target=arms["target"], repeat=arms.get("repeat"))
+        return pair, {name: found.key for name, found in told.items()}
 
     def _order(self, asked: Sampled, place: Place) -> list[str]:
         """Who is asked first is drawn, so that the time between the two favours nobody."""
@@ -133,16 +148,21 @@ class Comparison:
         random.Random(f"{self.seed}:order:{asked.key}").shuffle(names)
         return names
 
-    def _measured_before(self, pair: Pair) -> Mapping[str, Score] | None:
+    def _measured_before(self, pair: Pair, keys: Keys) -> Mapping[str, Score] | None:
         """The scores in the journal, where they are of these answers: it may hold other texts than were measured."""
         place = self.target.past.pairs.get(pair.asked.key)
         if place is None:
             return None
         record = self.journal.record_at(place)
-        answers = as_read(self._stored_answers(pair))
-        if any(record[name] != answer for name, answer in answers.items()):
+        if not all(self._is_of(record[name], getattr(pair, name), keys.get(name)) for name in _PARTS):
             return None
         return {name: restored(told) for name, told in record["scores"].items()}
+
+    def _is_of(self, told: Any, arm: Arm | None, key: str | None) -> bool:
+        """Whether a pair's record means the answer that is at hand: by its key, or by all that is known of it."""
+        if isinstance(told, str):
+            return told == key
+        return bool(told == (None if arm is None else as_read(stored_arm(arm, self.store))))
 
     async def _take(self, found: Answered) -> bool:
         pair, scores = found.pair, found.scores
@@ -150,7 +170,7 @@ class Comparison:
             self._known[_identity(pair.asked)] = pair.target
         if scores is None:
             scores = await self._scores(pair, found.vectors)
-            self._note(pair, scores)
+            self._note(pair, found.keys, scores)
         self.on_pair(pair, scores)
         self.judge.add(pair, scores)
         return self.judge.decision is None and self.judge.broken is None
@@ -165,27 +185,20 @@ class Comparison:
             return await asyncio.to_thread(self.scorer.scores, pair)
         return self.scorer.scores(pair)
 
-    def _note(self, pair: Pair, scores: Mapping[str, Score]) -> None:
-        """Keep a pair in the journal: its request as `--store` has it, and what was measured before that."""
+    def _note(self, pair: Pair, keys: Keys, scores: Mapping[str, Score]) -> None:
+        """Keep a pair in the journal: its request as `--store` has it, and what was measured before that.
+
+        Answers stand there already; of them only the keys are kept.
+        """
         request: Any = None
         if self.store != "hashes":
             request = pair.asked.request if self.store == "full" else redacted(pair.asked.request)
-        asked = msgspec.to_builtins(replace(pair.asked, request={}, logged=None))
-        self.journal.note(
-            {
-                "type": "pair",
-                "asked": {**asked, "request": request},
-                "scores": scores,
-                **self._stored_answers(pair),
-            }
-        )
-
-    def _stored_answers(self, pair: Pair) -> dict[str, Any]:
-        return {
-            "current": stored_arm(pair.current, self.store),
-            "target": stored_arm(pair.target, self.store),
-            "repeat": None if pair.repeat is None else stored_arm(pair.repeat, self.store),
-        }
+        asked = replace(pair.asked, request=request, logged=None)
+        record: dict[str, Any] = {"type": "pair", "asked": asked, "scores": scores}
+        for name in _PARTS:
+            arm, key = getattr(pair, name), keys.get(name)
+            record[name] = stored_arm(arm, self.store) if arm is not None and key is None else key
+        self.journal.note(record)
 
     async def _cost_pairs(self, drawn: list[tuple[Place, int]]) -> list[CostPair]:
         """Calls of one key: those that ask the same are answered together, once."""

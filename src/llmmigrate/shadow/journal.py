@@ -1,16 +1,17 @@
 """The journal of a run: an intent on disk before each request, its result after it; one JSON object a line.
 
 An intent is synced to the disk before the request leaves, so that no crash, not even a power cut, can hide that money
-may have been spent. Intents of one turn of the loop are synced together. On a quick disk that is waited for on the
-spot, else in a thread, and what comes meanwhile is synced together next.
+may have been spent. Syncs run in a thread, some time apart; what comes meanwhile is synced together next.
+
+Records: `start` (of a process; `boot` names the time since the machine was started), `intent` (a request may be sent,
+and cost so much at most), `sent` (it leaves now), `result`, `given_up` (nothing of it is under way, and it is not
+answered), `pair` (judged; its answers by the keys of their results), `end`.
 """
 
 import asyncio
 import contextlib
 import fcntl
 import os
-import time
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
@@ -26,15 +27,13 @@ from llmmigrate.money import EXACT
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 
-QUICK: Final = 0.002
-"""Seconds in which a disk has to be done to be waited for on the spot: a thread takes as long to be woken up, and the
-loop to hear of it."""
-_REMEMBERED: Final = 5
-"""Syncs on the spot of which the middle one tells how quick the disk is: a single slow one says nothing."""
-_TRY_AGAIN: Final = 64
-"""After so many syncs in the thread, the spot is tried again."""
-_Batch = list[tuple[bytes, asyncio.Future[None]]]
-"""Lines that wait to be synced, and who waits for them."""
+APART: Final = 0.01
+"""Seconds between the beginnings of two syncs, at least: each takes CPU for the disk, the thread and the loop, and who
+waits for it is seldom held up, as his turn has not come yet."""
+BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+"""Where Linux names the time since it was started."""
+_Batch = list[asyncio.Future[None]]
+"""Who waits for a sync."""
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -44,9 +43,9 @@ class Past(NamedTuple):
     results: dict[str, int]
     """Key → where the result's line begins."""
     ambiguous: dict[str, dict[str, Any]]
-    """Intents without a result: sent or not, nobody knows."""
+    """Intents without a result whose requests were sent, or may have been."""
     charged: Decimal
-    """USD that all of it counts against the cap; an intent without a result its worst case."""
+    """USD that all of it counts against the cap; an ambiguous intent its worst case."""
     tokens: int
     """The same in tokens."""
     pairs: dict[str, int]
@@ -70,11 +69,12 @@ class Journal:
             self._file.close()
             raise InputError(f"{path} is in use by another process", fix="wait for it, or stop it") from None
         self.torn = _cut_torn_line(self._file)
+        self._broken: OSError | None = None
         self._waiting: _Batch = []
-        self._flushing = False
+        self._syncing = False
+        self._last = -APART
+        """When the last sync began, by the clock of the loop."""
         self._thread = ThreadPoolExecutor(1, "journal")
-        self._took = deque([0.0] * _REMEMBERED, maxlen=_REMEMBERED)
-        self._in_thread = 0
 
     def __enter__(self) -> "Journal":
         return self
@@ -91,67 +91,59 @@ class Journal:
             with self._file:
                 os.fsync(self._file.fileno())
 
-    async def intend(self, record: dict[str, Any]) -> None:
-        """Write a record and return once it is on the disk."""
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-        self._waiting.append((_line(record), done))
-        if not self._flushing:
-            self._flushing = True
-            loop.call_soon(self._flush)
+    async def intend(self, *records: dict[str, Any]) -> None:
+        """Write records and return once they are on the disk."""
+        done = asyncio.get_running_loop().create_future()
+        self._write(b"".join(map(_line, records)))
+        self._waiting.append(done)
+        if not self._syncing:
+            self._sync_next()
         await done
 
     def note(self, record: dict[str, Any]) -> None:
         """Write a record; it survives a kill of this process, but maybe not a power cut."""
-        try:
-            self._file.write(_line(record))
-            self._file.flush()
-        except OSError as error:
-            raise self._unwritable(error) from error
+        self._write(_line(record))
 
-    def _flush(self) -> None:
-        """Write what waits and sync it; in the thread, what has come meanwhile is next."""
+    def _write(self, lines: bytes) -> None:
+        """Append lines; after one that could not be written whole, nothing more may follow it."""
+        if self._broken is None:
+            try:
+                self._file.write(lines)
+                self._file.flush()
+            except OSError as error:
+                self._broken = error
+        if self._broken is not None:
+            raise self._unwritable(self._broken) from self._broken
+
+    def _sync_next(self) -> None:
+        """Sync what is written in this turn of the loop, and what comes until the last sync is long enough ago."""
+        self._syncing = True
+        asyncio.get_running_loop().call_at(self._last + APART, self._sync)
+
+    def _sync(self) -> None:
+        """Sync what was written, in a thread, as it may take long; what comes meanwhile is next."""
         if self._file.closed:  # the run has ended, and nobody waits any more
             return
         batch, self._waiting = self._waiting, []
-        try:
-            self._file.write(b"".join(line for line, _ in batch))
-            self._file.flush()
-            if sorted(self._took)[_REMEMBERED // 2] >= QUICK:
-                self._sync_in_thread(batch)
-                return
-            began = time.perf_counter()
-            os.fsync(self._file.fileno())
-            self._took.append(time.perf_counter() - began)
-        except OSError as error:
-            self._release(batch, error)
-        else:
-            self._release(batch, None)
-        self._flushing = False
-
-    def _sync_in_thread(self, batch: _Batch) -> None:
-        """Sync without holding up the loop; the thread tells it without a detour, as each turn of it takes long."""
         loop = asyncio.get_running_loop()
+        self._last = loop.time()
 
         def tell(done: Future[None]) -> None:
             with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
                 loop.call_soon_threadsafe(self._synced, batch, done.exception())
 
+        # Without the detour of the loop's own futures, as each turn of the loop takes long.
         self._thread.submit(os.fsync, self._file.fileno()).add_done_callback(tell)
 
     def _synced(self, batch: _Batch, error: BaseException | None) -> None:
         self._release(batch, error)
-        self._in_thread += 1
-        if self._in_thread >= _TRY_AGAIN:
-            self._in_thread = 0
-            self._took.extend([0.0] * _REMEMBERED)
-        self._flushing = bool(self._waiting)
-        if self._flushing:
-            self._flush()
+        self._syncing = False
+        if self._waiting:
+            self._sync_next()
 
     def _release(self, batch: _Batch, error: BaseException | None) -> None:
         """Let those go on whose lines are on the disk, or tell them why they are not."""
-        for _, done in batch:
+        for done in batch:
             if done.done():
                 continue
             if error is None:
@@ -166,25 +158,26 @@ class Journal:
             fix="make room, and go on with --resume; nothing is paid twice",
         )
 
+    def start(self) -> None:
+        """Begin a start of the run: what the intents from here on mean hangs on how long the machine stays up."""
+        self.note({"type": "start", "boot": boot()})
+
     def past(self) -> Past:
         """What is in the file."""
         results: dict[str, int] = {}
         pairs: dict[str, int] = {}
-        ambiguous: dict[str, dict[str, Any]] = {}
+        intents = _Intents()
         outages = _Outages()
-        charged, tokens = Decimal(0), 0
         for place, record in self._read():
             outages.add(record)
+            intents.add(record)
             kind = record.get("type")
-            if kind == "intent":
-                ambiguous[record["key"]] = record
-            elif kind in ("result", "given_up"):
-                ambiguous.pop(record["key"], None)
-                charged, tokens = EXACT.add(charged, Decimal(record["charged"])), tokens + record["tokens"]
             if kind == "result":
                 results[record["key"]] = place
             elif kind == "pair":
                 pairs[record["asked"]["key"]] = place
+        ambiguous = intents.ambiguous(boot())
+        charged, tokens = intents.charged, intents.tokens
         for intent in ambiguous.values():
             charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
         return Past(results, ambiguous, charged, tokens, pairs, frozenset(outages.found), self.torn)
@@ -219,6 +212,49 @@ def as_read(record: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+class _Intents:
+    """Finds, record by record, the intents without a result, and which of them may have been sent.
+
+    Right before a request leaves, the journal gets a mark. It is not synced, so after a power cut nobody knows whether
+    it is missing because nothing was sent; but it is there as long as the machine stays up, whatever becomes of the
+    process.
+    """
+
+    def __init__(self) -> None:
+        self.charged = Decimal(0)
+        """USD of results, and of what was given up."""
+        self.tokens = 0
+        self._open: dict[str, dict[str, Any]] = {}
+        self._sent: set[str] = set()
+        self._boot: str | None = None
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take the next record."""
+        kind = record.get("type")
+        if kind == "intent":
+            self._open[record["key"]] = record
+        elif kind == "sent":
+            self._sent.add(record["key"])
+        elif kind in ("result", "given_up"):
+            self._open.pop(record["key"], None)
+            self._sent.discard(record["key"])
+            self.charged = EXACT.add(self.charged, Decimal(record["charged"]))
+            self.tokens += record["tokens"]
+        elif kind == "start":
+            self._turn_to(record["boot"])
+
+    def _turn_to(self, now: str | None) -> None:
+        """Go on to a start: marks of an earlier one can be missed only while the machine has stayed up."""
+        if now is None or now != self._boot:
+            self._sent.update(self._open)
+        self._boot = now
+
+    def ambiguous(self, now: str | None) -> dict[str, dict[str, Any]]:
+        """By key: the intents whose requests may have been sent; `now`: since when the machine is up."""
+        self._turn_to(now)
+        return {key: intent for key, intent in self._open.items() if key in self._sent}
+
+
 class _Outages:
     """Finds, record by record, the failures with which a start ended that was broken off because of them.
 
@@ -245,6 +281,14 @@ class _Outages:
 
 _SAY_NOTHING: Final = frozenset({"breaker", "ours", "rate_limit"})
 """Failures that tell neither that an endpoint is up nor that it is down."""
+
+
+def boot() -> str | None:
+    """Names the time since this machine was started; None where the system does not tell."""
+    try:
+        return BOOT.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -15,6 +15,10 @@ Result = TypeVar("Result")
 Halt = Literal["finished", "decided", "budget", "interrupted"]
 """Why no further job was started."""
 
+SPARE: Final = 6
+"""Jobs under way beyond what the endpoints take at one time: their intents are synced while they wait for their turn.
+And of a pair it is drawn who is asked first, so that without them one side often has nobody waiting, and the other too
+many."""
 AHEAD: Final = 1024
 """So many results may wait for a slow one before them; then nothing new is started."""
 

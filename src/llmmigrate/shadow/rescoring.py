@@ -3,16 +3,16 @@
 Whoever chooses gates after seeing the answers can reach any verdict, so the result is marked exploratory.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from llmmigrate.errors import InputError, UsageError
-from llmmigrate.shadow.journal import Journal
+from llmmigrate.shadow.journal import Journal, Past
 from llmmigrate.shadow.judgement import Verdict
-from llmmigrate.shadow.pairs import Pair, Sampled
+from llmmigrate.shadow.pairs import Arm, Pair, Sampled
 from llmmigrate.shadow.runs import JOURNAL, Plan
 from llmmigrate.shadow.scoring import Measure, Score, Scorer, restored
 from llmmigrate.shadow.storing import restored_arm
@@ -24,7 +24,7 @@ def measured(folder: Path) -> dict[str, int]:
     """By measure: on how many pairs of a run it said something about the target's answer."""
     found: dict[str, int] = {}
     with Journal(folder / JOURNAL) as journal:
-        for record in _records(journal):
+        for record in _records(journal, journal.past()):
             for name, score in record["scores"].items():
                 found[name] = found.get(name, 0) + (score["target"] is not None)
     if not found:
@@ -49,7 +49,7 @@ def rescore(folder: Path, plan: Plan, judge: Judge, measures: Sequence[Measure])
     summary = Summary(measures, current=plan.current, target=plan.target, store=plan.store)
     scorer = Scorer(new)
     with Journal(folder / JOURNAL) as journal:
-        for pair, stored in _pairs(_records(journal)):
+        for pair, stored in _pairs(journal):
             scores = {**stored, **scorer.scores(pair)}
             summary.add(pair, scores)
             judge.add(pair, scores)
@@ -58,18 +58,28 @@ def rescore(folder: Path, plan: Plan, judge: Judge, measures: Sequence[Measure])
     return judge.result("finished"), summary
 
 
-def _records(journal: Journal) -> Iterator[dict[str, Any]]:
+def _records(journal: Journal, past: Past) -> Iterator[dict[str, Any]]:
     """The pairs of a run in the order of evidence; of a pair that a later start has asked about again, its last."""
-    return (journal.record_at(place) for place in journal.past().pairs.values())
+    return (journal.record_at(place) for place in past.pairs.values())
 
 
-def _pairs(records: Iterable[dict[str, Any]]) -> Iterator[tuple[Pair, Mapping[str, Score]]]:
-    for record in records:
+def _pairs(journal: Journal) -> Iterator[tuple[Pair, Mapping[str, Score]]]:
+    past = journal.past()
+
+    def arm(told: str | dict[str, Any]) -> Arm:
+        """By the key of its result; as it is, where nothing was asked, or an older version has written it."""
+        if not isinstance(told, str):
+            return restored_arm(told)
+        if told not in past.results:
+            raise InputError(f"{journal.path} is damaged", why=f"a pair names an answer that is not there: {told}")
+        return restored_arm(journal.record_at(past.results[told])["arm"])
+
+    for record in _records(journal, past):
         asked = {**record["asked"], "request": record["asked"]["request"] or {}}
         pair = Pair(
             asked=msgspec.convert(asked, Sampled, strict=False),
-            current=restored_arm(record["current"]),
-            target=restored_arm(record["target"]),
-            repeat=None if record["repeat"] is None else restored_arm(record["repeat"]),
+            current=arm(record["current"]),
+            target=arm(record["target"]),
+            repeat=None if record["repeat"] is None else arm(record["repeat"]),
         )
         yield pair, {name: restored(told) for name, told in record["scores"].items()}

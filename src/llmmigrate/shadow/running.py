@@ -1,8 +1,6 @@
 """A run from its first request to its last: clients, budget, journal, the two samples, and what came of it."""
 
 import asyncio
-import itertools
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from llmmigrate.shadow.storing import Store
 from llmmigrate.shadow.summary import Summary
 from llmmigrate.shadow.vectors import Vectors
 from llmmigrate.shadow.verdict import Judge
-from llmmigrate.statistics.quantiles import quantile
+from llmmigrate.usage.sketch import Sketch, merge, quantile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,7 @@ class Ran:
     changed: dict[str, int]
     """What was translated for the target, in words → in how many requests."""
     lag_ms_p99: float | None
-    """How long requests waited for our own limits and schedule."""
+    """How long requests waited for our own limits and schedule, within 1 %."""
     torn: bool
     """The journal of the earlier start ended in a torn line."""
     not_sent_again: int
@@ -89,6 +87,7 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
     summary = Summary(job.measures, current=job.current.endpoint.name, target=job.target.endpoint.name, store=job.store)
     with Journal(job.folder / JOURNAL) as journal:
         past = journal.past()
+        journal.start()
         budget = Budget(cap=job.max_cost, token_cap=job.token_cap)
         budget.charge(Stake(past.charged, past.tokens))
         progress = Progress(0, len(job.sample.canary), budget)
@@ -106,14 +105,17 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
                 await comparison.run_cost(stop)
         verdict = job.judge.result("interrupted" if stop.is_set() else halt)
         journal.note({"type": "end", "verdict": verdict.verdict, "reason": verdict.reason})
-    lags = array("d", itertools.chain(*(sender.spending.lags_ms for sender in senders[:2])))
+    lags: Sketch = {}
+    for sender in senders[:2]:
+        merge(lags, sender.spending.lags_ms)
+    lag = quantile(lags, 0.99)
     return Ran(
         verdict=verdict,
         summary=summary,
         spend=_spend(budget, senders),
         cost=comparison.cost,
         changed=dict(sorted(senders[1].spending.changes.items())),
-        lag_ms_p99=round(quantile(lags, 0.99), 3) if lags else None,
+        lag_ms_p99=None if lag is None else round(lag, 3),
         torn=past.torn,
         not_sent_again=0 if job.resend else len(past.ambiguous),
     )

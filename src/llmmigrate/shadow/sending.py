@@ -1,32 +1,28 @@
 """One request to one side, from the reservation to the journal: the only way in which a run spends money."""
 
 import hashlib
-from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.endpoints.exchange import Exchange, Failure
 from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
-from llmmigrate.shadow.answers import ENDED, answer_of, body_of, call_of, tokens_of
-from llmmigrate.shadow.budget import Budget, BudgetReachedError, Stake
+from llmmigrate.shadow.answers import answer_of, body_of, call_of, tokens_of
+from llmmigrate.shadow.budget import Budget, Stake
 from llmmigrate.shadow.journal import Journal, Past
 from llmmigrate.shadow.pairs import Arm, Sampled
+from llmmigrate.shadow.purchase import Purchase, bought, charged
 from llmmigrate.shadow.sides import Read, Side
 from llmmigrate.shadow.storing import Store, restored_arm, stored_arm
+from llmmigrate.usage.sketch import Sketch, add
 
 ZERO: Final = Decimal(0)
-POSSIBLY_BILLED: Final = frozenset(
-    {"timeout_first_token", "timeout_read", "timeout_total", "disconnected", "truncated_stream", "malformed"}
-)
-"""Failures after which an endpoint may charge although we have no answer: charged at the worst case."""
 NOT_THE_MODELS: Final = frozenset({"auth", "quota", "not_found", "breaker", "ours"})
 """Failures that end a run until somebody has mended something: they are no evidence when it goes on."""
-NOTHING: Final = Stake(ZERO, 0)
-
 
 BeforeSending = Callable[[Failure | None], Awaitable[None]]
 """Told why the attempt before failed; None before the first one."""
@@ -53,13 +49,34 @@ class Spending:
     """A request of this start has reached it."""
     answered: bool = False
     """There was an answer in this start."""
-    lags_ms: "array[float]" = field(default_factory=lambda: array("d"))
+    lags_ms: Sketch = field(default_factory=dict)
     """How long requests of this start waited for our own limits."""
 
     def add(self, arm: Arm) -> None:
         """Count an answer's cost."""
         if arm.tokens is not None and not arm.tokens.estimated:
             self.cost = EXACT.add(self.cost, arm.cost or ZERO)
+
+
+class Told(NamedTuple):
+    """What came of a request."""
+
+    arm: Arm
+    key: str | None
+    """Of its result in the journal; None where it was not asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request that is to be sent."""
+
+    key: str
+    """The journal's."""
+    body: dict[str, Any]
+    read: Read
+    expected: int
+    """Tokens of prompt and reply that it will take, for the limit of tokens a minute."""
+    purchase: Purchase
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,91 +97,82 @@ class Sender:
     """Requests that failed in an earlier start are sent again."""
     spending: Spending = field(default_factory=Spending)
 
-    async def ask(
-        self,
-        asked: Sampled,
-        *,
-        translation: Translation | None = None,
-        copy: int = 0,
-        on_exchange: OnExchange | None = None,
-    ) -> Arm:
-        """The answer to a logged request; `copy` 1 asks the same a second time.
+    async def ask(self, asked: Sampled, *, on_exchange: OnExchange | None = None) -> Arm:
+        """The answer to a logged request; `on_exchange` is told what was received, before the journal is.
 
-        `translation` where it was made already. `on_exchange` is told what was received, before the journal is.
         Raises BudgetReachedError when the cap leaves no room for it.
+        """
+        return await self._alone(self.prepare(asked), on_exchange)
+
+    async def send(
+        self, key: str, body: dict[str, Any], *, expected: int, on_exchange: OnExchange | None = None
+    ) -> Arm:
+        """The answer to a request under a journal key; see `request` and `ask`."""
+        return await self._alone(self.request(key, body, expected=expected), on_exchange)
+
+    async def _alone(self, request: Request | Told, on_exchange: OnExchange | None) -> Arm:
+        async with self.bought([request]):
+            return (await self.deliver(request, on_exchange=on_exchange)).arm
+
+    def prepare(self, asked: Sampled, *, translation: Translation | None = None, copy: int = 0) -> Request | Told:
+        """How a logged request is sent, or what came of it already; `copy` 1 asks the same a second time.
+
+        `translation` where it was made already.
         """
         translation = translation or self.side.translate(asked)
         if translation.body is None:
-            return incompatible(translation)
+            return Told(incompatible(translation), None)
         for finding in translation.changes:
             self.spending.changes[finding.words] = self.spending.changes.get(finding.words, 0) + 1
         read = self.side.read(translation.body)
         key = self.side.key(asked.key, translation.body, copy, read)
-        expected = asked.input_tokens + asked.output_tokens
-        return await self.send(key, translation.body, expected=expected, on_exchange=on_exchange, read=read)
+        return self.request(key, translation.body, expected=asked.input_tokens + asked.output_tokens, read=read)
 
-    async def send(
-        self,
-        key: str,
-        body: dict[str, Any],
-        *,
-        expected: int,
-        on_exchange: OnExchange | None = None,
-        read: Read | None = None,
-    ) -> Arm:
-        """The answer to a request under a journal key: from the journal where it is there, else from the endpoint.
+    def request(self, key: str, body: dict[str, Any], *, expected: int, read: Read | None = None) -> Request | Told:
+        """A request under a journal key, or what came of it already.
 
         `expected`: tokens of prompt and reply that it will take, for the limit of tokens a minute. `read`: what the
         side has read off the body, where it has.
-        Raises BudgetReachedError when the cap leaves no room for it.
         """
         while key in self.past.results:
             arm = restored_arm(self.journal.record_at(self.past.results[key])["arm"])
             if arm.failure is None or not self._is_asked_again(key, arm.failure):
                 self.spending.add(arm)
-                return arm
+                return Told(arm, key)
             key = hashlib.sha256(f"{key} again".encode()).hexdigest()
-        if key in self.past.ambiguous and not self.resend:
-            return Arm(answer=None, failure="interrupted", first_failure="interrupted", attempts=0)
+        before = self.past.ambiguous.get(key)
+        if before is not None and not self.resend:
+            return Told(Arm(answer=None, failure="interrupted", first_failure="interrupted", attempts=0), None)
         read = read or self.side.read(body)
         worst = self.side.worst(body, read)
-        purchase = _Purchase(self.budget, worst, self._charged_before(key))
+        purchase = Purchase(key, worst, budget=self.budget, journal=self.journal, before=before)
+        return Request(key=key, body=body, read=read, expected=expected, purchase=purchase)
 
-        async def before(previous: Failure | None) -> None:
-            most = await purchase.attempt(previous)
-            if most is not None:
-                await self.journal.intend({"type": "intent", "key": key, "worst": most.cost, "tokens": most.tokens})
+    def bought(self, requests: Iterable[Request | Told]) -> AbstractAsyncContextManager[None]:
+        """Set room aside for these requests, of any side, and have all their intents on the disk; see `purchase`."""
+        wanted = [request.purchase for request in requests if isinstance(request, Request)]
+        return bought(self.budget, self.journal, wanted)
 
-        try:
-            exchange = await self.client.send(body, tokens=expected, stream=self.stream, on_send=before)
-        except BudgetReachedError:
-            self._give_up(key, purchase)
-            raise
-        except BaseException:  # cancelled: what may have been sent is charged in full
-            await purchase.settle(worst)
-            raise
+    async def deliver(self, request: Request | Told, *, on_exchange: OnExchange | None = None) -> Told:
+        """Send a request that was bought, and keep what comes of it.
+
+        Raises BudgetReachedError when the cap leaves no room for it.
+        """
+        if isinstance(request, Told):
+            return request
+        exchange = await self.client.send(
+            request.body, tokens=request.expected, stream=self.stream, on_send=request.purchase.leave
+        )
         if on_exchange is not None:
             on_exchange(exchange)
-        arm = self._arm(exchange, len(read.canonical))
-        await purchase.settle(_charged(arm.failure, worst, _spent(arm, worst)))
-        self._keep(key, arm, exchange, purchase)
+        arm = self._arm(exchange, len(request.read.canonical))
+        self._keep(request, arm, exchange)
         self._check_served(arm)
-        return arm
+        return Told(arm, request.key)
 
     def _is_asked_again(self, key: str, failure: str) -> bool:
         """Whether a failure of an earlier start says nothing about the endpoint as it is now."""
         return self.retry_failed or failure in NOT_THE_MODELS or key in self.past.outage
-
-    def _charged_before(self, key: str) -> Stake:
-        """What an earlier start may have paid for a request that it did not see answered."""
-        intent = self.past.ambiguous.get(key)
-        return NOTHING if intent is None else Stake(Decimal(intent["worst"] or 0), intent["tokens"])
-
-    def _give_up(self, key: str, purchase: "_Purchase") -> None:
-        """Note that no room was left for another attempt: nothing is under way, so a later start may ask again."""
-        if purchase.sent:
-            charged = purchase.charged
-            self.journal.note({"type": "given_up", "key": key, "charged": charged.cost, "tokens": charged.tokens})
 
     def _check_served(self, arm: Arm) -> None:
         """EndpointError for a failure that every further request would meet, too."""
@@ -186,20 +194,22 @@ class Sender:
             fix = f"check {endpoint.key_env}" if endpoint.key_env else "name the variable with the key: api_key_env"
             raise EndpointError(f"{endpoint.name} {what}", why=arm.detail, fix=fix)
 
-    def _keep(self, key: str, arm: Arm, exchange: Exchange, purchase: "_Purchase") -> None:
-        """Write the result, and count it."""
+    def _keep(self, request: Request, arm: Arm, exchange: Exchange) -> None:
+        """Settle, write the result, and count it."""
+        worst = request.purchase.worst
+        counts = request.purchase.close(charged(arm.failure, worst, _spent(arm, worst)))
         self.journal.note(
             {
                 "type": "result",
-                "key": key,
+                "key": request.key,
                 "side": self.side.name,
                 "arm": stored_arm(arm, self.store),
-                "charged": purchase.charged.cost,
-                "tokens": purchase.charged.tokens,
+                "charged": counts.cost,
+                "tokens": counts.tokens,
             }
         )
         if exchange.attempts:
-            self.spending.lags_ms.append(exchange.lag_ms)
+            add(self.spending.lags_ms, exchange.lag_ms)
         self.spending.add(arm)
 
     def _arm(self, exchange: Exchange, prompt_bytes: int) -> Arm:
@@ -221,42 +231,10 @@ class Sender:
         )
 
 
-class _Purchase:
-    """One request's reservation, renewed for each attempt so that a retry never waits for its own."""
-
-    def __init__(self, budget: Budget, worst: Stake, charged: Stake) -> None:
-        """`charged`: what an earlier start may have paid, which the budget counts already."""
-        self._budget = budget
-        self.worst = worst
-        self._held = self.sent = False
-        self._most: Stake | None = None
-        self.charged = charged
-
-    async def attempt(self, previous: Failure | None) -> Stake | None:
-        """Reserve for the next attempt; what all of them may have cost then, None where that is no more than before."""
-        await self.settle(_charged(previous, self.worst, self.worst))
-        await self._budget.reserve(self.worst)
-        self._held = self.sent = True
-        most, self._most = self._most, _sum(self.charged, self.worst)
-        return None if most == self._most else self._most
-
-    async def settle(self, actual: Stake) -> None:
-        """Replace the reservation, if there is one, by what was spent."""
-        if not self._held:
-            return
-        self._held = False
-        await self._budget.settle(self.worst, actual)
-        self.charged = _sum(self.charged, actual)
-
-
 def incompatible(translation: Translation) -> Arm:
     """The arm of a request that this side cannot be asked at all."""
     words = "; ".join(finding.words for finding in translation.refused)
     return Arm(answer=None, failure="incompatible", first_failure="incompatible", detail=words, attempts=0)
-
-
-def _sum(one: Stake, other: Stake) -> Stake:
-    return Stake(EXACT.add(one.cost or ZERO, other.cost or ZERO), one.tokens + other.tokens)
 
 
 def _spent(arm: Arm, worst: Stake) -> Stake:
@@ -265,10 +243,3 @@ def _spent(arm: Arm, worst: Stake) -> Stake:
     if arm.tokens is None or arm.tokens.estimated or arm.cost is None:
         return Stake(worst.cost, max(tokens, worst.tokens))
     return Stake(arm.cost, tokens)
-
-
-def _charged(failure: str | None, worst: Stake, spent: Stake) -> Stake:
-    """What one attempt counts against the cap."""
-    if failure in POSSIBLY_BILLED:
-        return worst
-    return spent if failure is None or failure in ENDED else NOTHING

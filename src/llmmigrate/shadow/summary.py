@@ -19,7 +19,7 @@ from llmmigrate.shadow.pairs import Arm, Pair
 from llmmigrate.shadow.results import SCHEMA, ComparisonResult, CostCompared, Hashes, MeasureSummary, SideSummary, Spend
 from llmmigrate.shadow.scoring import Alike, Measure, Score, Sides
 from llmmigrate.shadow.storing import Store
-from llmmigrate.usage.sketch import Sketch, bucket, quantile
+from llmmigrate.usage.sketch import Sketch, add, quantile
 
 ZERO: Final = Decimal(0)
 _LATENCIES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -170,8 +170,7 @@ class _Side:
 
 def _time(sketch: Sketch, milliseconds: float | None) -> None:
     if milliseconds is not None:
-        index = bucket(milliseconds)
-        sketch[index] = sketch.get(index, 0) + 1
+        add(sketch, milliseconds)
 
 
 def _quantiles(sketch: Sketch, wanted: Mapping[str, float]) -> dict[str, float]:

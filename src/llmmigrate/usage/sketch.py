@@ -26,6 +26,12 @@ def bucket(value: float) -> int:
     return bisect.bisect_left(BOUNDS, value)
 
 
+def add(sketch: Sketch, value: float) -> None:
+    """Count a non-negative value."""
+    index = bucket(value)
+    sketch[index] = sketch.get(index, 0) + 1
+
+
 def representative(index: int) -> float:
     """The value that stands for a bucket, within 1 % of all values in it."""
     if index == 0:
