@@ -182,3 +182,21 @@ def test_another_address_is_another_plan(llmmigrate: Run) -> None:
     assert moved.code == 2
     assert elsewhere.base_url in moved.err
     assert not elsewhere.requests
+
+
+def test_who_was_asked_twice_is_known_when_a_run_goes_on(llmmigrate: Run) -> None:
+    """The agreement is decided within the run; from then on nobody is asked twice, which a resumed run knows sooner."""
+    gates = ("--gate", "latency_p95=off", "--gate", "errors=<= +0.5pt", "--gate", "agreement=>= -25pt")
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *gates)
+        before, sent = verdict(), len(current.requests) + len(target.requests)
+        pairs = [json.loads(line) for line in (the_run() / "journal.jsonl").read_text().splitlines()]
+        twice = [record["repeat"] is not None for record in pairs if record["type"] == "pair"]
+        assert set(twice) == {True, False}, "decided within the run"
+        llmmigrate("shadow", "--resume", the_run().name, "--yes")
+        assert len(current.requests) + len(target.requests) == sent
+    after = [json.loads(line)["type"] for line in (the_run() / "journal.jsonl").read_text().splitlines()]
+    assert after[len(pairs) :] == ["start", "end"], "nothing was measured anew"
+    for part in ("verdict", "pairs", "gates", "noise", "measures"):
+        assert verdict()[part] == before[part], part

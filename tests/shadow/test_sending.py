@@ -209,14 +209,15 @@ def test_what_was_not_sent_is_given_up_and_may_be_asked_later(tmp_path: Path, mo
     """Also after the machine was started again, when no mark can be relied on."""
     path = tmp_path / "journal.jsonl"
 
-    async def work(sender: Sender) -> None:
-        asking = asyncio.create_task(pair(sender, "a"))
-        while kinds_in(path)["sent"] < 1:
-            await asyncio.sleep(0.01)
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
-
     with FaultServer("hang") as server:
+
+        async def work(sender: Sender) -> None:
+            asking = asyncio.create_task(pair(sender, "a"))
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
         worst = side(server).worst(BODY).cost
         assert worst is not None
         _, budget = start(path, server, work)

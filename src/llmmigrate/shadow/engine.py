@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.logs.redaction import redacted
 from llmmigrate.shadow.journal import Journal, as_read
@@ -128,7 +129,7 @@ class Comparison:
         bodies["repeat"] = bodies[sides[0]]
         requests = {
             name: senders[name].prepare(asked, translation=bodies[name], copy=int(name == "repeat"))
-            for name in self._order(asked, place)
+            for name in self._order(asked, twice=self._is_asked_twice(asked, place, bodies["repeat"]))
         }
         async with self.target.bought(requests.values()):
             told = {name: await senders[name].deliver(request) for name, request in requests.items()}
@@ -138,13 +139,18 @@ class Comparison:
         pair = Pair(asked=asked, current=arms["current"], target=arms["target"], repeat=arms.get("repeat"))
         return pair, {name: found.key for name, found in told.items()}
 
-    def _order(self, asked: Sampled, place: Place) -> list[str]:
+    def _is_asked_twice(self, asked: Sampled, place: Place, translation: Translation) -> bool:
+        """Whether the current side gives two answers: as in an earlier start, else while that still tells something."""
+        if not self.fresh or place.name not in self._doubled:
+            return False
+        before = self.current.past.pairs.get(asked.key)
+        if before is not None:
+            return self.journal.record_at(before)["repeat"] is not None
+        return self.judge.wants_repeats or self.current.has_answer(asked, translation, copy=1)
+
+    def _order(self, asked: Sampled, *, twice: bool) -> list[str]:
         """Who is asked first is drawn, so that the time between the two favours nobody."""
-        names = ["target"]
-        if self.fresh:
-            names.append("current")
-            if place.name in self._doubled and self.judge.wants_repeats:
-                names.append("repeat")
+        names = ["target", *(["current"] if self.fresh else []), *(["repeat"] if twice else [])]
         random.Random(f"{self.seed}:order:{asked.key}").shuffle(names)
         return names
 

@@ -128,6 +128,13 @@ class Sender:
         key = self.side.key(asked.key, translation.body, copy, read)
         return self.request(key, translation.body, expected=asked.input_tokens + asked.output_tokens, read=read)
 
+    def has_answer(self, asked: Sampled, translation: Translation, *, copy: int) -> bool:
+        """Whether an earlier start has asked this, and kept what came of it."""
+        body = translation.body
+        if body is None or not self.past.results:
+            return False
+        return self.side.key(asked.key, body, copy) in self.past.results
+
     def request(self, key: str, body: dict[str, Any], *, expected: int, read: Read | None = None) -> Request | Told:
         """A request under a journal key, or what came of it already.
 
