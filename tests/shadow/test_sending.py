@@ -22,6 +22,7 @@ from llmmigrate.shadow.budget import Budget, BudgetReachedError, Stake
 from llmmigrate.shadow.journal import Journal, Past
 from llmmigrate.shadow.pairs import Arm
 from llmmigrate.shadow.paying import Till
+from llmmigrate.shadow.purchase import Purchase
 from llmmigrate.shadow.sending import Sender
 from llmmigrate.shadow.sides import Side, SideName
 
@@ -248,3 +249,23 @@ def test_a_request_that_waits_to_be_sent_again_stays_in_doubt(tmp_path: Path) ->
         arm, _ = start(path, server, ask)
         assert arm.failure == "interrupted"
         assert len(server.requests) == 1
+
+
+def test_what_is_decided_while_the_disk_is_at_work_keeps_a_request_back(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    budget = Budget(cap=Decimal(10))
+
+    async def work() -> None:
+        with Journal(path) as journal, budget.closable() as close:
+            purchase = Purchase("key", Stake(Decimal(1), 20), budget=budget, journal=journal, before=None)
+            leaving = asyncio.ensure_future(purchase.leave(None))
+            await asyncio.sleep(0)
+            assert kinds_in(path) == {"intent": 1}
+            close()
+            with pytest.raises(BudgetReachedError):
+                await leaving
+            purchase.end()
+
+    asyncio.run(work())
+    assert kinds_in(path) == {"intent": 1, "given_up": 1}
+    assert budget.spent == 0

@@ -86,6 +86,11 @@ class Budget:
         finally:
             self._closed = False
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self._closed
+
     def _close(self) -> None:
         self._closed = True
         while self._aside:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from llmmigrate.endpoints.exchange import Failure
 from llmmigrate.errors import InputError
 from llmmigrate.shadow.answers import ENDED
-from llmmigrate.shadow.budget import NOTHING, ZERO, Budget, Stake, total
+from llmmigrate.shadow.budget import NOTHING, ZERO, Budget, BudgetReachedError, Stake, total
 from llmmigrate.shadow.journal import Journal
 
 POSSIBLY_BILLED: Final = frozenset(
@@ -43,7 +43,8 @@ class Purchase:
     async def leave(self, previous: Failure | None) -> None:
         """Go on once another attempt may leave: room for it is held, and what all may cost then is on the disk.
 
-        `previous`: why the attempt before failed. Raises BudgetReachedError when the cap leaves no room for it.
+        `previous`: why the attempt before failed. Raises BudgetReachedError when the cap leaves no room for it, or
+        nothing more is to be sent.
         """
         if previous is not None:
             self._settle(charged(previous, self.worst, self.worst))
@@ -52,6 +53,9 @@ class Purchase:
         if self._intended != most:
             self._intended = most
             await self._journal.intend(self.intent())
+            if self._budget.is_closed:  # while the disk was at work
+                self._settle(NOTHING)
+                raise BudgetReachedError
         if not self._sent:
             self._journal.note({"type": "sent", "key": self.key})
             self._sent = True
