@@ -84,7 +84,7 @@ def written(profile: Profile, header: Header) -> bytes:
     document = msgspec.to_builtins(store.document_of(profile))
     schema = msgspec.json.encode(document.pop("schema")).decode()
     parts = [f'{{"schema":{schema}', f'"baseline":{_lines(msgspec.to_builtins(header))}']
-    parts += [f'"{name}":{_lines(value)}' for name, value in document.items()]
+    parts += [f'"{name}":{(_groups if name == "cells" else _lines)(value)}' for name, value in document.items()]
     return (",\n".join(parts) + "}\n").encode()
 
 
@@ -197,3 +197,8 @@ def _lines(value: Any) -> str:
         inner = (f"{msgspec.json.encode(name).decode()}:{_lines(entry)}" for name, entry in value.items())
         return "{" + ",".join(inner) + "}"
     return msgspec.json.encode(value).decode()
+
+
+def _groups(groups: list[Any]) -> str:
+    """Groups of cells with one cell a line."""
+    return "[" + ",\n".join(f"[{msgspec.json.encode(key).decode()},{_lines(cells)}]" for key, cells in groups) + "]"

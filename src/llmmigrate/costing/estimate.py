@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cached_property
-from operator import mul
 from typing import Final, NamedTuple
 
 import msgspec
@@ -21,7 +20,7 @@ from llmmigrate.prices.cards import Interval, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.clock import Clock
 from llmmigrate.prices.entries import Entry
-from llmmigrate.usage.profile import STATED_FREE, CellKey, Profile, input_total
+from llmmigrate.usage.profile import CLASS_COUNT, STATED_FREE, CellKey, Profile, input_total
 from llmmigrate.usage.sketch import Sketch, merge
 
 
@@ -141,11 +140,13 @@ class Estimator:
             known = self._unit_rates(part)
             if known is None:
                 continue
-            rates, fee = known
+            per_token, fee = known
+            rates = [(i, per_token[i]) for i in range(CLASS_COUNT) if part.mask >> i & 1]
             for key, cell in cells:
                 start = key.start
                 if start is not None and start <= now:
-                    found[start].append(sum(map(mul, cell.tokens, rates)) + cell.calls * fee)
+                    tokens = cell.tokens
+                    found[start].append(sum([tokens[i] * rate for i, rate in rates]) + cell.calls * fee)
         return {start: math.fsum(costs) for start, costs in found.items()}
 
     def _unit_rates(self, part: Slice) -> tuple[list[float], float] | None:

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import msgspec
@@ -88,6 +89,11 @@ _START: Final = CellKey._fields.index("start")
 _TAGS: Final = CellKey._fields.index("tags")
 
 
+def _kind(pair: tuple[CellKey, Cell]) -> tuple[object, object]:
+    """What of a cell's key a price can depend on, but for its time."""
+    return pair[0][:_START], pair[0][_START + 2 : _TAGS]
+
+
 class Base(NamedTuple):
     """A profile's slices, and the billed cells that each is made of."""
 
@@ -103,21 +109,22 @@ def reduce(cells: Iterable[tuple[CellKey, Cell]], times: Callable[[Interval | No
 
     Tens of thousands of cells lie in some hundred slices, so a slice is made, and its cells are summed, only once.
     """
-    stand_ins: dict[tuple[object, ...], Interval | None] = {}
-    grouped: defaultdict[tuple[Interval | None, bool, object, object], Cells] = defaultdict(list)
-    for pair in cells:
-        key = pair[0]
-        stretch = key[_START : _START + 2]
-        if stretch not in stand_ins:
-            stand_ins[stretch] = times(place(key)[0])
-        at = stand_ins[stretch]
-        grouped[at, key.start is None, key[:_START], key[_START + 2 : _TAGS]].append(pair)
+    stand_ins: dict[tuple[int | None, int | None], Interval | None] = {}
+    kinds: dict[object, defaultdict[tuple[Interval | None, bool], Cells]] = {}
+    for kind, neighbours in groupby(cells, _kind):
+        by_time = kinds.setdefault(kind, defaultdict(list))
+        for pair in neighbours:
+            stretch = pair[0].start, pair[0].end
+            if stretch not in stand_ins:
+                stand_ins[stretch] = times(place(pair[0])[0])
+            by_time[stand_ins[stretch], stretch[0] is None].append(pair)
     held: defaultdict[Slice, Cells] = defaultdict(list)
-    for (instead, *_), alike in grouped.items():
-        if is_billed(alike[0][0]):
-            held[slice_of(alike[0][0], instead)] += alike
+    for by_time in kinds.values():
+        for (instead, _), alike in by_time.items():
+            if is_billed(alike[0][0]):
+                held[slice_of(alike[0][0], instead)] += alike
     slices = {part: summed([cell for _, cell in alike]) for part, alike in held.items()}
-    return Base(slices, dict(held), list(grouped.values()))
+    return Base(slices, dict(held), [alike for by_time in kinds.values() for alike in by_time.values()])
 
 
 def is_billed(key: CellKey) -> bool:

@@ -38,8 +38,7 @@ def line_chunks(blocks: Iterable[bytes]) -> Iterator[bytes]:
         if not cut:
             pieces.append(block)
             continue
-        pieces.append(block[:cut])
-        yield b"".join(pieces)
+        yield b"".join((*pieces, memoryview(block)[:cut]))
         pieces = [block[cut:]] if cut < len(block) else []
     if pieces:
         yield b"".join(pieces)

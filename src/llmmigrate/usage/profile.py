@@ -63,7 +63,7 @@ class LoggedPeak(NamedTuple):
     tokens: tuple[int, ...]
 
 
-class Cell(msgspec.Struct, eq=False):
+class Cell(msgspec.Struct, eq=False, array_like=True):
     """Sums over the calls of one cell; tokens by `TOKEN_CLASSES`."""
 
     calls: int = 0
@@ -107,7 +107,7 @@ class Cell(msgspec.Struct, eq=False):
             self.logged_peak = peak
 
 
-class SizeSketches(msgspec.Struct):
+class SizeSketches(msgspec.Struct, array_like=True):
     """Distributions of one model and calendar unit."""
 
     latency_ms: Sketch = msgspec.field(default_factory=dict)

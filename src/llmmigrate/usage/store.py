@@ -1,7 +1,7 @@
 """Saving and loading profiles: `*.profile.json`, gzip-compressed when large, the same bytes for the same profile."""
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -9,41 +9,39 @@ from llmmigrate.collection import uncollected
 from llmmigrate.errors import InputError
 from llmmigrate.usage.accounting import Accounting, Lines, Source, Tally
 from llmmigrate.usage.cuts import CutMarks
-from llmmigrate.usage.profile import Cell, CellKey, LoggedPeak, Profile, SizeSketches, SketchKey
+from llmmigrate.usage.profile import Cell, CellKey, Profile, SizeSketches, SketchKey, TagValues
 
 SCHEMA: Final = "llmmigrate.profile/1"
 SIGNATURE: Final = b'{"schema":"llmmigrate.profile/'
 """How the text of every saved profile begins, whatever its schema version."""
 COMPRESS_ABOVE: Final = 1 << 16
+_START: Final = CellKey._fields.index("start")
+_END: Final = CellKey._fields.index("end")
 
-Pairs = list[tuple[int, int]]
 K = TypeVar("K", bound=tuple[Any, ...])
 
 
-class CellRow(msgspec.Struct, frozen=True, array_like=True):
-    """One cell as it is saved: its key, then its sums."""
+class GroupKey(NamedTuple):
+    """A cell's key without its time; the fields are those of `CellKey`."""
 
-    key: CellKey
-    calls: int
-    logical: int
-    tokens: list[int]
-    moments: Pairs
-    searches: int = 0
-    images: int = 0
-    errors: dict[str, int] = {}
-    logged_cost: int = 0
-    logged_calls: int = 0
-    logged_peak: LoggedPeak | None = None
+    provider: str | None
+    model: str | None
+    service_tier: str
+    prompt_above: int
+    prompt_upto: int | None
+    output_above: int
+    output_upto: int | None
+    mask: int
+    usage: str
+    billing: str
+    tags: TagValues
 
 
-class SketchRow(msgspec.Struct, frozen=True, array_like=True):
-    """The sketches of one model and calendar unit: bucket number and count."""
+class CellGroup(msgspec.Struct, frozen=True, array_like=True):
+    """Cells that differ in nothing but time: start, end and sums of each. Most of a key is the same in thousands."""
 
-    key: SketchKey
-    latency_ms: Pairs
-    ttft_ms: Pairs
-    input_tokens: Pairs
-    output_tokens: Pairs
+    key: GroupKey
+    cells: list[tuple[int | None, int | None, Cell]]
 
 
 class SessionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -68,8 +66,8 @@ class ProfileFile(msgspec.Struct, frozen=True):
     lines: Lines
     rejects: dict[str, Tally]
     warnings: dict[str, Tally]
-    cells: list[CellRow]
-    sketches: list[SketchRow]
+    cells: list[CellGroup]
+    sketches: list[tuple[SketchKey, SizeSketches]]
     sessions: list[SessionRow]
     load: list[tuple[int, list[int]]]
 
@@ -125,8 +123,8 @@ def document_of(profile: Profile) -> ProfileFile:
         lines=accounting.lines,
         rejects=dict(sorted(accounting.rejects.items())),
         warnings=dict(sorted(accounting.warnings.items())),
-        cells=[_cell_row(key, profile.cells[key]) for key in _ordered(profile.cells)],
-        sketches=[_sketch_row(key, profile.sketches[key]) for key in _ordered(profile.sketches)],
+        cells=_groups(profile),
+        sketches=[(key, _sketches(profile.sketches[key])) for key in _ordered(profile.sketches)],
         sessions=[
             SessionRow(model[0], model[1], number, profile.sessions[model][number])
             for model in _ordered(profile.sessions)
@@ -136,39 +134,36 @@ def document_of(profile: Profile) -> ProfileFile:
     )
 
 
-def _cell_row(key: CellKey, cell: Cell) -> CellRow:
-    return CellRow(
-        key, cell.calls, cell.logical, cell.tokens, sorted(cell.moments.items()), cell.searches, cell.images,
-        dict(sorted((cell.errors or {}).items())), cell.logged_cost, cell.logged_calls, cell.logged_peak,
-    )  # fmt: skip
+def _groups(profile: Profile) -> list[CellGroup]:
+    groups: dict[GroupKey, list[tuple[int | None, int | None, Cell]]] = {}
+    for key in _ordered(profile.cells):
+        group = GroupKey._make((*key[:_START], *key[_END + 1 :]))
+        groups.setdefault(group, []).append((key.start, key.end, _sorted_cell(profile.cells[key])))
+    return [CellGroup(key, groups[key]) for key in _ordered(groups)]
 
 
-def _sketch_row(key: SketchKey, sketches: SizeSketches) -> SketchRow:
-    latency, ttft, inputs, outputs = (sorted(part.items()) for part in sketches.parts())
-    return SketchRow(key, latency, ttft, inputs, outputs)
+def _sorted_cell(cell: Cell) -> Cell:
+    errors = None if cell.errors is None else dict(sorted(cell.errors.items()))
+    return msgspec.structs.replace(cell, moments=dict(sorted(cell.moments.items())), errors=errors)
+
+
+def _sketches(sketches: SizeSketches) -> SizeSketches:
+    return SizeSketches(*(dict(sorted(part.items())) for part in sketches.parts()))
 
 
 def _profile(document: ProfileFile) -> Profile:
     profile = Profile(document.marks, document.tags, timed_sketches=document.timed_sketches)
     profile.first_ns, profile.last_ns = document.first_ns, document.last_ns
     profile.accounting = Accounting(document.sources, document.lines, document.rejects, document.warnings)
-    for row in document.cells:
-        profile.cells[row.key] = _cell(row)
-    for sketch in document.sketches:
-        profile.sketches[sketch.key] = SizeSketches(
-            dict(sketch.latency_ms), dict(sketch.ttft_ms), dict(sketch.input_tokens), dict(sketch.output_tokens)
-        )
+    for group in document.cells:
+        before, after = group.key[:_START], group.key[_START:]
+        for start, end, cell in group.cells:
+            profile.cells[CellKey._make((*before, start, end, *after))] = cell
+    profile.sketches = dict(document.sketches)
     for session in document.sessions:
         profile.sessions.setdefault((session.provider, session.model), {})[session.bucket] = session.sums
     profile.load = dict(document.load)
     return profile
-
-
-def _cell(row: CellRow) -> Cell:
-    return Cell(
-        row.calls, row.logical, row.tokens, dict(row.moments), row.searches, row.images, row.errors or None,
-        row.logged_cost, row.logged_calls, row.logged_peak,
-    )  # fmt: skip
 
 
 def _ordered(keys: Iterable[K]) -> list[K]:
