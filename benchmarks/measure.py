@@ -100,6 +100,22 @@ def measure(argv: Sequence[str]) -> Run:
     return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * KIB_PER_MAXRSS / 1024)
 
 
+def spin() -> float:
+    """CPU milliseconds of a fixed piece of Python, the least of three: how fast the machine is at this moment.
+
+    Where several machines share one, load tells nothing of the others.
+    """
+    return min(_spin() for _ in range(3))
+
+
+def _spin() -> float:
+    began = time.process_time()
+    total = 0
+    for number in range(300_000):
+        total += number
+    return (time.process_time() - began) * 1000
+
+
 def child_environment() -> dict[str, str]:
     """The environment of this process, but compiled modules are kept from run to run, as where one installs them."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchmarks.client import bare
+from benchmarks.measure import spin
 from benchmarks.report import describe_machine, markdown_table
 from benchmarks.shadow_run import PROMPT_WORDS
 
@@ -64,6 +65,8 @@ class Run:
     """Pairs → resident bytes."""
     load: float
     """Of the machine, at the end: processes that wanted a core, a mean over the last minute."""
+    spin_ms: float
+    """What a fixed piece of work took just before (see `spin`)."""
 
 
 @contextmanager
@@ -80,6 +83,7 @@ def server(wait_ms: int, events: int) -> Iterator[int]:
 
 def measure(pairs: int, *, under_way: int, wait_ms: int = WAIT_MS, events: int = TYPICAL, journal: bool = True) -> Run:
     """One comparison in a process of its own."""
+    spin_ms = spin()
     with server(wait_ms, events) as port:
         command = [sys.executable, "-m", "benchmarks.shadow_run", str(port), str(pairs), str(under_way)]
         command += [] if journal else ["--no-journal"]
@@ -87,7 +91,7 @@ def measure(pairs: int, *, under_way: int, wait_ms: int = WAIT_MS, events: int =
     found: dict[str, Any] = json.loads(done.stdout)
     what = f"{pairs} pairs, {under_way} under way, {events} events{'' if journal else ', no journal'}"
     say(f"{what}: {found['cpu_s']:.2f} CPU s, {found['sent_s']:.2f} s")
-    return Run(pairs=pairs, load=os.getloadavg()[0], **found)
+    return Run(pairs=pairs, load=os.getloadavg()[0], spin_ms=spin_ms, **found)
 
 
 class Timed(NamedTuple):
@@ -98,6 +102,7 @@ class Timed(NamedTuple):
     without_journal: Run
     load: float
     """The highest while it was measured."""
+    spins: tuple[float, ...]
 
     @property
     def ideal_s(self) -> float:
@@ -122,7 +127,8 @@ def time_of(rounds: int, under_way: int) -> Timed:
         runs.append(measure(FEW, under_way=under_way))
         without.append(measure(FEW, under_way=under_way, journal=False))
     best, other = (min(found, key=lambda run: run.sent_s) for found in (runs, without))
-    return Timed(under_way, best, other, max(run.load for run in (*runs, *without)))
+    every = (*runs, *without)
+    return Timed(under_way, best, other, max(run.load for run in every), tuple(run.spin_ms for run in every))
 
 
 class Cost(NamedTuple):
@@ -135,6 +141,7 @@ class Cost(NamedTuple):
     """What a run costs however many pairs it has."""
     load: float
     """The highest while it was measured."""
+    spins: tuple[float, ...]
 
 
 def cpu_of_a_pair(rounds: int, events: int) -> Cost:
@@ -147,7 +154,9 @@ def cpu_of_a_pair(rounds: int, events: int) -> Cost:
             requests.append(asyncio.run(bare(f"http://127.0.0.1:{port}/v1", 4, FEW)))
     least = min(run.cpu_s for run in few)
     pair = (min(run.cpu_s for run in many) - least) / (MANY - FEW)
-    return Cost(pair * 1000, 2 * min(requests), least - FEW * pair, max(run.load for run in (*few, *many)))
+    every = (*few, *many)
+    load, spins = max(run.load for run in every), tuple(run.spin_ms for run in every)
+    return Cost(pair * 1000, 2 * min(requests), least - FEW * pair, load, spins)
 
 
 def document(costs: Mapping[int, Cost], times: Sequence[Timed], long: Run, rounds: int) -> str:
@@ -164,6 +173,7 @@ def document(costs: Mapping[int, Cost], times: Sequence[Timed], long: Run, round
             f"Machine: {describe_machine()}.  \nPython {sys.version.split()[0]}.",
             "## Targets",
             _warning(costs, times, long),
+            _speed([*times, *costs.values()], long),
             _targets(costs, times, long),
             "## CPU",
             f"From runs of {FEW} and {MANY:,} pairs, so that a run's own costs (mostly the bootstrap beside the"
@@ -191,6 +201,15 @@ def _warning(costs: Mapping[int, Cost], times: Sequence[Timed], long: Run) -> st
         f"**The machine had other work, too**: its load went up to {load:.1f}, of which the benchmark itself is at most"
         f" {QUIET:g}. Figures are upper bounds: a target that is kept is kept, one that is missed may be kept on a"
         " quiet machine. Only the journal's part, a difference of two times, may be off to either side."
+    )
+
+
+def _speed(measured: Sequence[Timed | Cost], long: Run) -> str:
+    """How fast the machine was meanwhile."""
+    spins = [long.spin_ms, *(spin_ms for part in measured for spin_ms in part.spins)]
+    return (
+        f"A fixed piece of Python, run before each measurement, took {min(spins):.0f} to {max(spins):.0f} ms of CPU: as"
+        " much does the machine's own speed vary, whatever its load."
     )
 
 
