@@ -4,13 +4,14 @@ import gzip
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from llmmigrate.errors import InputError
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage import store
 from llmmigrate.usage.call import Call
 from llmmigrate.usage.cuts import CutMarks, Cuts
-from llmmigrate.usage.profile import Profile, ProfileWriter, disjoint_tokens, input_total, output_total
+from llmmigrate.usage.profile import CellKey, Profile, ProfileWriter, disjoint_tokens, input_total, output_total
 
 MARKS = CutMarks(instants=(1_768_471_200,), clocks=(("Asia/Shanghai", 540),), prompt=(8192,), output=(1000,))
 CALL = Call(
@@ -51,6 +52,18 @@ def test_a_large_profile_is_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = store.dump(profile_of(CALL))
     monkeypatch.setattr(store, "COMPRESS_ABOVE", 10)
     assert plain == gzip.decompress(store.dump(profile_of(CALL)))
+
+
+def test_the_key_of_a_group_is_that_of_its_cells_without_their_time() -> None:
+    assert store.GroupKey._fields == tuple(name for name in CellKey._fields if name not in ("start", "end"))
+
+
+def test_cells_that_differ_in_time_are_one_group() -> None:
+    early, late = (
+        replace(CALL, start_ns=CALL.start_ns and CALL.start_ns + 86_400 * NANOSECONDS * day) for day in (0, 9)
+    )
+    saved = json.loads(store.dump(profile_of(early, late, replace(late, model="o4"))))
+    assert [("o3", 2), ("o4", 1)] == [(key[1], len(cells)) for key, cells in saved["cells"]]
 
 
 def test_names_that_are_null_and_empty_stay_apart() -> None:
