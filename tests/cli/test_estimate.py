@@ -24,6 +24,11 @@ def call(day: int = 1, **fields: Any) -> dict[str, Any]:
     return {**plain, **fields}
 
 
+def searching_call(day: int = 1) -> dict[str, Any]:
+    """A sonnet call of 0.06 USD, and three searches of 0.01 USD."""
+    return call(day, provider="anthropic", model="claude-sonnet-4-5", input_tokens=15_000, searches=3)
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Callable[..., str]:
     """Writes a log of records; returns its path."""
@@ -90,6 +95,24 @@ def test_another_tokenizer_leaves_the_published_range(target: Target, log: Log) 
 def test_the_tolerance_is_how_many_times_the_tokens_may_grow(target: Target, log: Log) -> None:
     found = target(log(call()), "--to", "openai/gpt-4o-mini")
     assert round(Decimal("0.028") / Decimal(found["cost"]), 4) == Decimal(str(found["tolerance"]))
+
+
+def test_fees_by_the_piece_do_not_grow_with_the_tokens(target: Target, log: Log) -> None:
+    """A search costs 0.01 USD on both sides; only the tokens are left to grow, whose price is a third there."""
+    path = log(searching_call())
+    assert 3.0 == target(path, "--to", "anthropic/claude-haiku-4-5")["tolerance"]
+
+
+def test_fees_that_undo_the_saving_leave_no_tolerance(llmmigrate: Run, target: Target, log: Log) -> None:
+    path = log(call(provider="perplexity", model="sonar", input_tokens=10, output_tokens=1))
+    assert 0.0 == target(path, "--to", "perplexity/sonar-pro")["tolerance"]
+
+
+def test_a_month_holds_what_is_billed_by_the_piece(document: Callable[..., dict[str, Any]], log: Log) -> None:
+    """28 days of one call and three searches a day, 0.09 USD: the searches were once left out of the month."""
+    path = log(*(searching_call(day) for day in range(1, 29)))
+    found = document(path, "--to", "anthropic/claude-haiku-4-5")
+    assert abs(Decimal("0.09") * Decimal("30.4375") - Decimal(found["projection"]["month"]["cost"])) < Decimal("0.01")
 
 
 def test_the_cost_is_linear_in_the_calls(target: Target, log: Log) -> None:

@@ -66,6 +66,14 @@ def test_cells_that_differ_in_time_are_one_group() -> None:
     assert [("o3", 2), ("o4", 1)] == [(key[1], len(cells)) for key, cells in saved["cells"]]
 
 
+def test_two_cells_of_one_key_are_no_profile() -> None:
+    """One of them would be lost."""
+    saved = json.loads(store.dump(profile_of(CALL)))
+    saved["cells"] *= 2
+    with pytest.raises(InputError, match="damaged"):
+        store.load(json.dumps(saved, separators=(",", ":")).encode(), "saved")
+
+
 def test_names_that_are_null_and_empty_stay_apart() -> None:
     profile = profile_of(*(Call(model=name, input_tokens=1) for name in (None, "")))
     loaded = store.load(store.dump(profile), "saved")

@@ -158,6 +158,14 @@ def cost_at(card: RateCard, tokens: Sequence[int | Decimal], counts: Pieces) -> 
     return multiply(total, card.multiplier)
 
 
+def fees_at(card: RateCard, counts: Pieces) -> Decimal:
+    """The part of `cost_at` that is billed by the piece; exact."""
+    total = ZERO
+    for piece, fee in card.fees.items():
+        total = EXACT.add(total, EXACT.multiply(fee, counts.get(piece, 0)))
+    return EXACT.multiply(total, card.multiplier)
+
+
 class WholeRates(NamedTuple):
     """A card's rates as whole numbers of `10**exponent` of its currency: costs of many cells then add up as integers.
 

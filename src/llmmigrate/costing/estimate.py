@@ -140,25 +140,27 @@ class Estimator:
             known = self._unit_rates(part)
             if known is None:
                 continue
-            per_token, fee = known
+            per_token, (request, search, image) = known
             rates = [(i, per_token[i]) for i in range(CLASS_COUNT) if part.mask >> i & 1]
             for key, cell in cells:
                 start = key.start
                 if start is not None and start <= now:
                     tokens = cell.tokens
-                    found[start].append(sum([tokens[i] * rate for i, rate in rates]) + cell.calls * fee)
+                    fees = cell.calls * request + cell.searches * search + cell.images * image
+                    found[start].append(sum([tokens[i] * rate for i, rate in rates]) + fees)
         return {start: math.fsum(costs) for start, costs in found.items()}
 
-    def _unit_rates(self, part: Slice) -> tuple[list[float], float] | None:
+    def _unit_rates(self, part: Slice) -> tuple[list[float], list[float]] | None:
+        """What a token of each class and a piece of each kind cost today, in the estimate's currency."""
         entry = self.source((part.provider, part.model))
         if entry is None or self._price_now(part, self._base.slices[part]) is None:
             return None
         found = TargetPricer(self._catalog, entry, self._as_it_is).rates(part)
         if found is None:
             return None
-        rates, fee, currency = found
+        rates, fees, currency = found
         factor = float(self.convert(Decimal(1), currency))
-        return [rate * factor for rate in rates], fee * factor
+        return [rate * factor for rate in rates], [fee * factor for fee in fees]
 
     @cached_property
     def _as_it_is(self) -> Conditions:
@@ -265,6 +267,7 @@ class Estimator:
         if now is not None:
             moved_now = share * now.amount.middle
             outcome.add(then.currency, comparable=moved, comparable_low=low, comparable_high=high, moved_then=moved)
+            outcome.add(then.currency, moved_fees=share * then.fees)
             outcome.add(now.currency, current=moved_now, moved_now=moved_now)
             outcome.compared_calls += sums.calls
         if share != 1:

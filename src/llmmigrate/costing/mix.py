@@ -21,7 +21,7 @@ STAYS = "stays"
 
 _SUMS = (
     "calls", "cost", "low", "high", "current", "comparable", "comparable_low", "comparable_high", "compared_calls",
-    "moved_now", "moved_then",
+    "moved_now", "moved_then", "moved_fees",
 )  # fmt: skip
 
 

@@ -52,6 +52,8 @@ class Outcome(msgspec.Struct):
     moved_now: Decimal = ZERO
     """Of the compared calls that move: today's cost and the target's."""
     moved_then: Decimal = ZERO
+    moved_fees: Decimal = ZERO
+    """Of the target's cost: what is billed by the piece."""
     held_out_calls: int = 0
     held_out_now: Decimal = ZERO
     stranded: dict[str, int] = msgspec.field(default_factory=dict)
@@ -83,10 +85,11 @@ class Outcome(msgspec.Struct):
 
     @property
     def tolerance(self) -> Decimal | None:
-        """How many times the tokens the target may need before the saving is gone."""
-        if not self.moved_then or not self.moved_now:
+        """How many times the tokens the target may need before the saving is gone; 0 where its fees alone undo it."""
+        by_token = self.moved_then - self.moved_fees
+        if not by_token or not self.moved_now:
             return None
-        return self.moved_now / self.moved_then
+        return max((self.moved_now - self.moved_fees) / by_token, ZERO)
 
 
 def moved_to(target: Entry, label: str, conditions: Conditions, share: Decimal = Decimal(1)) -> Scenario:

@@ -11,13 +11,13 @@ from typing import Final
 import msgspec
 
 from llmmigrate.costing.assumptions import Factors, Ratios
-from llmmigrate.costing.bill import NOTHING, Amount, cost_at
+from llmmigrate.costing.bill import NOTHING, ZERO, Amount, cost_at, fees_at
 from llmmigrate.costing.slices import Sizes, Slice, Sums
 from llmmigrate.money import exact
 from llmmigrate.prices.cards import Band, RateCard, Unpriced
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.prices.entries import Entry
-from llmmigrate.units import TOKEN_CLASSES
+from llmmigrate.units import COUNT_CLASSES, TOKEN_CLASSES
 
 INPUT: Final = TOKEN_CLASSES.index("input")
 CACHE: Final = tuple(TOKEN_CLASSES.index(name) for name in ("cache_read", "cache_write_5m", "cache_write_1h"))
@@ -38,7 +38,7 @@ class Conditions(msgspec.Struct, frozen=True):
     """Share of the input that the target reads from its cache; None keeps what the log has."""
     as_logged: bool = False
     """What is paid today: tokens and tiers stay what they are, and what has no rate is unpriced."""
-    batch_share: Decimal = Decimal(0)
+    batch_share: Decimal = ZERO
     """Share of the standard-tier traffic that goes by batch."""
 
 
@@ -46,8 +46,10 @@ class SliceCost(msgspec.Struct, frozen=True):
     """A slice at a target: the amount at the expected ratios, at the ends of their ranges, or why there is none."""
 
     amount: Amount = NOTHING
-    low: Decimal = Decimal(0)
-    high: Decimal = Decimal(0)
+    fees: Decimal = ZERO
+    """The part of the amount that is billed by the piece, which no number of tokens changes."""
+    low: Decimal = ZERO
+    high: Decimal = ZERO
     unpriced: Unpriced | None = None
     currency: str = "USD"
     assumptions: tuple[str, ...] = ()
@@ -63,20 +65,19 @@ class TargetPricer:
         self.target = target
         self._conditions = conditions
 
-    def rates(self, part: Slice) -> tuple[list[float], float, str] | None:
-        """Mean currency a token by `TOKEN_CLASSES` and a request, of a slice that has a price.
+    def rates(self, part: Slice) -> tuple[list[float], list[float], str] | None:
+        """Mean currency a token by `TOKEN_CLASSES` and a piece by `COUNT_CLASSES`, of a slice that has a price.
 
-        For figures that are estimates anyway. A class without a rate is 0: a priced slice has no tokens of it.
+        For figures that are estimates anyway. A class without a rate is 0: a priced slice has none of it.
         """
         cards = [answer for answer in self._answers(part, self._tier(part)[0]) if isinstance(answer, RateCard)]
         if not cards:
             return None
         rates = [
-            sum(float(card.rates.get(name, 0) * card.multiplier) for card in cards) / len(cards) / 1e6
-            for name in TOKEN_CLASSES
+            _mean([card.rates.get(name, ZERO) * card.multiplier for card in cards]) / 1e6 for name in TOKEN_CLASSES
         ]
-        fee = sum(float(card.fees.get("request", 0) * card.multiplier) for card in cards) / len(cards)
-        return rates, fee, cards[0].currency
+        fees = [_mean([card.fees.get(name, ZERO) * card.multiplier for card in cards]) for name in COUNT_CLASSES]
+        return rates, fees, cards[0].currency
 
     def price(self, part: Slice, sums: Sums, ratios: Ratios, sizes: Sizes) -> SliceCost:
         """What a slice costs here; `sizes` is the sketch of its model's input sizes."""
@@ -120,6 +121,7 @@ class TargetPricer:
 
     def _at(self, answers: Sequence[RateCard | Unpriced], sums: Sums, factors: Factors) -> SliceCost:
         amounts: list[Decimal] = []
+        fees: list[Decimal] = []
         currency, grade = "USD", ""
         assumptions: dict[str, None] = {}
         for answer in answers:
@@ -130,10 +132,11 @@ class TargetPricer:
             if isinstance(cost, Unpriced):
                 return SliceCost(unpriced=cost)
             amounts.append(cost)
+            fees.append(fees_at(answer, sums.pieces()))
             currency, grade = answer.currency, max(grade, answer.source[:1])
             assumptions.update(dict.fromkeys((*notes, *answer.assumptions)))
-        amount = Amount(min(amounts), max(amounts))
-        return SliceCost(amount, currency=currency, assumptions=tuple(assumptions), grade=grade)
+        amount, fee = Amount(min(amounts), max(amounts)), Amount(min(fees), max(fees)).middle
+        return SliceCost(amount, fee, currency=currency, assumptions=tuple(assumptions), grade=grade)
 
     def _tokens(
         self, tokens: Sequence[int], card: RateCard, factors: Factors
@@ -168,7 +171,11 @@ class TargetPricer:
         next_band = self._at(self._answers(above, tier), sums, most)
         if next_band.unpriced is not None:
             return plain
-        return plain + share * max(next_band.amount.high - plain, Decimal(0))
+        return plain + share * max(next_band.amount.high - plain, ZERO)
+
+
+def _mean(values: Sequence[Decimal]) -> float:
+    return sum(map(float, values)) / len(values)
 
 
 def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
@@ -178,6 +185,7 @@ def _mixed(standard: SliceCost, batch: SliceCost, share: Decimal) -> SliceCost:
     rest = 1 - share
     return SliceCost(
         Amount(*(share * b + rest * a for a, b in zip(standard.amount, batch.amount, strict=True))),
+        share * batch.fees + rest * standard.fees,
         share * batch.low + rest * standard.low,
         share * batch.high + rest * standard.high,
         None,

@@ -118,6 +118,8 @@ def tolerance_words(best: EstimateTarget) -> str:
         return "Its cost stays the same, whatever the tokens, until the traffic needs more machines."
     if best.tolerance is None:
         return "How many more tokens the target may need cannot be said without today's cost."
+    if best.tolerance == 0:
+        return "Dearer whatever the tokens: what it charges by the piece alone is more than today's cost."
     if best.tolerance < 1:
         return f"It would be cheaper only if it needed less than {times(best.tolerance)} the tokens."
     return f"Still cheaper unless the target needs {times(best.tolerance)} the tokens."

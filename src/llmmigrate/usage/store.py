@@ -18,6 +18,8 @@ COMPRESS_ABOVE: Final = 1 << 16
 _START: Final = CellKey._fields.index("start")
 _END: Final = CellKey._fields.index("end")
 
+_AGAIN: Final = "make it again with `llmmigrate ingest`"
+
 K = TypeVar("K", bound=tuple[Any, ...])
 
 
@@ -94,10 +96,13 @@ def _load(data: bytes, path: str) -> Profile:
     except msgspec.ValidationError as error:
         raise _unreadable(data, path, str(error)) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InputError(f"{path} is a damaged profile", why=str(error), fix="make it again with ingest") from error
+        raise InputError(f"{path} is a damaged profile", why=str(error), fix=_AGAIN) from error
     if document.schema != SCHEMA:
         raise _unreadable(data, path, f"it says {document.schema}")
-    return _profile(document)
+    profile = _profile(document)
+    if len(profile.cells) != sum(len(group.cells) for group in document.cells):
+        raise InputError(f"{path} is a damaged profile", why="it has two cells of one key", fix=_AGAIN)
+    return profile
 
 
 def _unreadable(data: bytes, path: str, why: str) -> InputError:
@@ -105,7 +110,7 @@ def _unreadable(data: bytes, path: str, why: str) -> InputError:
     return InputError(
         f"{path} is a profile that this version cannot read",
         why=f"{why}; this version reads {SCHEMA}, the file was written as {''.join(written)}",
-        fix="make it again with `llmmigrate ingest`",
+        fix=_AGAIN,
     )
 
 
