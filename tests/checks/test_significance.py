@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -102,6 +103,17 @@ def test_the_variance_from_moments_is_that_of_the_calls() -> None:
     assert found is not None
     assert found.value == pytest.approx(values.mean())
     assert found.variance == pytest.approx(values.var(ddof=1) / 300)
+
+
+def test_the_variance_holds_the_fees_of_searches() -> None:
+    """A call that searches costs 0.03 USD more: that calls differ in it must not be lost."""
+    plain = [Call(provider="anthropic", model="claude-sonnet-4-5", start_ns=(NOW - 86_400) * 10**9,
+                  input_tokens=size, output_tokens=10) for size in range(1_000, 1_200)]  # fmt: skip
+    calls = [replace(call, searches=3) if i % 4 == 0 else call for i, call in enumerate(plain)]
+    values = np.array([(3 * c.input_tokens + 15 * c.output_tokens) / 1000 + 10 * c.searches for c in calls])
+    found = measures.ratio("cost_per_1000_calls", *made(calls), every)
+    assert found is not None
+    assert (found.value, found.variance) == pytest.approx((values.mean(), values.var(ddof=1) / 200))
 
 
 def test_the_variance_of_a_share_is_that_of_a_ratio() -> None:

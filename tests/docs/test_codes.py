@@ -25,7 +25,11 @@ def explained(page_name: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "pattern",
-    [r'Unpriced\(\s*"(\w+)"', r'return "(logged_as_free|cost_outlier|rates_\w+|cache_\w+)"', r'_reject\(\s*"(\w+)"'],
+    [
+        r'Unpriced\(\s*"(\w+)"',
+        r'return "(logged_as_free|cost_outlier|rates_\w+|cache_\w+|fees_\w+)"',
+        r'_reject\(\s*"(\w+)"',
+    ],
     ids=["unpriced", "stated", "rejected"],
 )
 def test_every_reason_is_explained(pattern: str) -> None:

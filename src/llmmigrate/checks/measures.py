@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from llmmigrate.checks.significance import Estimate
-from llmmigrate.costing.sides import Group, Lot, Side, cost
+from llmmigrate.costing.sides import Group, Lot, Side, cost, piece_cost
 from llmmigrate.units import INPUT_CLASSES, OUTPUT_CLASSES, TOKEN_CLASSES
 from llmmigrate.usage.profile import CLASS_COUNT, Profile
 from llmmigrate.usage.sketch import Sketch, merge
@@ -111,7 +111,9 @@ def _sample(name: RatioName, lot: Lot) -> Sample:
     if name == "cache_hit_share":
         return Sample(lot, Form(0.0, _CACHED), Form(0.0, _INPUT))
     rates = tuple(1000 * float(rate or 0) for rate in lot.own.tokens)
-    return Sample(lot, Form(1000 * float(lot.own.pieces[0]), rates), Form(1.0, _NONE))
+    # Of searches and images the log keeps sums only: a call counts with the mean of its lot.
+    fees = 1000 * float(piece_cost(lot.own, lot.pieces)) / lot.calls
+    return Sample(lot, Form(fees, rates), Form(1.0, _NONE))
 
 
 def _count(factors: Sequence[float], lot: Lot) -> int:

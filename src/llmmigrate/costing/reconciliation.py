@@ -1,7 +1,7 @@
 """Costs that the log states against the recomputed ones, call by call: which differ, and what explains it.
 
 A stated cost is evidence, not truth. A difference is explained only where the numbers fit: another period's rates of
-the same model, or cached tokens that the log does not tell; everything else stays unexplained.
+the same model, fees that are left out, or cached tokens that the log does not tell; everything else stays unexplained.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from llmmigrate.costing import results
-from llmmigrate.costing.bill import ZERO, Biller, bill_cards
+from llmmigrate.costing.bill import ZERO, Biller, bill_cards, fees_at, pieces
 from llmmigrate.money import PER_MILLION, exact, from_pico, plain
 from llmmigrate.prices.cards import RateCard, Unpriced
 from llmmigrate.prices.entries import Entry
@@ -61,23 +61,28 @@ class Reconciler:
         self.differences: dict[Difference, Sums] = {}
 
     def rates(self, key: CellKey) -> tuple[float, ...] | None:
-        """USD a token by `TOKEN_CLASSES` for a quick first look; None where the cell has no single USD price."""
+        """USD a token by `TOKEN_CLASSES`, then of a request, for a quick first look at calls without other pieces.
+
+        None where the cell has no single USD price.
+        """
         priced = self._priced(key)
         if priced is None:
             return None
-        return tuple(float(priced.card.rates.get(name, 0)) / 1e6 for name in TOKEN_CLASSES)
+        card = priced.card
+        fee = float(card.fees.get("request", ZERO) * card.multiplier)
+        return *(float(card.rates.get(name, ZERO) * card.multiplier) / 1e6 for name in TOKEN_CLASSES), fee
 
     def agree(self, calls: int) -> None:
         """Count calls whose stated cost was found equal by the quick look."""
         self.compared += calls
         self.equal += calls
 
-    def add(self, key: CellKey, tokens: Sequence[int], logged_pico: int, where: str) -> None:
-        """Compare the stated cost of one call."""
+    def add(self, key: CellKey, call: Cell, logged_pico: int, where: str) -> None:
+        """Compare the stated cost of one call, which has a cell of its own."""
         priced = self._priced(key)
         if priced is None:
             return
-        own = bill_cards((priced.card,), tokens, {"request": 1})
+        own = bill_cards((priced.card,), call.tokens, pieces(call))
         if own.amount is None:
             return
         self.compared += 1
@@ -85,7 +90,7 @@ class Reconciler:
         if abs(logged - cost) <= TOLERANCE:
             self.equal += 1
             return
-        reason, detail = self._explain(priced, tokens, logged, cost)
+        reason, detail = self._explain(priced, call, logged, cost)
         sums = self.differences.setdefault(Difference(key.provider, key.model, reason, detail), Sums())
         with exact():
             sums.logged += logged
@@ -106,18 +111,22 @@ class Reconciler:
             return None
         return Priced(bill.cards[0], entry, key.service_tier)
 
-    def _explain(self, priced: Priced, tokens: Sequence[int], logged: Decimal, cost: Decimal) -> tuple[str, str]:
+    def _explain(self, priced: Priced, call: Cell, logged: Decimal, cost: Decimal) -> tuple[str, str]:
         if logged == 0:
             return "logged_as_free", ""
         if cost and logged > OUTLIER * cost:
             return "cost_outlier", "above 10 times the recomputed cost"
-        period = _period_that_fits([priced.entry], priced.card.period, tokens, logged)
+        fees = fees_at(priced.card, pieces(call))
+        if abs(logged - (cost - fees)) <= TOLERANCE:
+            return "fees_not_in_log", "the tokens alone"
+        by_token, tokens = logged - fees, call.tokens
+        period = _period_that_fits([priced.entry], priced.card.period, tokens, by_token)
         if period is not None:
             return "rates_of_another_period", period
-        period = _period_that_fits(self._siblings(priced.entry), priced.card.period, tokens, logged)
+        period = _period_that_fits(self._siblings(priced.entry), priced.card.period, tokens, by_token)
         if period is not None:
             return "rates_of_another_model", period
-        return _cache_reason(priced.card, tokens, logged) or ("unexplained", "")
+        return _cache_reason(priced.card, tokens, by_token) or ("unexplained", "")
 
     def _siblings(self, entry: Entry) -> list[Entry]:
         """The other models of the same provider."""

@@ -176,7 +176,7 @@ class CostDifference(Record, frozen=True, kw_only=True):
     """Calls of one model whose stated cost differs by more than 1e-9 USD from the recomputed one, for one reason.
 
     Reasons: `rates_of_another_period`, `rates_of_another_model`, `cache_not_in_log`, `cache_counted_twice`,
-    `logged_as_free`, `cost_outlier`, `unexplained`.
+    `fees_not_in_log`, `logged_as_free`, `cost_outlier`, `unexplained`.
     """
 
     model: str | None

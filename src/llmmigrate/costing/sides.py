@@ -214,7 +214,8 @@ class Pricer:
         before = self.rates(bills[-1], cell) or rates  # a model without a price then has no other price now
         tier = None if key.billing == "gateway_hit" else key.service_tier
         part = side.parts.setdefault(group, {}).setdefault(tier, Part())
-        part.lots.setdefault((id(rates), id(before)), Lot(rates, before)).add(key, cell)
+        kind = id(rates), id(before), cell.searches > 0, cell.images > 0
+        part.lots.setdefault(kind, Lot(rates, before)).add(key, cell)
         part.cells.append(cells)
 
     def _mean(self, low: RateCard, high: RateCard) -> Rates:

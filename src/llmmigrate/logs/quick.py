@@ -13,7 +13,7 @@ from llmmigrate.logs.rows import FlatLane, Shape, shape_of
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.calls_by_column import Columns
 from llmmigrate.usage.columns import ColumnWriter, Placed
-from llmmigrate.usage.profile import CLASS_COUNT
+from llmmigrate.usage.profile import CLASS_COUNT, Cell
 
 if TYPE_CHECKING:
     from llmmigrate.logs.reader import CostCheck, Reader
@@ -22,7 +22,7 @@ MOST_SHAPES: Final = 24
 """Record shapes are joined; a log with more of them than this is not regular."""
 PLAINLY_EQUAL: Final = 0.9e-9
 """USD; below the exact tolerance by more than float arithmetic can be off."""
-UNKNOWN: Final = (float("nan"),) * CLASS_COUNT
+UNKNOWN: Final = (float("nan"),) * (CLASS_COUNT + 1)
 DAY_NS: Final = 86_400 * NANOSECONDS
 
 
@@ -143,12 +143,14 @@ class QuickReader:
         keys = [self._writer.key(code) for code in cells.codes]
         known = [check.rates(key) for key in keys]
         rates = np.array([UNKNOWN if rate is None else rate for rate in known])
-        expected = (calls.tokens * rates[cells.places].T).sum(axis=0)
+        own = rates[cells.places].T
+        expected = (calls.tokens * own[:CLASS_COUNT]).sum(axis=0) + own[CLASS_COUNT]
         off = np.abs(calls.cost * 1e-12 - expected)
         check.agree(int((stated & (off < PLAINLY_EQUAL)).sum()))
         for row in np.flatnonzero(stated & (off >= PLAINLY_EQUAL)).tolist():
             place = self._reader.place(line(row))
-            check.add(keys[cells.places[row]], calls.tokens[:, row].tolist(), int(calls.cost[row]), place)
+            alone = Cell(calls=1, tokens=calls.tokens[:, row].tolist())
+            check.add(keys[cells.places[row]], alone, int(calls.cost[row]), place)
 
     def _wanted(self, calls: Columns, rows: slice) -> Any:
         options = self._reader.options

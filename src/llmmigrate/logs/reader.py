@@ -22,7 +22,7 @@ from llmmigrate.usage import store
 from llmmigrate.usage.accounting import Source
 from llmmigrate.usage.call import Call
 from llmmigrate.usage.cuts import CutMarks, Cuts
-from llmmigrate.usage.profile import SESSION_BUCKETS, CellKey, Profile, ProfileWriter, disjoint_tokens
+from llmmigrate.usage.profile import SESSION_BUCKETS, Cell, CellKey, Profile, ProfileWriter, disjoint_tokens
 
 if TYPE_CHECKING:
     from llmmigrate.logs.quick import QuickReader
@@ -45,15 +45,15 @@ class CostCheck(Protocol):
     """Compares the costs that a log states with the recomputed ones."""
 
     def rates(self, key: CellKey) -> tuple[float, ...] | None:
-        """USD a token by `TOKEN_CLASSES`, None where calls of the cell cannot be compared."""
+        """USD a token by `TOKEN_CLASSES`, then of a request; None where calls of the cell cannot be compared."""
         ...
 
     def agree(self, calls: int) -> None:
         """So many calls were found equal."""
         ...
 
-    def add(self, key: CellKey, tokens: Sequence[int], logged_pico: int, where: str) -> None:
-        """Compare one call."""
+    def add(self, key: CellKey, call: Cell, logged_pico: int, where: str) -> None:
+        """Compare one call, which has a cell of its own."""
         ...
 
 
@@ -302,7 +302,8 @@ class Reader:
         self.writer.add(call, first_attempt=first_attempt, session_bucket=session, in_span=in_span)
         if call.logged_cost is not None and self.options.cost_check is not None:
             tokens = disjoint_tokens(call)
-            self.options.cost_check.add(self.writer.key(call, tokens), tokens, call.logged_cost, self.place(line))
+            alone = Cell(calls=1, tokens=tokens, searches=call.searches, images=call.images)
+            self.options.cost_check.add(self.writer.key(call, tokens), alone, call.logged_cost, self.place(line))
         if self._on_call is not None:
             self._on_call(call, self.place(line))
 

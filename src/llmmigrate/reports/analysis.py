@@ -196,6 +196,7 @@ REASONS: Final = {
     "rates_of_another_model": "the log used the rates of {detail}",
     "cache_not_in_log": "fits prompt caching that the log does not tell",
     "cache_counted_twice": "fits cached reads counted on top of the whole input",
+    "fees_not_in_log": "fits without what is billed by the piece, such as searches",
     "logged_as_free": "the log says 0",
     "cost_outlier": "above 10 times the recomputed cost",
     "unexplained": "not explained",
