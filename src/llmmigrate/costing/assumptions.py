@@ -145,7 +145,7 @@ def widest(name: str, ratios: list[Ratio]) -> Assumption:
     low, high = min(ratio.low for ratio in ratios), max(ratio.high for ratio in ratios)
     values = {ratio.value for ratio in ratios}
     value: Decimal | str = values.pop() if len(values) == 1 else "by model"
-    return Assumption(name, value, ratios[0].source, low, high, "; ".join(whys))
+    return Assumption(name, value, ratios[0].source, low, high, "; ".join(sorted(whys)))
 
 
 def _reasoning(*, reasoned: bool, reasons: bool) -> list[Assumption]:

@@ -234,8 +234,8 @@ class _Maker:
         return results.EstimateTarget(
             to=scenario.label,
             kind=scenario.kind,
-            moves=list(outcome.moves),
-            sources=list(outcome.sources),
+            moves=sorted(outcome.moves),
+            sources=sorted(outcome.sources),
             currency=self._request.currency,
             calls=outcome.calls,
             cost=plain(outcome.cost),
@@ -261,7 +261,7 @@ class _Maker:
                 for a in assumptions(outcome)
             ],
             calibrations=self._calibrations_of(outcome),
-            notes=list(outcome.notes),
+            notes=sorted(outcome.notes),
             machines=None,
             groups=self._groups(scenario) if self._request.by and scenario.kind != "mix" else [],
         )

@@ -294,8 +294,13 @@ class Reader:
         accounting.lines.calls += 1
         if self.options.provider is not None and call.provider is None:
             call = msgspec.structs.replace(call, provider=self.options.provider)
-        if not self._wanted(call):
+        if not self._in_time(call):
             accounting.lines.filtered += 1
+            return
+        if not self._is_asked_for(call):
+            accounting.lines.filtered += 1
+            if call.start_ns is not None and not self._is_future(call):
+                self.profile.widen(call.start_ns, call.start_ns)  # the log was observed then, whatever it is asked for
             return
         in_span = self._warn(call, line)
         session = None if call.session_id is None else hash_text(call.session_id) % SESSION_BUCKETS
@@ -326,13 +331,14 @@ class Reader:
             return True
         return False
 
-    def _wanted(self, call: Call) -> bool:
+    def _in_time(self, call: Call) -> bool:
         options = self.options
         if options.since_ns is not None and (call.start_ns is None or call.start_ns < options.since_ns):
             return False
-        if options.until_ns is not None and (call.start_ns is None or call.start_ns >= options.until_ns):
-            return False
-        return all(call_value(call, name) == wanted for name, wanted in options.where.items())
+        return options.until_ns is None or (call.start_ns is not None and call.start_ns < options.until_ns)
+
+    def _is_asked_for(self, call: Call) -> bool:
+        return all(call_value(call, name) == wanted for name, wanted in self.options.where.items())
 
     def _warn(self, call: Call, line: int) -> bool:
         """Count what is odd about a call; returns whether it belongs to the observed span."""
@@ -344,10 +350,13 @@ class Reader:
             accounting.warn("usage_missing", place)
         if call.error is not None:
             accounting.warn("failed_calls", place, call.requests)
-        if call.start_ns is not None and call.start_ns > self.now_ns + DAY_NS:
+        if self._is_future(call):
             accounting.warn("future_timestamp", place)
             return False
         return True
+
+    def _is_future(self, call: Call) -> bool:
+        return call.start_ns is not None and call.start_ns > self.now_ns + DAY_NS
 
     def place(self, line: int) -> str:
         """Where a record stands: `file:line`."""

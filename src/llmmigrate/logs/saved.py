@@ -1,5 +1,6 @@
 """Saved profiles as inputs: a subset of their tags, and the filters that their cells can still answer."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from llmmigrate.errors import UsageError
@@ -43,29 +44,26 @@ def _filtered(saved: Profile, options: "ReadOptions", path: str) -> Profile:
     part = Profile(saved.marks, saved.tags)
     part.first_ns, part.last_ns = saved.first_ns, saved.last_ns
     part.accounting.merge(saved.accounting)
-    for key, cell in saved.cells.items():
-        if _keeps(key, saved.tags, options, path):
-            part.cells[key] = cell
+    in_time = {key: cell for key, cell in saved.cells.items() if _in_time(key, options, path)}
+    part.cells = {key: cell for key, cell in in_time.items() if _has_values(key, saved.tags, options)}
     for sketch_key, sketches in saved.sketches.items():
         if options.since_ns is None and options.until_ns is None and _has_values(sketch_key, saved.tags, options):
             part.sketches[sketch_key] = sketches
     part.accounting.lines.filtered += saved.total_calls() - part.total_calls()
-    _narrow(part, options)
+    if len(in_time) < len(saved.cells):
+        _narrow(part, in_time)
     return part
 
 
-def _narrow(part: Profile, options: "ReadOptions") -> None:
-    starts = [key.start * NANOSECONDS for key in part.cells if key.start is not None]
-    ends = [key.end * NANOSECONDS for key in part.cells if key.end is not None]
+def _narrow(part: Profile, in_time: Iterable[CellKey]) -> None:
+    """Narrow the observed span to these cells."""
+    starts = [key.start * NANOSECONDS for key in in_time if key.start is not None]
+    ends = [key.end * NANOSECONDS for key in in_time if key.end is not None]
     if not starts or part.first_ns is None or part.last_ns is None:
         part.first_ns = part.last_ns = None
         return
     part.first_ns = max(part.first_ns, min(starts))
     part.last_ns = min(part.last_ns, max(ends))
-
-
-def _keeps(key: CellKey, tags: tuple[str, ...], options: "ReadOptions", path: str) -> bool:
-    return _has_values(key, tags, options) and _in_time(key, options, path)
 
 
 def _has_values(key: CellKey | SketchKey, tags: tuple[str, ...], options: "ReadOptions") -> bool:
