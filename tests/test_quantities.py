@@ -77,6 +77,6 @@ def test_bad(parse: Callable[[Any], Any], text: str) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize("text", ["<= +5%", ">= -5pt", "<= 1.2x", "< 2%"])
+@pytest.mark.parametrize("text", ["<= +5%", ">= -5pt", "<= 1.2x", "< 2%", "<= 100 USD"])
 def test_a_limit_reads_as_it_was_written(text: str) -> None:
     assert str(quantities.limit(text)) == text

@@ -46,7 +46,8 @@ class Limit(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         sign = "+" if self.change and self.unit != "x" and self.value >= 0 else ""
-        return f"{self.comparison} {sign}{self.value:f}{self.unit}"
+        space = " " if self.unit.isupper() else ""  # a currency
+        return f"{self.comparison} {sign}{self.value:f}{space}{self.unit}"
 
 
 def share(text: str | int | float) -> Decimal:

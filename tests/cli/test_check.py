@@ -242,6 +242,62 @@ def test_rules_hold_for_single_routes(llmmigrate: Run, baseline: str) -> None:
     assert rules(llmmigrate, own, path)[1]["output_tokens_per_call /summarize"]["result"] == "pass"
 
 
+def many_routes(name: str, routes: int, *, longer: int = 1, more: int = 0) -> str:
+    """20 calls of each route; those of the last ten answer at length, and `more` routes are new."""
+    with Path(name).open("w", encoding="utf-8") as stream:
+        for route in range(routes + more):
+            for i in range(20):
+                record = {
+                    "timestamp": f"2026-11-20T10:{i:02d}:{route:02d}Z", "request_id": f"{name}-{route}-{i}",
+                    "provider": "openai", "model": "gpt-4.1", "route": f"/r{route:02d}", "input_tokens": 1_000 + i,
+                    "output_tokens": (100 + i) * (longer if routes - 10 <= route < routes else 1),
+                }  # fmt: skip
+                stream.write(json.dumps(record) + "\n")
+    return name
+
+
+def test_no_route_is_left_out_however_many_there_are(llmmigrate: Run) -> None:
+    assert 0 == llmmigrate("check", many_routes("base.jsonl", 60), "--update-baseline", "--by", "tag.route").code
+    code, found = rules(llmmigrate, "check: {by: [tag.route]}", many_routes("dearer.jsonl", 60, longer=3))
+    failed = {name.split()[-1] for name, rule in found.items() if rule["result"] == "fail" and rule["where"]}
+    assert (1, {f"/r{number}" for number in range(50, 60)}, 2 + 2 * 60) == (code, failed, len(found))
+
+
+def test_a_route_that_the_baseline_lacks_is_named(llmmigrate: Run) -> None:
+    assert 0 == llmmigrate("check", many_routes("base.jsonl", 12), "--update-baseline", "--by", "tag.route").code
+    Path("llmmigrate.yaml").write_text("check: {by: [tag.route]}\n")
+    path = many_routes("more.jsonl", 12, more=1)
+    found = document(llmmigrate("check", path, "--format", "json"))
+    (notice,) = [entry for entry in found["warnings"] if entry["code"] == "groups_not_in_baseline"]
+    assert (20, ["route /r12"], "pass") == (notice["count"], notice["first"], found["verdict"])
+    assert "route /r12" in llmmigrate("check", path).out
+    assert 3 == llmmigrate("check", path, "--strict").code
+
+
+def test_a_single_call_passes_no_strict_check(llmmigrate: Run, baseline: str) -> None:
+    path = log("one.jsonl", seed=2, calls=1, input_tokens=1, output_tokens=1)
+    told = llmmigrate("check", path)
+    assert (0, True) == (told.code, "too few calls to tell a change from chance" in told.out)
+    found = llmmigrate("check", path, "--strict", "--format", "json")
+    assert (3, True) == (found.code, "sample_too_small" in [entry["code"] for entry in document(found)["warnings"]])
+
+
+def test_what_is_not_decided_is_not_called_kept(llmmigrate: Run, baseline: str) -> None:
+    found = llmmigrate("check", log("one.jsonl", seed=2, calls=1, longer=500))
+    assert (0, "PASS: no rule failed, 2 not decided.") == (found.code, found.out.splitlines()[0])
+
+
+def test_prices_alone_are_held_against_a_fixed_limit(llmmigrate: Run, baseline: str) -> None:
+    for policy, code, words in (
+        ('check: {cost_per_1000_calls: "<= 0.01 USD"}', 1, "FAIL: "),
+        ('check: {cost_per_1000_calls: "<= 0.01 USD", warn: [cost_per_1000_calls]}', 0, "is broken, which only warns"),
+        ('check: {cost_per_1000_calls: "<= 100 USD"}', 0, "limit <= 100 USD)."),
+    ):
+        Path("llmmigrate.yaml").write_text(policy)
+        found = llmmigrate("check", "--prices-only")
+        assert (code, True) == (found.code, words in found.out.splitlines()[0])
+
+
 @pytest.mark.parametrize(
     ("line", "result"),
     [

@@ -1,15 +1,16 @@
 """A profile against a baseline: measured, judged, and taken apart into causes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
 import msgspec
 
 from llmmigrate.checks.baseline import Baseline, Header, RecordedCost
+from llmmigrate.checks.measures import Sampled
 from llmmigrate.checks.policy import Policy
 from llmmigrate.checks.results import BaselineUsed, CheckResult, PriceChange, PriceCheck, RuleResult, SideCalls
-from llmmigrate.checks.verdict import Pair, judge, tolerance_of
+from llmmigrate.checks.verdict import Pair, judge, keeps, tolerance_of, unknown_groups
 from llmmigrate.costing import results
 from llmmigrate.costing.analysis import Terms, analyse, line_counts, rfc3339, unpriced_calls
 from llmmigrate.costing.bill import Biller
@@ -21,9 +22,12 @@ from llmmigrate.errors import UsageError
 from llmmigrate.money import plain
 from llmmigrate.prices.catalog import Catalog
 from llmmigrate.units import NANOSECONDS
+from llmmigrate.usage.accounting import Tally
 from llmmigrate.usage.profile import Profile
 
 CURRENCY = "USD"
+SHOWN = 8
+"""Groups that a warning names."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -53,7 +57,9 @@ def check_traffic(baseline: Baseline, profile: Profile, catalog: Catalog, reques
     tables = [table_used(catalog, name, request.now, CURRENCY, request.now) for name in pricer.tables()]
     month = _month(profile, catalog, request)
     ages = {table.provider: table.age_days for table in tables}
-    rules = judge(request.policy, Pair(base, baseline.profile, now, profile, month, ages))
+    pair = Pair(Sampled(base, baseline.profile), Sampled(now, profile), month, ages)
+    rules = judge(request.policy, pair)
+    doubts = _doubts(rules, unknown_groups(request.policy, pair), base.uncut + now.uncut)
     difference = None
     if base.calls and now.calls:
         difference = result(take_apart(base, now, pricer, retier), profile.tags, CURRENCY)
@@ -62,7 +68,7 @@ def check_traffic(baseline: Baseline, profile: Profile, catalog: Catalog, reques
         schema="llmmigrate.check/1",
         command=request.command,
         version=request.version,
-        verdict=_verdict(rules, strict=request.strict),
+        verdict=_verdict(rules, doubts, strict=request.strict),
         as_of=request.rates_of(),
         baseline=_used(baseline),
         sources=[results.SourceFile(path=s.path, bytes=s.bytes, sha256=s.sha256, formats=s.formats)
@@ -74,7 +80,7 @@ def check_traffic(baseline: Baseline, profile: Profile, catalog: Catalog, reques
         difference=difference,
         unpriced=unpriced_calls(now.unpriced),
         prices=results.PricesUsed(tables=tables, assumptions=dict(sorted(now.assumptions.items()))),
-        warnings=explain_reading(profile),
+        warnings=explain_reading(profile, doubts),
     )  # fmt: skip
 
 
@@ -113,7 +119,10 @@ def check_prices(baseline: Baseline, catalog: Catalog, request: Request) -> Pric
     now = sum((Fraction(entry.cost_now or 0) for entry in both), Fraction(0))
     rule = next(rule for rule in request.policy.rules if rule.measure == "cost_per_1000_calls" and not rule.where)
     calls = Fraction(sum(entry.calls for entry in both) or 1, 1000)
-    beyond = rule.relative and (now - then) / calls > tolerance_of(rule.limit, then / calls)
+    if rule.relative:
+        beyond = (now - then) / calls > tolerance_of(rule.limit, then / calls)
+    else:
+        beyond = not keeps(rule.limit, now / calls)
     lost = any(entry.cost_now is None for entry in changes)
     tables = [table_used(catalog, name, request.now, CURRENCY, request.now) for name in pricer.tables()]
     return PriceCheck(
@@ -126,12 +135,14 @@ def check_prices(baseline: Baseline, catalog: Catalog, request: Request) -> Pric
         baseline=_used(baseline),
         limit=str(rule.limit),
         level=rule.level,
+        beyond=beyond,
         cost_then=plain(as_decimal(then)),
         cost_now=plain(as_decimal(now)),
         change=round(float((now - then) / then), 6) if then else None,
         models=changes,
         tables_changed=sorted(t.provider for t in tables if header.tables.get(t.provider, t.sha256) != t.sha256),
         prices=results.PricesUsed(tables=tables, assumptions=dict(sorted(side.assumptions.items()))),
+        warnings=explain_reading(baseline.profile, _doubts((), {}, side.uncut)),
     )
 
 
@@ -200,11 +211,22 @@ def _month(profile: Profile, catalog: Catalog, request: Request) -> Decimal | No
     return None if month is None else Decimal(month)
 
 
-def _verdict(rules: Sequence[RuleResult], *, strict: bool) -> str:
+def _doubts(rules: Sequence[RuleResult], new: Mapping[str, int], uncut: int) -> dict[str, Tally]:
+    """What makes a verdict weaker than it looks, by the codes of warnings."""
+    small = [rule.measure for rule in rules if rule.too_small]
+    found = {
+        "sample_too_small": Tally(len(small), list(dict.fromkeys(small))[:SHOWN]),
+        "groups_not_in_baseline": Tally(sum(new.values()), list(new)[:SHOWN]),
+        "cut_marks_missing": Tally(uncut),
+    }
+    return {code: tally for code, tally in found.items() if tally.count}
+
+
+def _verdict(rules: Sequence[RuleResult], doubts: Mapping[str, Tally], *, strict: bool) -> str:
     found = {rule.result for rule in rules}
     if "fail" in found:
         return "fail"
-    unsure = "unclear" in found or any(rule.too_small for rule in rules)
+    unsure = "unclear" in found or bool(doubts)
     return "undecided" if "unknown" in found or (strict and unsure) else "pass"
 
 

@@ -48,27 +48,46 @@ class Sample(msgspec.Struct, frozen=True):
     lot: Lot
     above: Form
     below: Form
+    cost: Fraction | None
+    """USD, where a measure is about cost."""
 
 
-def exact(name: RatioName, side: Side, scope: Scope) -> Fraction | None:
+class Sampled:
+    """A priced side with its profile. Samples are made once a measure: the rules of a policy may be hundreds."""
+
+    def __init__(self, side: Side, profile: Profile) -> None:
+        self.side = side
+        self.profile = profile
+        self._made: dict[RatioName, list[tuple[Group, Sample]]] = {}
+
+    def samples(self, name: RatioName, scope: Scope) -> list[tuple[Sample, Model]]:
+        """The lots in scope, each with its model."""
+        if name not in self._made:
+            self._made[name] = _samples(name, self.side)
+        found = self._made[name]
+        return [(sample, (group.provider, group.model)) for group, sample in found if scope(group)]
+
+
+def exact(name: RatioName, sampled: Sampled, scope: Scope) -> Fraction | None:
     """A ratio over the calls in scope, exactly; None where its denominator is 0."""
-    lots = [sample.lot for sample, _ in _samples(name, side, scope)]
+    samples = [sample for sample, _ in sampled.samples(name, scope)]
+    lots = [sample.lot for sample in samples]
     if name == "cost_per_1000_calls":
-        above = 1000 * sum((cost(lot.own, lot) for lot in lots), Fraction(0))
+        above = 1000 * sum((sample.cost or Fraction(0) for sample in samples), Fraction(0))
     else:
         above = Fraction(sum(_count(_CACHED if name == "cache_hit_share" else _OUTPUT, lot) for lot in lots))
     below = sum(_count(_INPUT, lot) if name == "cache_hit_share" else lot.calls for lot in lots)
     return above / below if below else None
 
 
-def ratio(name: RatioName, side: Side, profile: Profile, scope: Scope) -> Estimate | None:
+def ratio(name: RatioName, sampled: Sampled, scope: Scope) -> Estimate | None:
     """A ratio over the calls in scope with its sampling error; None where its denominator is 0."""
-    value = exact(name, side, scope)
+    value = exact(name, sampled, scope)
     if value is None:
         return None
-    samples = _samples(name, side, scope)
+    samples = sampled.samples(name, scope)
     below = sum(_sum(sample.below, sample.lot) for sample, _ in samples)
-    variance, freedom = _variance(name, side, profile, scope, float(value), below)
+    variance, freedom = _variance(name, sampled, scope, float(value), below)
     return Estimate(float(value), variance, freedom, sum(sample.lot.calls for sample, _ in samples))
 
 
@@ -81,39 +100,38 @@ def sizes(profile: Profile, scope: Scope) -> Sketch:
     return found
 
 
-def design_effect(side: Side, profile: Profile, scope: Scope) -> float:
+def design_effect(sampled: Sampled, scope: Scope) -> float:
     """How many times more the mean output of a call varies than it would with independent calls; at least 1."""
-    samples = _samples("output_tokens_per_call", side, scope)
+    samples = sampled.samples("output_tokens_per_call", scope)
     below = sum(_sum(sample.below, sample.lot) for sample, _ in samples)
     if not below:
         return 1.0
     value = sum(_sum(sample.above, sample.lot) for sample, _ in samples) / below
     alone = _independent(samples, value)
-    found, _ = _variance("output_tokens_per_call", side, profile, scope, value, below)
+    found, _ = _variance("output_tokens_per_call", sampled, scope, value, below)
     return max(1.0, found * below**2 / alone) if found and alone else 1.0
 
 
-def _samples(name: RatioName, side: Side, scope: Scope) -> list[tuple[Sample, Model]]:
-    """The lots in scope. What a gateway's cache answered is a call, but has no tokens of a model; what has no price
-    has tokens, but no cost.
+def _samples(name: RatioName, side: Side) -> list[tuple[Group, Sample]]:
+    """The lots. What a gateway's cache answered is a call, but has no tokens of a model; what has no price has tokens,
+    but no cost.
     """
     parts = [(group, tier, part) for group, tiers in side.parts.items() for tier, part in tiers.items()]
     if name != "cost_per_1000_calls":
         parts = [entry for entry in parts if entry[1] is not None]
         parts += [(group, "", part) for group, part in side.bare.items()]
-    found = [(group, lot) for group, _, part in parts if scope(group) for lot in part.all_lots()]
-    return [(_sample(name, lot), (group.provider, group.model)) for group, lot in found]
+    return [(group, _sample(name, lot)) for group, _, part in parts for lot in part.all_lots()]
 
 
 def _sample(name: RatioName, lot: Lot) -> Sample:
     if name == "output_tokens_per_call":
-        return Sample(lot, Form(0.0, _OUTPUT), Form(1.0, _NONE))
+        return Sample(lot, Form(0.0, _OUTPUT), Form(1.0, _NONE), None)
     if name == "cache_hit_share":
-        return Sample(lot, Form(0.0, _CACHED), Form(0.0, _INPUT))
+        return Sample(lot, Form(0.0, _CACHED), Form(0.0, _INPUT), None)
     rates = tuple(1000 * float(rate or 0) for rate in lot.own.tokens)
     # Of searches and images the log keeps sums only: a call counts with the mean of its lot.
     fees = 1000 * float(piece_cost(lot.own, lot.pieces)) / lot.calls
-    return Sample(lot, Form(fees, rates), Form(1.0, _NONE))
+    return Sample(lot, Form(fees, rates), Form(1.0, _NONE), cost(lot.own, lot))
 
 
 def _count(factors: Sequence[float], lot: Lot) -> int:
@@ -125,20 +143,20 @@ def _sum(form: Form, lot: Lot) -> float:
 
 
 def _variance(
-    name: RatioName, side: Side, profile: Profile, scope: Scope, value: float, below: float
+    name: RatioName, sampled: Sampled, scope: Scope, value: float, below: float
 ) -> tuple[float | None, float]:
     """The variance of a ratio and its degrees of freedom; None where the log does not tell single calls."""
-    samples = _samples(name, side, scope)
+    samples = sampled.samples(name, scope)
     calls = sum(sample.lot.calls for sample, _ in samples)
     if calls < 2 or any(sample.lot.aggregated for sample, _ in samples):
         return None, 0.0
     alone = _independent(samples, value) * calls / (calls - 1) / below**2
-    everything = [(sample, model) for sample, model in _samples(name, side, _every)]
     models = {model for _, model in samples}
-    buckets = _buckets(everything, models, profile, value)
+    everything = sampled.samples(name, lambda group: (group.provider, group.model) in models)
+    buckets = _buckets(everything, models, sampled.profile, value) if sampled.profile.sessions else []
     if len(buckets) < 2:
         return alone, calls - 1.0
-    whole = [sample for sample, model in everything if model in models]
+    whole = [sample for sample, _ in everything]
     return _joined(alone, calls, buckets, whole, value)
 
 
@@ -222,10 +240,6 @@ def _square(sample: Sample, value: float) -> float:
         i, j = divmod(pair, CLASS_COUNT)
         total += factors[i] * factors[j] * moment * (1 if i == j else 2)
     return max(total, 0.0)
-
-
-def _every(group: Group) -> bool:
-    return True
 
 
 def scope_of(where: Mapping[str, str], tags: Sequence[str]) -> Scope:

@@ -94,9 +94,12 @@ class PriceCheck(Record, frozen=True, kw_only=True):
     baseline: BaselineUsed
     limit: str
     level: str
+    beyond: bool
+    """Whether the limit is broken; at level `warn` the verdict is pass all the same."""
     cost_then: Money
     cost_now: Money
     change: Share | None
     models: list[PriceChange]
     tables_changed: list[str]
     prices: PricesUsed
+    warnings: list[Notice]

@@ -10,15 +10,13 @@ import msgspec
 from msgspec import structs
 
 from llmmigrate.checks import measures, significance
-from llmmigrate.checks.measures import RatioName
+from llmmigrate.checks.measures import RatioName, Sampled
 from llmmigrate.checks.policy import MEASURES, Policy, Rule
 from llmmigrate.checks.results import RuleResult
 from llmmigrate.checks.significance import Estimate, Evidence
 from llmmigrate.costing.difference import as_decimal
-from llmmigrate.costing.sides import Side
 from llmmigrate.money import plain
 from llmmigrate.quantities import Limit
-from llmmigrate.usage.profile import Profile
 from llmmigrate.usage.sketch import Sketch, bucket, merge, quantile
 
 FAR_ABOVE: Final = 2
@@ -26,8 +24,6 @@ FAR_ABOVE: Final = 2
 LEAST_REACH: Final = 0.10
 """… or above this part of the baseline's value, whichever is more: no run sees every small rise."""
 P95: Final = 0.95
-MOST_SCOPES: Final = 50
-"""Groups that relative rules are repeated for; the largest come first."""
 
 UNITS: Final[Mapping[str, str]] = {
     "cost_per_1000_calls": "USD per 1,000 calls",
@@ -43,10 +39,8 @@ UNITS: Final[Mapping[str, str]] = {
 class Pair(msgspec.Struct, frozen=True):
     """The two sides that rules are held against."""
 
-    base: Side
-    base_profile: Profile
-    now: Side
-    now_profile: Profile
+    base: Sampled
+    now: Sampled
     month: Decimal | None
     """Projected cost of a month of now's traffic, where it was asked for and could be projected."""
     ages: Mapping[str, int | None]
@@ -77,27 +71,42 @@ def judge(policy: Policy, pair: Pair) -> list[RuleResult]:
 
 
 def _repeated(policy: Policy, pair: Pair) -> Iterator[Rule]:
-    """The relative rules for all calls again for every value of `by` that both sides have."""
+    """The relative rules for all calls again for every value of `by` that both sides have, the largest first."""
     own = [rule for rule in policy.rules if rule.relative and not rule.where]
     for name in policy.by:
-        counts: dict[str, int] = {}
-        before = {measures.value_of(group, name, pair.base_profile.tags) for group in pair.base.parts}
-        for group, tiers in pair.now.parts.items():
-            value = measures.value_of(group, name, pair.now_profile.tags)
-            if value is not None and value in before:
-                counts[value] = counts.get(value, 0) + sum(part.calls for part in tiers.values())
-        for value in sorted(counts, key=lambda value: (-counts[value], value))[:MOST_SCOPES]:
+        before = _calls_by(name, pair.base)
+        counts = {value: calls for value, calls in _calls_by(name, pair.now).items() if value in before}
+        for value in sorted(counts, key=lambda value: (-counts[value], value)):
             yield from (replace(rule, where={name: value}) for rule in own)
 
 
+def unknown_groups(policy: Policy, pair: Pair) -> dict[str, int]:
+    """Groups by `by` that the baseline has no call of, in words, with their calls: no rule can be held against them."""
+    found: dict[str, int] = {}
+    for name in policy.by:
+        before = _calls_by(name, pair.base)
+        new = {value: calls for value, calls in _calls_by(name, pair.now).items() if value not in before}
+        found |= {f"{name.removeprefix('tag.')} {value}": calls for value, calls in sorted(new.items())}
+    return found
+
+
+def _calls_by(name: str, sampled: Sampled) -> dict[str, int]:
+    """Priced calls by a group's value of model, provider or a tag."""
+    counts: dict[str, int] = {}
+    for group, tiers in sampled.side.parts.items():
+        value = measures.value_of(group, name, sampled.profile.tags)
+        if value is not None:
+            counts[value] = counts.get(value, 0) + sum(part.calls for part in tiers.values())
+    return counts
+
+
 def _measure(rule: Rule, pair: Pair, tests: int) -> Measured:
-    scope = measures.scope_of(rule.where, pair.now_profile.tags)
+    scope = measures.scope_of(rule.where, pair.now.profile.tags)
     if MEASURES[rule.measure].kind == "quantile":
         return _measure_p95(rule, pair, scope)
     name = cast(RatioName, rule.measure)
     base, now = measures.exact(name, pair.base, scope), measures.exact(name, pair.now, scope)
-    before = measures.ratio(name, pair.base, pair.base_profile, scope)
-    after = measures.ratio(name, pair.now, pair.now_profile, scope)
+    before, after = measures.ratio(name, pair.base, scope), measures.ratio(name, pair.now, scope)
     if before is None or after is None:
         return Measured(rule, base, now, None, _nothing_to_measure(before is None))
     evidence = significance.compare(before, after, sign=MEASURES[rule.measure].sign, tests=tests)
@@ -107,12 +116,12 @@ def _measure(rule: Rule, pair: Pair, tests: int) -> Measured:
 
 def _measure_p95(rule: Rule, pair: Pair, scope: measures.Scope) -> Measured:
     """The 95th percentile; tested by how many calls of each side exceed that of both together (Mood 1950)."""
-    sides = ((pair.base, pair.base_profile), (pair.now, pair.now_profile))
-    sketches = [measures.sizes(profile, scope) for _, profile in sides]
+    sides = (pair.base, pair.now)
+    sketches = [measures.sizes(side.profile, scope) for side in sides]
     base, now = (None if (value := quantile(s, P95)) is None else Fraction(round(value)) for s in sketches)
     if base is None or now is None:
         return Measured(rule, base, now, None, _nothing_to_measure(base is None))
-    effects = [measures.design_effect(side, profile, scope) for side, profile in sides]
+    effects = [measures.design_effect(side, scope) for side in sides]
     before, after = _shares_above(sketches, effects)
     evidence = significance.compare(before, after, sign=1, tests=1)
     return Measured(rule, base, now, Evidence(evidence.p_value) if evidence else None)
@@ -150,7 +159,7 @@ def _relative(found: Measured, p_value: float | None) -> RuleResult:
         result = rule.level if p_value is not None and p_value <= significance.LEVEL else "unclear"
     made = _result(rule, found.base, found.now, result=result, why=found.why if beyond else None)
     if evidence is None or evidence.low is None or evidence.detectable is None:
-        return structs.replace(made, p_value=_rounded(p_value))
+        return structs.replace(made, p_value=_rounded(p_value), too_small=evidence is None and result == "pass")
     scale = MEASURES[rule.measure].sign / _scale(rule, found.base)
     wanted = max(FAR_ABOVE * float(tolerance), LEAST_REACH * _scale(rule, found.base))
     return structs.replace(
@@ -185,23 +194,28 @@ def _absolute(rule: Rule, policy: Policy, pair: Pair) -> RuleResult:
     base, now, why = _values(rule, policy, pair)
     if now is None:
         return _result(rule, base, now, result="unknown", why=why)
-    limit = Fraction(rule.limit.value) / (100 if rule.limit.unit == "%" else 1)
-    kept = {"<=": now <= limit, "<": now < limit, ">=": now >= limit, ">": now > limit, "==": now == limit}
-    return _result(rule, base, now, result="pass" if kept[rule.limit.comparison] else rule.level)
+    return _result(rule, base, now, result="pass" if keeps(rule.limit, now) else rule.level)
+
+
+def keeps(limit: Limit, value: Fraction) -> bool:
+    """Whether a value is within a limit that is no change."""
+    most = Fraction(limit.value) / (100 if limit.unit == "%" else 1)
+    kept = {"<=": value <= most, "<": value < most, ">=": value >= most, ">": value > most, "==": value == most}
+    return kept[limit.comparison]
 
 
 def _values(rule: Rule, policy: Policy, pair: Pair) -> tuple[Fraction | None, Fraction | None, str | None]:
     """The baseline's and now's value of an absolute rule, or why now's is not known."""
-    scope = measures.scope_of(rule.where, pair.now_profile.tags)
+    scope = measures.scope_of(rule.where, pair.now.profile.tags)
     match MEASURES[rule.measure].kind:
         case "count":
-            return Fraction(pair.base.unpriced_calls), Fraction(pair.now.unpriced_calls), None
+            return Fraction(pair.base.side.unpriced_calls), Fraction(pair.now.side.unpriced_calls), None
         case "age":
             return _oldest(pair.ages)
         case "money":
             return _monthly(policy, pair)
         case "quantile":
-            values = [quantile(measures.sizes(p, scope), P95) for p in (pair.base_profile, pair.now_profile)]
+            values = [quantile(measures.sizes(p, scope), P95) for p in (pair.base.profile, pair.now.profile)]
             base, now = (None if value is None else Fraction(round(value)) for value in values)
             return base, now, _nothing_to_measure(in_baseline=False)
     name = cast(RatioName, rule.measure)

@@ -10,7 +10,7 @@ import msgspec
 
 from llmmigrate.costing import results
 from llmmigrate.costing.alike import Cells, added, priced_alike
-from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards
+from llmmigrate.costing.bill import Amount, Biller, CellBill, Purse, bill_cards, is_uncut
 from llmmigrate.costing.projection import DayCost, Outlook, Projection, project
 from llmmigrate.costing.tables import table_used
 from llmmigrate.costing.tally import Tally
@@ -27,9 +27,6 @@ from llmmigrate.usage.sketch import quantiles
 GROUPINGS: Final = ("model", "provider", "service_tier", "day", "hour")
 OUTLIER: Final = 10
 """A logged cost above so many times the recomputed one cannot be true (design: costs as logged are evidence)."""
-
-OPEN_RATES: Final = frozenset(("clock_unknown", "calendar_not_covered", "thinking_rate_unknown"))
-"""Assumptions under which several rates are possible whatever the cell."""
 
 GroupKey = tuple[str | None, ...]
 UnpricedSums = dict[tuple[str | None, str | None, str, str], tuple[Unpriced, list[int]]]
@@ -129,7 +126,7 @@ class Analyst:
             add_unpriced(self.unpriced, key, cell, bill.unpriced)
         for card in bill.cards:
             self.tables[card.table] = card.table_sha256
-        if len(bill.cards) > 1 and OPEN_RATES.isdisjoint(bill.assumptions):
+        if is_uncut(bill):
             self.uncut += cell.calls
         for code in bill.assumptions:
             self.assumptions[code] = self.assumptions.get(code, 0) + cell.calls

@@ -49,6 +49,15 @@ class CellBill(msgspec.Struct, frozen=True):
     assumptions: tuple[str, ...] = ()
 
 
+OPEN_RATES: Final = frozenset(("clock_unknown", "calendar_not_covered", "thinking_rate_unknown"))
+"""Assumptions under which several rates are possible whatever the cell."""
+
+
+def is_uncut(bill: CellBill) -> bool:
+    """Whether a cell lies across a boundary of its prices: its profile was cut before the table had it."""
+    return len(bill.cards) > 1 and OPEN_RATES.isdisjoint(bill.assumptions)
+
+
 FREE: Final = CellBill(NOTHING, None)
 """A gateway's cache answered, or the call failed without usage: no vendor bills it."""
 

@@ -14,7 +14,7 @@ import msgspec
 
 from llmmigrate.costing.alike import Cells, priced_alike
 from llmmigrate.costing.analysis import UnpricedSums, add_unpriced
-from llmmigrate.costing.bill import FREE, ZERO, Biller, CellBill, bill_cards, cost_at, pieces, place
+from llmmigrate.costing.bill import FREE, ZERO, Biller, CellBill, bill_cards, cost_at, is_uncut, pieces, place
 from llmmigrate.costing.slices import summed
 from llmmigrate.prices.cards import RateCard, Unpriced
 from llmmigrate.prices.catalog import Catalog
@@ -108,6 +108,8 @@ class Side(msgspec.Struct):
     assumptions: dict[str, int] = msgspec.field(default_factory=dict)
     """Code of what pricing had to assume → calls."""
     missing: int = 0
+    uncut: int = 0
+    """Calls across a boundary that their profile was not cut at: priced at the mean of both sides of it."""
     failed: int = 0
     """Failures without usage: no answer, no cost, and no call here."""
 
@@ -206,6 +208,7 @@ class Pricer:
         key, bill, rates = cells[0][0], bills[0], self.rates(bills[0], cell)
         for code in bill.assumptions:
             side.assumptions[code] = side.assumptions.get(code, 0) + cell.calls
+        side.uncut += cell.calls if is_uncut(bill) else 0
         group = Group(key.provider, key.model, key.tags)
         if rates is None:
             add_unpriced(side.unpriced, key, cell, bill.unpriced or Unpriced("unknown_model", "no price"))

@@ -1,5 +1,6 @@
 """Warning codes in words, with what a user can do about each. Codes are stable; the words may change."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from llmmigrate.costing.results import Notice
@@ -54,18 +55,28 @@ WORDS: Final[dict[str, tuple[str, str | None]]] = {
         "trust the recomputed cost, and check the logger's price table",
     ),
     "cut_marks_missing": (
-        "{calls} of a saved profile lie where a newer price table has a boundary; their cost is given as bounds",
-        "ingest the log again",
+        "{calls} of a saved profile lie where a newer price table has a boundary; their cost is known within bounds,"
+        " and sums have the middle",
+        "ingest the log again, or make the baseline anew",
+    ),
+    "sample_too_small": (
+        "too few calls to see small changes of: {places}",
+        "check more calls, or allow for larger changes in the policy",
+    ),
+    "groups_not_in_baseline": (
+        "{calls} of groups that the baseline has no call of, so that they are compared with nothing: {places}",
+        "where they are meant, make the baseline anew: --update-baseline",
     ),
     "cannot_project": ("all calls have one instant: cannot project a month", "give a log that spans 14 days"),
 }
 """Code → what is the case, and what to do about it. `{calls}` is `1 call`, `2 calls` …"""
+NOTHING_MORE: Final[Mapping[str, Tally]] = {}
 UNITS: Final = ("call", "record", "line", "file", "group")
 
 
-def explain_reading(profile: Profile) -> list[Notice]:
-    """The warnings of a reading, by code."""
-    return _notices(_of_reading(profile))
+def explain_reading(profile: Profile, more: Mapping[str, Tally] = NOTHING_MORE) -> list[Notice]:
+    """The warnings of a reading, and `more` of a command's own, by code."""
+    return _notices({**_of_reading(profile), **more})
 
 
 def explain(profile: Profile, analyst: "Analyst") -> list[Notice]:

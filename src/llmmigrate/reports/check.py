@@ -48,7 +48,7 @@ def report(result: CheckResult) -> Report:
 
 def price_report(result: PriceCheck) -> Report:
     """The report of what price tables do to a baseline."""
-    level = {"fail": "error", "undecided": "warning"}.get(result.verdict, "pass")
+    level = {"fail": "error", "undecided": "warning"}.get(result.verdict, "warning" if result.beyond else "pass")
     return Report(
         document=msgspec.to_builtins(result),
         page=list(_price_page(result)),
@@ -79,15 +79,19 @@ def headline(result: CheckResult) -> str:
     if result.verdict == "undecided":
         return f"UNDECIDED: {_undecided(result.rules)}."
     warned = sum(rule.result == "warn" for rule in result.rules)
+    unclear = sum(rule.result == "unclear" for rule in result.rules)
     more = f", {numbers.counted(warned, 'warning')}" if warned else ""
-    return f"PASS: {numbers.counted(count, 'rule')} kept{more}." if not warned else f"PASS: no rule failed{more}."
+    more += f", {unclear} not decided" if unclear else ""
+    return f"PASS: no rule failed{more}." if more else f"PASS: {numbers.counted(count, 'rule')} kept."
 
 
 def _undecided(rules: Sequence[RuleResult]) -> str:
     unknown = next((rule for rule in rules if rule.result == "unknown"), None)
     if unknown is not None:
         return f"{rule_name(unknown).lower()}: {unknown.why or 'not measured'}"
-    return "the sample is too small to tell"
+    if any(rule.result == "unclear" or rule.too_small for rule in rules):
+        return "the sample is too small to tell"
+    return "a part of the calls could not be compared"
 
 
 def _rules(rules: Sequence[RuleResult]) -> Table:
@@ -96,7 +100,7 @@ def _rules(rules: Sequence[RuleResult]) -> Table:
         Column("Base", "right", drop=2),
         Column("Now", "right"),
         Column("Change", "right"),
-        Column("At least", "right", drop=1),
+        Column("Bound", "right", drop=1),
         Column("Limit", "right", drop=3),
         Column("Result"),
     ]
@@ -106,7 +110,7 @@ def _rules(rules: Sequence[RuleResult]) -> Table:
             _value(rule, rule.base),
             _value(rule, rule.now),
             _change(rule, rule.change),
-            _change(rule, rule.low),
+            _bound(rule),
             rule.limit,
             rule.result,
         ]
@@ -145,6 +149,13 @@ def _change(rule: RuleResult, change: float | None) -> str:
     return numbers.signed_share(change)
 
 
+def _bound(rule: RuleResult) -> str:
+    """The one-sided 95 % bound of a change: from below where a rise is bad, from above where a fall is."""
+    if rule.low is None:
+        return numbers.MISSING
+    return f"{'≤' if rule.measure == 'cache_hit_share' else '≥'} {_change(rule, rule.low)}"
+
+
 def _finding(rule: RuleResult) -> Finding:
     path, _, line = (rule.place or "").rpartition(":")
     return Finding(
@@ -172,8 +183,10 @@ def rule_words(rule: RuleResult) -> str:
 
 def small_words(rule: RuleResult) -> str:
     """What a sample can show at all."""
+    if rule.detectable is None:
+        return "too few calls to tell a change from chance"
     noun = "fall" if rule.measure == "cache_hit_share" else "rise"
-    size = f"{(rule.detectable or 0) * 100:.0f}"
+    size = f"{rule.detectable * 100:.0f}"
     return f"smallest detectable {noun}: {size} {'pt' if rule.measure == 'cache_hit_share' else '%'}"
 
 
@@ -214,7 +227,7 @@ def _what(cause: NamedCause) -> str:
         case "share_of_input":
             return f"cached share of the input {numbers.share(cause.before)} → {numbers.share(cause.after)}"
     if cause.key is None:
-        return "other models are called than before"
+        return "the calls are spread otherwise over models and tags"
     return f"{numbers.share(cause.before)} → {numbers.share(cause.after)} of the calls"
 
 
@@ -237,6 +250,9 @@ def _doubts(result: CheckResult) -> Iterator[Block]:
     open_rules = [rule_words(rule) for rule in result.rules if rule.result in ("unclear", "unknown")]
     if open_rules:
         yield Bullets("Not decided:", open_rules)
+    told = [entry for entry in result.warnings if entry.code in ("groups_not_in_baseline", "cut_marks_missing")]
+    for entry in told:
+        yield Paragraph(f"{entry.message}; {entry.fix}.", kind="warning")
     left_out = result.calls.usage_missing + result.calls.failed_without_usage
     if left_out:
         words = (
@@ -273,6 +289,9 @@ def _price_page(result: PriceCheck) -> Iterator[Block]:
     yield Table(columns=columns, rows=[_price_row(entry) for entry in result.models])
     changed = ", ".join(result.tables_changed)
     yield Paragraph(f"Price tables that differ from then: {changed}." if changed else "No price table has changed.")
+    for entry in result.warnings:
+        if entry.code == "cut_marks_missing":
+            yield Paragraph(f"{entry.message}; {entry.fix}.", kind="warning")
     yield Paragraph(f"Then: as priced when the baseline was made. Now: rates of {result.as_of}.")
     yield Paragraph(baseline_words(result.baseline))
 
@@ -281,7 +300,9 @@ def _price_headline(result: PriceCheck) -> str:
     then, now = (numbers.money(Decimal(cost)) for cost in (result.cost_then, result.cost_now))
     change = numbers.signed_share(result.change)
     costs = f"the baseline's calls cost {then} {result.currency} then and {now} now"
-    return f"{result.verdict.upper()}: {costs} ({change}, limit {result.limit})."
+    warned = ", which only warns" if result.beyond and result.verdict != "fail" else ""
+    limit = f"limit {result.limit}{' is broken' if result.beyond else ''}{warned}"
+    return f"{result.verdict.upper()}: {costs} ({change}, {limit})."
 
 
 def _price_row(entry: PriceChange) -> list[str]:
