@@ -59,13 +59,17 @@ class Sampled:
         self.side = side
         self.profile = profile
         self._made: dict[RatioName, list[tuple[Group, Sample]]] = {}
+        self._last: tuple[RatioName, Scope, list[tuple[Sample, Model]]] | None = None
 
     def samples(self, name: RatioName, scope: Scope) -> list[tuple[Sample, Model]]:
-        """The lots in scope, each with its model."""
-        if name not in self._made:
-            self._made[name] = _samples(name, self.side)
-        found = self._made[name]
-        return [(sample, (group.provider, group.model)) for group, sample in found if scope(group)]
+        """The lots in scope, each with its model. A rule asks several times for its own."""
+        if self._last is None or self._last[:2] != (name, scope):
+            if name not in self._made:
+                self._made[name] = _samples(name, self.side)
+            made = self._made[name]
+            found = [(sample, (group.provider, group.model)) for group, sample in made if scope(group)]
+            self._last = name, scope, found
+        return self._last[2]
 
 
 def exact(name: RatioName, sampled: Sampled, scope: Scope) -> Fraction | None:
@@ -151,9 +155,11 @@ def _variance(
     if calls < 2 or any(sample.lot.aggregated for sample, _ in samples):
         return None, 0.0
     alone = _independent(samples, value) * calls / (calls - 1) / below**2
+    if not sampled.profile.sessions:
+        return alone, calls - 1.0
     models = {model for _, model in samples}
     everything = sampled.samples(name, lambda group: (group.provider, group.model) in models)
-    buckets = _buckets(everything, models, sampled.profile, value) if sampled.profile.sessions else []
+    buckets = _buckets(everything, models, sampled.profile, value)
     if len(buckets) < 2:
         return alone, calls - 1.0
     whole = [sample for sample, _ in everything]
