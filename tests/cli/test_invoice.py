@@ -148,6 +148,56 @@ def test_what_is_no_bill_is_an_error(llmmigrate: Run, text: str, what: str) -> N
     assert (outcome.code, outcome.out, outcome.err.splitlines()[0]) == (2, "", f"error: {what}")
 
 
+AMOUNT = "error: the invoice bill.csv has an amount that is none: "
+POINT = "  fix: write it like 12.34 or 1,234.50: a point before the cents, commas only between thousands"
+
+
+@pytest.mark.parametrize(
+    "amount",
+    ["5,60", "1.234,50", "0,560", "1,2345", "12,34,567", "1234,567", "1 234.50", "1_000", "1,234.5,0", "5.60 USD",
+     "1,234e2", "1e999", "\u0665", "NaN", "-", "$"],
+)  # fmt: skip
+def test_an_amount_that_could_be_another_is_refused_with_its_line(llmmigrate: Run, amount: str) -> None:
+    text = f'date,amount\n2026-10-01,2.00\n\n2026-10-02,"{amount}"\n'
+    outcome = llmmigrate("analyze", log(call(1), call(2)), "--invoice", bill(text))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.splitlines() == [f"{AMOUNT}{amount!r}", "  --> bill.csv:4", POINT]
+
+
+@pytest.mark.parametrize(
+    ("amount", "billed"),
+    [("2", "2"), ("2.5", "2.5"), (".5", "0.5"), ("1,234.50", "1234.5"), ("$1,234,567", "1234567"), ("-$2.50", "-2.5"),
+     ("2.5e-05", "0.000025"), ("1,234", "1234")],
+)  # fmt: skip
+def test_a_plain_amount_is_read_as_it_stands(llmmigrate: Run, amount: str, billed: str) -> None:
+    text = f'date,amount\n2026-10-01,"{amount}"\n'
+    assert invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))["billed"] == billed
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "line"),
+    [
+        ("date,amount\n2026-10-01,5,60\n", "has a row with more cells than its header", 2),
+        ("date,amount\n2026-10-01,5\n2026-10-41,5\n", "has a day that is none: '2026-10-41'", 3),
+        ("date,amount,currency\n2026-10-01,5,USD\n2026-10-01,5,EUR\n", "is in EUR", 3),
+        ("when,what\n1,2\n", "has no columns of days and amounts", 1),
+        (f"date,amount\n2026-10-01,{'5' * 200_000}\n", "is no CSV", 2),
+        ('{"start_time": 1790812800, "results": [{"amount": "5.60"}]}\n'
+         '{"start_time": 1790899200, "results": [{"amount": "5,60"}]}\n', "has an amount that is none: '5,60'", 2),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_bill_has_a_line(llmmigrate: Run, text: str, what: str, line: int) -> None:
+    outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.splitlines()[:2] == [f"error: the invoice bill.csv {what}", f"  --> bill.csv:{line}"]
+
+
+def test_a_row_may_end_in_empty_cells(llmmigrate: Run) -> None:
+    text = "date,amount\n2026-10-01,2.00,,\n"
+    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
+    assert reasons(found) == {"2026-10-01": "equal"}
+
+
 def test_days_of_another_zone_are_refused(llmmigrate: Run) -> None:
     outcome = llmmigrate(
         "analyze", log(call(1)), "--tz", "Europe/Berlin", "--invoice", bill("date,amount\n2026-10-01,2\n")
