@@ -198,6 +198,48 @@ def test_a_row_may_end_in_empty_cells(llmmigrate: Run) -> None:
     assert reasons(found) == {"2026-10-01": "equal"}
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "partial"),
+    [
+        ("00:59:00", "23:59:59", []),
+        ("01:00:00", "23:00:00", []),
+        ("01:00:01", "23:59:59", ["2026-10-01"]),
+        ("00:00:00", "22:59:59", ["2026-10-03"]),
+        ("12:00:00", "12:00:00", ["2026-10-01", "2026-10-03"]),
+    ],
+)
+def test_a_day_is_partial_where_the_log_begins_or_ends_within_it(
+    llmmigrate: Run, first: str, last: str, partial: list[str]
+) -> None:
+    path = log(
+        call(1, timestamp=f"2026-10-01T{first}Z"), call(2, timestamp="2026-10-02T12:00:00Z"),
+        call(3, timestamp=f"2026-10-03T{last}Z"),
+    )  # fmt: skip
+    text = "date,amount\n2026-10-01,7\n2026-10-02,7\n2026-10-03,7\n"
+    found = reasons(invoice(llmmigrate("analyze", path, "--invoice", bill(text), "--format", "json")))
+    assert [day for day, reason in found.items() if reason == "partial_day"] == partial
+    assert {reason for day, reason in found.items() if day not in partial} == {"unexplained"}
+
+
+@pytest.mark.parametrize("last", [PAGE, REPORT])
+def test_a_page_that_others_follow_is_not_the_whole_bill(llmmigrate: Run, last: dict[str, Any]) -> None:
+    more, whole = ({**last, "has_more": has_more} for has_more in (True, False))
+    for text, place in ((json.dumps(more), "bill.csv"), (json.dumps(more, indent=1), "bill.csv"),
+                        (f"{json.dumps(whole)}\n{json.dumps(more)}\n", "bill.csv:2")):  # fmt: skip
+        outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.err.splitlines() == [
+            "error: the invoice bill.csv is not whole", f"  --> {place}", "  why: its last page says has_more",
+            "  fix: download all pages and write them one a line, the last one last",
+        ]  # fmt: skip
+
+
+def test_pages_with_their_last_one_are_the_whole_bill(llmmigrate: Run) -> None:
+    text = f"{json.dumps({**PAGE, 'has_more': True})}\n{json.dumps({'data': [], 'has_more': False})}\n"
+    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
+    assert found["billed"] == "2"
+
+
 def test_days_of_another_zone_are_refused(llmmigrate: Run) -> None:
     outcome = llmmigrate(
         "analyze", log(call(1)), "--tz", "Europe/Berlin", "--invoice", bill("date,amount\n2026-10-01,2\n")

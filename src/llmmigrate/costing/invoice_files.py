@@ -72,6 +72,7 @@ def _json(text: str, path: str) -> tuple[str | None, list[InvoiceLine]]:
     except ValueError:
         rows = ((Location(path, number), line) for number, line in enumerate(text.splitlines(), 1))
         pages = [(where, _page(line, where)) for where, line in rows if line.strip()]
+    _check_whole(*pages[-1])
     buckets = [(where, bucket) for where, page in pages for bucket in _buckets(page)]
     anthropic = any("starting_at" in bucket for _, bucket in buckets)
     unit = CENT if anthropic else Decimal(1)
@@ -84,6 +85,17 @@ def _page(line: str, where: Location) -> Any:
         return json.loads(line, parse_float=Decimal)
     except ValueError as error:
         raise InputError(f"the invoice {where.path} is not JSON", where=where, why=str(error)) from None
+
+
+def _check_whole(where: Location, page: Any) -> None:
+    """InputError where the last page says that others follow: their costs would be missing without a word."""
+    if isinstance(page, dict) and page.get("has_more"):
+        raise InputError(
+            f"the invoice {where.path} is not whole",
+            where=where,
+            why="its last page says has_more",
+            fix="download all pages and write them one a line, the last one last",
+        )
 
 
 def _buckets(page: Any) -> list[dict[str, Any]]:
