@@ -257,3 +257,15 @@ def test_the_hooks_name_commands_that_exist(runner: Runner) -> None:
         check=False,
     )
     assert broken.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["sub/llmmigrate.yaml", "llmmigrate.yml", "my-llmmigrate.yaml", "llmmigrate.yaml.j2"])
+def test_the_policy_hook_fires_for_the_file_that_it_reads_alone(name: str, tmp_path: Path) -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    (hook,) = [hook for hook in hooks if hook["id"] == "llmmigrate-policy"]
+    assert re.search(hook["files"], "llmmigrate.yaml")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('check: {cost_per_1000_calls: "<= -5%"}\n')
+    command = [sys.executable, "-m", "llmmigrate", *hook["entry"].split()[1:]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, re.search(hook["files"], name)) == (0, None), done.stderr
