@@ -38,6 +38,18 @@ class Comments(http.server.BaseHTTPRequestHandler):
 
     held: ClassVar[list[dict[str, Any]]] = []
     tokens: ClassVar[list[str | None]] = []
+    refused: ClassVar[frozenset[str]] = frozenset()
+    """Methods that the token of a run may not use: those that write, on pull requests of forks."""
+
+    def parse_request(self) -> bool:
+        """Whether to go on with a request; what is refused has been answered."""
+        if not super().parse_request():
+            return False
+        if self.command in self.refused:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self._answer({"message": "Resource not accessible by integration", "status": "403"}, 403)
+            return False
+        return True
 
     def do_GET(self) -> None:
         page = int(self.path.rpartition("page=")[2])
@@ -57,10 +69,10 @@ class Comments(http.server.BaseHTTPRequestHandler):
         found: dict[str, str] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         return found
 
-    def _answer(self, value: Any) -> None:
+    def _answer(self, value: Any, status: int = 200) -> None:
         self.tokens.append(self.headers.get("Authorization"))
         data = json.dumps(value).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -72,7 +84,7 @@ class Comments(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> Iterator[str]:
     Comments.held = [{"id": n, "user": {"type": "User"}, "body": f"<!-- llmmigrate check -->\n{n}"} for n in range(130)]
-    Comments.tokens = []
+    Comments.tokens, Comments.refused = [], frozenset()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Comments)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -173,6 +185,33 @@ def test_what_could_not_be_checked_is_red_without_a_comment(runner: Runner) -> N
     assert Comments.tokens == []
 
 
+@pytest.mark.parametrize("refused", [{"POST", "PATCH"}, {"GET", "POST", "PATCH"}])
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize(("tokens", "code"), [(100, 0), (160, 1)])
+def test_a_token_that_only_reads_leaves_the_verdict(
+    runner: Runner, refused: set[str], earlier: bool, tokens: int, code: int
+) -> None:
+    if earlier:
+        Comments.held.append({"id": 900, "user": {"type": "Bot"}, "body": "<!-- llmmigrate check -->\nof yesterday"})
+    held = list(map(dict, Comments.held))
+    Comments.refused = frozenset(refused)
+    (runner.work / "run.jsonl").write_text("".join(record(i, tokens) for i in range(200)))
+    assert runner.step("Check").returncode == 0
+    commented = runner.step("Comment")
+    assert (commented.returncode, commented.stdout.count("\n")) == (0, 1), commented.stderr
+    assert commented.stdout.startswith("::warning title=llmmigrate::No comment was written")
+    assert "403" in commented.stderr
+    assert "Traceback" not in commented.stderr
+    assert runner.step("Verdict").returncode == code
+    assert held == Comments.held
+
+
+def test_a_server_that_is_not_there_leaves_the_verdict(runner: Runner) -> None:
+    runner.environment["GITHUB_API_URL"] = "http://127.0.0.1:9"
+    (runner.work / "run.jsonl").write_text("".join(record(i, 160) for i in range(200)))
+    assert runner.run() == 1
+
+
 def test_inputs_are_data_and_never_commands(runner: Runner) -> None:
     runner.inputs["logs"] = "$(touch owned)\nrun.jsonl; touch owned\n`touch owned`"
     runner.inputs["policy"] = '"; touch owned; "'
@@ -218,3 +257,15 @@ def test_the_hooks_name_commands_that_exist(runner: Runner) -> None:
         check=False,
     )
     assert broken.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["sub/llmmigrate.yaml", "llmmigrate.yml", "my-llmmigrate.yaml", "llmmigrate.yaml.j2"])
+def test_the_policy_hook_fires_for_the_file_that_it_reads_alone(name: str, tmp_path: Path) -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    (hook,) = [hook for hook in hooks if hook["id"] == "llmmigrate-policy"]
+    assert re.search(hook["files"], "llmmigrate.yaml")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('check: {cost_per_1000_calls: "<= -5%"}\n')
+    command = [sys.executable, "-m", "llmmigrate", *hook["entry"].split()[1:]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, re.search(hook["files"], name)) == (0, None), done.stderr

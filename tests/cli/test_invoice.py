@@ -148,6 +148,98 @@ def test_what_is_no_bill_is_an_error(llmmigrate: Run, text: str, what: str) -> N
     assert (outcome.code, outcome.out, outcome.err.splitlines()[0]) == (2, "", f"error: {what}")
 
 
+AMOUNT = "error: the invoice bill.csv has an amount that is none: "
+POINT = "  fix: write it like 12.34 or 1,234.50: a point before the cents, commas only between thousands"
+
+
+@pytest.mark.parametrize(
+    "amount",
+    ["5,60", "1.234,50", "0,560", "1,2345", "12,34,567", "1234,567", "1 234.50", "1_000", "1,234.5,0", "5.60 USD",
+     "1,234e2", "1e999", "\u0665", "NaN", "-", "$"],
+)  # fmt: skip
+def test_an_amount_that_could_be_another_is_refused_with_its_line(llmmigrate: Run, amount: str) -> None:
+    text = f'date,amount\n2026-10-01,2.00\n\n2026-10-02,"{amount}"\n'
+    outcome = llmmigrate("analyze", log(call(1), call(2)), "--invoice", bill(text))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.splitlines() == [f"{AMOUNT}{amount!r}", "  --> bill.csv:4", POINT]
+
+
+@pytest.mark.parametrize(
+    ("amount", "billed"),
+    [("2", "2"), ("2.5", "2.5"), (".5", "0.5"), ("1,234.50", "1234.5"), ("$1,234,567", "1234567"), ("-$2.50", "-2.5"),
+     ("2.5e-05", "0.000025"), ("1,234", "1234")],
+)  # fmt: skip
+def test_a_plain_amount_is_read_as_it_stands(llmmigrate: Run, amount: str, billed: str) -> None:
+    text = f'date,amount\n2026-10-01,"{amount}"\n'
+    assert invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))["billed"] == billed
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "line"),
+    [
+        ("date,amount\n2026-10-01,5,60\n", "has a row with more cells than its header", 2),
+        ("date,amount\n2026-10-01,5\n2026-10-41,5\n", "has a day that is none: '2026-10-41'", 3),
+        ("date,amount,currency\n2026-10-01,5,USD\n2026-10-01,5,EUR\n", "is in EUR", 3),
+        ("when,what\n1,2\n", "has no columns of days and amounts", 1),
+        (f"date,amount\n2026-10-01,{'5' * 200_000}\n", "is no CSV", 2),
+        ('{"start_time": 1790812800, "results": [{"amount": "5.60"}]}\n'
+         '{"start_time": 1790899200, "results": [{"amount": "5,60"}]}\n', "has an amount that is none: '5,60'", 2),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_bill_has_a_line(llmmigrate: Run, text: str, what: str, line: int) -> None:
+    outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.splitlines()[:2] == [f"error: the invoice bill.csv {what}", f"  --> bill.csv:{line}"]
+
+
+def test_a_row_may_end_in_empty_cells(llmmigrate: Run) -> None:
+    text = "date,amount\n2026-10-01,2.00,,\n"
+    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
+    assert reasons(found) == {"2026-10-01": "equal"}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "partial"),
+    [
+        ("00:59:00", "23:59:59", []),
+        ("01:00:00", "23:00:00", []),
+        ("01:00:01", "23:59:59", ["2026-10-01"]),
+        ("00:00:00", "22:59:59", ["2026-10-03"]),
+        ("12:00:00", "12:00:00", ["2026-10-01", "2026-10-03"]),
+    ],
+)
+def test_a_day_is_partial_where_the_log_begins_or_ends_within_it(
+    llmmigrate: Run, first: str, last: str, partial: list[str]
+) -> None:
+    path = log(
+        call(1, timestamp=f"2026-10-01T{first}Z"), call(2, timestamp="2026-10-02T12:00:00Z"),
+        call(3, timestamp=f"2026-10-03T{last}Z"),
+    )  # fmt: skip
+    text = "date,amount\n2026-10-01,7\n2026-10-02,7\n2026-10-03,7\n"
+    found = reasons(invoice(llmmigrate("analyze", path, "--invoice", bill(text), "--format", "json")))
+    assert [day for day, reason in found.items() if reason == "partial_day"] == partial
+    assert {reason for day, reason in found.items() if day not in partial} == {"unexplained"}
+
+
+@pytest.mark.parametrize("last", [PAGE, REPORT])
+def test_a_page_that_others_follow_is_not_the_whole_bill(llmmigrate: Run, last: dict[str, Any]) -> None:
+    more, whole = ({**last, "has_more": has_more} for has_more in (True, False))
+    for text, place in ((json.dumps(more), "bill.csv"), (json.dumps(more, indent=1), "bill.csv"),
+                        (f"{json.dumps(whole)}\n{json.dumps(more)}\n", "bill.csv:2")):  # fmt: skip
+        outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.err.splitlines() == [
+            "error: the invoice bill.csv is not whole", f"  --> {place}", "  why: its last page says has_more",
+            "  fix: download all pages and write them one a line, the last one last",
+        ]  # fmt: skip
+
+
+def test_pages_with_their_last_one_are_the_whole_bill(llmmigrate: Run) -> None:
+    text = f"{json.dumps({**PAGE, 'has_more': True})}\n{json.dumps({'data': [], 'has_more': False})}\n"
+    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
+    assert found["billed"] == "2"
+
+
 def test_days_of_another_zone_are_refused(llmmigrate: Run) -> None:
     outcome = llmmigrate(
         "analyze", log(call(1)), "--tz", "Europe/Berlin", "--invoice", bill("date,amount\n2026-10-01,2\n")

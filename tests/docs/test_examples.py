@@ -36,6 +36,13 @@ def runnable(line: str) -> str:
     return re.sub(r"^git clone \S+ && cd llmmigrate && ", "", line).replace("make ", f"make -n -C {ROOT} ")
 
 
+def test_a_job_that_is_copied_fails_where_the_check_fails() -> None:
+    blocks = _SHELL.findall((ROOT / "docs" / "ci.md").read_text(encoding="utf-8"))
+    lines = [line for block in blocks for line in block.splitlines() if "llmmigrate check" in line]
+    assert lines
+    assert [line for line in lines if "--exit-zero" in line] == []
+
+
 def test_no_page_hides_a_command_line_in_another_kind_of_block() -> None:
     assert [page.name for page in _with(_UNKNOWN_FENCE)] == []
 

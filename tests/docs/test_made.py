@@ -47,3 +47,8 @@ def test_no_image_loads_anything() -> None:
     for path in (ROOT / "docs" / "img").glob("*.svg"):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert re.findall(r"https?:|@import|<script|<image|url\((?!#)", text) == []
+
+
+def test_the_first_page_leads_to_every_other() -> None:
+    first = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name}" not in first] == []

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from llmock.testing import LLMockServer
+from tests.conftest import Outcome
 
 from llmmigrate.errors import UsageError
 from llmmigrate.recording import Recorder
@@ -310,3 +311,59 @@ def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
     recorder.close()
     with pytest.raises(UsageError, match="is no URL of an API"):
         Upstreams("file:///etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("listen", "what"),
+    [
+        ("example.com:99", "'example.com' is no address of this machine"),
+        ("localhost.example.com:99", "'localhost.example.com' is no address of this machine"),
+        ("0.0.0.0:99", "0.0.0.0 can be reached from elsewhere"),
+        ("[::]:99", ":: can be reached from elsewhere"),
+        ("192.0.2.1:99", "192.0.2.1 can be reached from elsewhere"),
+        ("127.0.0.1", "--listen '127.0.0.1' is no HOST:PORT"),
+        ("127.0.0.1:65536", "--listen '127.0.0.1:65536' is no HOST:PORT"),
+        ("127.0.0.1:" + "9" * 5000, None),
+    ],
+)
+def test_another_place_to_listen_is_refused_before_anything_starts(
+    llmmigrate: Callable[..., Outcome], tmp_path: Path, listen: str, what: str | None
+) -> None:
+    output, started = tmp_path / "run.jsonl", tmp_path / "started"
+    outcome = llmmigrate("record", "-o", str(output), "--listen", listen, "--", "touch", str(started))
+    expected = f"error: {what}" if what else f"error: --listen '{listen}' is no HOST:PORT"
+    assert (outcome.code, outcome.out, outcome.err.splitlines()[0]) == (2, "", expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", ":0"])
+def test_it_listens_on_every_loopback_address(llmmigrate: Callable[..., Outcome], tmp_path: Path, listen: str) -> None:
+    output, started = tmp_path / "run.jsonl", tmp_path / "started"
+    outcome = llmmigrate("record", "-o", str(output), "--listen", listen, "--", "touch", str(started))
+    assert (outcome.code, started.exists()) == (0, True), outcome.err
+
+
+ASK = (
+    "import json, os, urllib.request\n"
+    "url = os.environ['OPENAI_API_BASE'] + '/chat/completions'\n"
+    f"urllib.request.urlopen(urllib.request.Request(url, {CHAT!r}, {{'Content-Type': 'application/json'}})).read()"
+)
+
+
+@pytest.mark.parametrize("other", [None, "OPENAI_BASE_URL"])
+def test_a_gateway_that_the_environment_names_is_not_gone_around(tmp_path: Path, other: str | None) -> None:
+    """OPENAI_API_BASE is what older SDKs read; where both are set, OPENAI_BASE_URL is what newer ones obey."""
+    seen: list[bytes] = []
+
+    def script(connection: socket.socket, request: bytes) -> None:
+        seen.append(request)
+        connection.sendall(HEAD + chunk(FIRST) + chunk(LAST) + b"0\r\n\r\n")
+
+    with upstream(script) as url:
+        named = {"OPENAI_API_BASE": url, "OPENAI_BASE_URL": ""}
+        if other is not None:
+            named = {"OPENAI_API_BASE": "http://127.0.0.1:9/v1", other: url}
+        done = recorded(tmp_path / "run.jsonl", "--", sys.executable, "-c", ASK, **named)
+    assert done.returncode == 0, done.stderr
+    assert len(seen) == 1
+    assert [record["input_tokens"] for record in records(tmp_path / "run.jsonl")] == [5]

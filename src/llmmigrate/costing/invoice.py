@@ -21,6 +21,8 @@ EQUAL: Final = Decimal("0.005")
 """Bills round by the day: what differs by less than this part is the same, …"""
 CENT: Final = Decimal("0.01")
 """… and what differs by less than this."""
+PAUSE: Final = timedelta(hours=1)
+"""A log whose first or last call is no further from midnight has the whole day, as far as it can tell."""
 _TIERS: Final = ("standard", "batch", "flex", "priority")
 
 
@@ -171,12 +173,14 @@ class _Comparer:
         return self._cost(purse)
 
     def _is_partial(self, day: date) -> bool:
+        """Whether the log begins or ends within a day, by more than the pause that a whole log may have there."""
         first, last = self._profile.first_ns, self._profile.last_ns
         if first is None or last is None:
             return False
-        ends = [datetime.fromtimestamp(ns // NANOSECONDS, tz=UTC) for ns in (first, last)]
-        begun = ends[0].date() == day and ends[0] - datetime.combine(day, datetime.min.time(), UTC) > timedelta(hours=1)
-        return begun or ends[1].date() == day
+        begins, ends = (datetime.fromtimestamp(ns // NANOSECONDS, tz=UTC) for ns in (first, last))
+        midnight = datetime.combine(day, datetime.min.time(), UTC)
+        before, after = begins - midnight, midnight + timedelta(days=1) - ends
+        return (begins.date() == day and before > PAUSE) or (ends.date() == day and after > PAUSE)
 
 
 def same(billed: Decimal, cost: Decimal | None) -> bool:

@@ -7,9 +7,10 @@ the columns `date,amount` and, if known, `model` and `currency`. Days are those 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ _DAYS: Final = ("date", "day", "start_time_iso", "start_time", "starting_at", "u
 _AMOUNTS: Final = ("amount", "amount_value", "cost", "cost_usd")
 _MODELS: Final = ("model", "line_item")
 _CURRENCIES: Final = ("currency", "amount_currency")
+_AMOUNT: Final = re.compile(
+    r"-?\$?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?)", re.ASCII
+)
+"""A number with a decimal point, with or without commas between thousands. All else could mean two amounts."""
 
 
 class InvoiceLine(msgspec.Struct, frozen=True):
@@ -57,29 +62,40 @@ def read_invoice(path: str) -> Invoice:
         vendor = "openai"
     if not lines:
         raise InputError(f"the invoice {path} states no amount", fix="export the costs of the days that the log has")
-    currencies = sorted({line.currency for line in lines})
-    if currencies != ["USD"]:
-        raise InputError(f"the invoice {path} is in {', '.join(currencies)}", fix="give one in USD")
     return Invoice(path, vendor, tuple(lines))
 
 
 def _json(text: str, path: str) -> tuple[str | None, list[InvoiceLine]]:
     """A page, several pages one a line, or a list of buckets."""
     try:
-        pages = [json.loads(text, parse_float=Decimal)]
+        pages = [(Location(path), json.loads(text, parse_float=Decimal))]
     except ValueError:
-        pages = [_page(line, number, path) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    buckets = [bucket for page in pages for bucket in _buckets(page)]
-    anthropic = any("starting_at" in bucket for bucket in buckets)
-    lines = [line for bucket in buckets for line in _bucket_lines(bucket, path, CENT if anthropic else Decimal(1))]
+        rows = ((Location(path, number), line) for number, line in enumerate(text.splitlines(), 1))
+        pages = [(where, _page(line, where)) for where, line in rows if line.strip()]
+    _check_whole(*pages[-1])
+    buckets = [(where, bucket) for where, page in pages for bucket in _buckets(page)]
+    anthropic = any("starting_at" in bucket for _, bucket in buckets)
+    unit = CENT if anthropic else Decimal(1)
+    lines = [line for where, bucket in buckets for line in _bucket_lines(bucket, where, unit)]
     return ("anthropic" if anthropic else "openai"), lines
 
 
-def _page(line: str, number: int, path: str) -> Any:
+def _page(line: str, where: Location) -> Any:
     try:
         return json.loads(line, parse_float=Decimal)
     except ValueError as error:
-        raise InputError(f"the invoice {path} is not JSON", where=Location(path, number), why=str(error)) from None
+        raise InputError(f"the invoice {where.path} is not JSON", where=where, why=str(error)) from None
+
+
+def _check_whole(where: Location, page: Any) -> None:
+    """InputError where the last page says that others follow: their costs would be missing without a word."""
+    if isinstance(page, dict) and page.get("has_more"):
+        raise InputError(
+            f"the invoice {where.path} is not whole",
+            where=where,
+            why="its last page says has_more",
+            fix="download all pages and write them one a line, the last one last",
+        )
 
 
 def _buckets(page: Any) -> list[dict[str, Any]]:
@@ -87,38 +103,60 @@ def _buckets(page: Any) -> list[dict[str, Any]]:
     return [bucket for bucket in held if isinstance(bucket, dict)] if isinstance(held, list) else []
 
 
-def _bucket_lines(bucket: Mapping[str, Any], path: str, unit: Decimal) -> Iterator[InvoiceLine]:
+def _bucket_lines(bucket: Mapping[str, Any], where: Location, unit: Decimal) -> Iterator[InvoiceLine]:
     results = bucket.get("results") or []
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-        raise InputError(f"the invoice {path} has results that are no costs", fix="export it again")
+        raise InputError(f"the invoice {where.path} has results that are no costs", where=where, fix="export it again")
     for result in results:
-        day = _day(bucket.get("starting_at", bucket.get("start_time")), path)
+        day = _day(bucket.get("starting_at", bucket.get("start_time")), where)
         amount = result.get("amount")
         held = amount if isinstance(amount, dict) else {"value": amount, "currency": result.get("currency")}
         named = _model(result.get("model") or result.get("line_item"))
-        currency = str(held.get("currency") or "USD").upper()
-        yield InvoiceLine(day, _amount(held.get("value"), path) * unit, named, currency)
+        currency = _currency(held.get("currency"), where)
+        yield InvoiceLine(day, _amount(held.get("value"), where) * unit, named, currency)
 
 
 def _table(text: str, path: str) -> Iterator[InvoiceLine]:
     """CSV or TSV with a header."""
     first = text.partition("\n")[0]
     rows = csv.DictReader(io.StringIO(text), delimiter="\t" if "\t" in first else ",")
+    try:
+        yield from _rows(rows, path, first)
+    except csv.Error as error:
+        raise InputError(
+            f"the invoice {path} is no CSV", where=Location(path, rows.reader.line_num), why=str(error)
+        ) from None
+
+
+def _rows(rows: "csv.DictReader[str]", path: str, first: str) -> Iterator[InvoiceLine]:
     names = {name.strip().lower(): name for name in rows.fieldnames or []}
     day, amount = (_first(names, known) for known in (_DAYS, _AMOUNTS))
     if day is None or amount is None:
         raise InputError(
             f"the invoice {path} has no columns of days and amounts",
+            where=Location(path, 1),
             why=f"its header is: {first.strip()[:80]}",
             fix="write a CSV with the columns date,amount and, if known, model",
         )
     model, currency = _first(names, _MODELS), _first(names, _CURRENCIES)
     for row in rows:
+        where = Location(path, rows.line_num)
+        _check_width(row, where)
         if not (row[amount] or "").strip():
             continue  # exports write an empty row for a day without costs
         named = _model(row[model]) if model else None
-        unit = (row[currency] or "USD").upper() if currency else "USD"
-        yield InvoiceLine(_day(row[day], path), _amount(row[amount], path), named, unit)
+        unit = _currency(row[currency] if currency else None, where)
+        yield InvoiceLine(_day(row[day], where), _amount(row[amount], where), named, unit)
+
+
+def _check_width(row: Mapping[Any, Any], where: Location) -> None:
+    """InputError for a row with more cells than the header: `5,60` without quotes is two of them, and one an amount."""
+    if any(cell.strip() for cell in row.get(None) or ()):
+        raise InputError(
+            f"the invoice {where.path} has a row with more cells than its header",
+            where=where,
+            fix="write amounts with a point, like 12.34, and what has commas in quotes",
+        )
 
 
 def _first(names: Mapping[str, str], known: Iterable[str]) -> str | None:
@@ -129,26 +167,36 @@ def _has_columns(text: str, name: str) -> bool:
     return name in text.partition("\n")[0].lower()
 
 
-def _day(value: Any, path: str) -> date:
+def _day(value: Any, where: Location) -> date:
     try:
         if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
             return datetime.fromtimestamp(int(value), tz=UTC).date()
         parsed = datetime.fromisoformat(str(value).strip())
     except (ValueError, OverflowError, OSError):
         raise InputError(
-            f"the invoice {path} has a day that is none: {value!r}", fix="write it like 2026-10-01"
+            f"the invoice {where.path} has a day that is none: {value!r}", where=where, fix="write it like 2026-10-01"
         ) from None
     return (parsed.astimezone(UTC) if parsed.tzinfo else parsed).date()
 
 
-def _amount(value: Any, path: str) -> Decimal:
-    try:
-        found = Decimal(str(value).strip().replace(",", "").removeprefix("$"))
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite():
-        raise InputError(f"the invoice {path} has an amount that is none: {value!r}", fix="write it like 12.34")
-    return found
+def _currency(value: Any, where: Location) -> str:
+    """The currency of a line, USD where it names none. InputError for any other: nothing is converted."""
+    named = str(value or "").strip().upper() or "USD"
+    if named != "USD":
+        raise InputError(f"the invoice {where.path} is in {named}", where=where, fix="give one in USD")
+    return named
+
+
+def _amount(value: Any, where: Location) -> Decimal:
+    """An amount. InputError for what is no number, or could be two: `5,60` is 5.60 to some and 560 to others."""
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if _AMOUNT.fullmatch(text) is None:
+        raise InputError(
+            f"the invoice {where.path} has an amount that is none: {value!r}",
+            where=where,
+            fix="write it like 12.34 or 1,234.50: a point before the cents, commas only between thousands",
+        )
+    return Decimal(text.replace(",", "").replace("$", ""))
 
 
 def _model(value: Any) -> str | None:
