@@ -255,25 +255,6 @@ def test_a_log_without_the_baseline_s_tag_is_refused(llmmigrate: Run, baseline: 
     assert (outcome.code, outcome.err.splitlines()[0]) == (2, "error: no call has the tag 'route'")
 
 
-POLICIES = {
-    "unknown key": ("check: {cost_per_call: 5}", "unknown key 'cost_per_call'"),
-    "unknown measure": ("check: {warn: [cost]}", "unknown measure 'cost'"),
-    "the wrong way": ('check: {cost_per_1000_calls: ">= +5%"}', "'>= +5%' is no limit of cost_per_1000_calls"),
-    "another unit": ('check: {output_tokens_per_call: "<= +5pt"}', "'<= +5pt' is no limit of output_tokens_per_call"),
-    "no sign": ('check: {cost_per_1000_calls: "<= 5%"}', "'<= 5%' is no limit of cost_per_1000_calls"),
-    "never broken": ('check: {cost_per_1000_calls: "<= -5%"}', "'<= -5%' is no limit of cost_per_1000_calls"),
-    "too much": ('check: {cache_hit_share: ">= -150pt"}', "'>= -150pt' is beyond 100 %"),
-}
-
-
-@pytest.mark.parametrize(("text", "what"), POLICIES.values(), ids=POLICIES)
-def test_a_policy_that_cannot_be_meant_is_refused(llmmigrate: Run, baseline: str, text: str, what: str) -> None:
-    Path("policy.yaml").write_text(text)
-    outcome = llmmigrate("check", "base.jsonl", "--policy", "policy.yaml")
-    assert (outcome.code, outcome.err.splitlines()[0].partition(": ")[2]) == (2, what)
-    assert "policy.yaml:1" in outcome.err
-
-
 def rules(llmmigrate: Run, policy: str, path: str) -> tuple[int, dict[str, dict[str, Any]]]:
     """The exit code under a policy, and every rule's result by its measure and value."""
     Path("policy.yaml").write_text(policy)
