@@ -249,6 +249,30 @@ def test_summary_and_comment_are_files_of_their_own(llmmigrate: Run, baseline: s
     assert (outcome.code, Path("-").exists(), Path("a.md").exists()) == (2, False, False)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda held: held[: len(held) // 2],
+        lambda held: held.replace(b'"tags"', b'"tugs"'),
+        lambda held: held.replace(b"profile/1", b"profile/2"),
+        lambda held: held.replace(b'"created"', b'"crated"'),
+    ],
+)
+def test_a_baseline_that_cannot_be_read_is_made_again_by_check(
+    llmmigrate: Run, baseline: str, damage: Callable[[bytes], bytes]
+) -> None:
+    Path("broken.json").write_bytes(damage(Path(baseline).read_bytes()))
+    outcome = llmmigrate("check", log("same.jsonl", seed=2, calls=5), "--baseline", "broken.json")
+    assert (outcome.code, "ingest" in outcome.err) == (2, False)
+    assert "llmmigrate check LOGS --baseline broken.json --update-baseline" in outcome.err
+
+
+def test_a_tag_that_a_baseline_lacks_is_added_to_that_baseline(llmmigrate: Run, baseline: str) -> None:
+    Path(baseline).rename("own.json")
+    outcome = llmmigrate("check", "base.jsonl", "--baseline", "own.json", "--by", "tag.team")
+    assert "llmmigrate check LOGS --baseline own.json --update-baseline --by tag.team" in outcome.err
+
+
 def test_a_log_without_the_baseline_s_tag_is_refused(llmmigrate: Run, baseline: str) -> None:
     Path("plain.jsonl").write_text('{"model": "gpt-4.1", "input_tokens": 5, "output_tokens": 5}\n')
     outcome = llmmigrate("check", "plain.jsonl")

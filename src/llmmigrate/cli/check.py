@@ -173,7 +173,7 @@ def _baseline_file(options: CheckOptions) -> str:
 
 def _baseline(options: CheckOptions, policy: "Policy") -> "Baseline":
     """The baseline. UsageError where it does not keep a tag that the policy asks for."""
-    from llmmigrate.checks.baseline import read_baseline
+    from llmmigrate.checks.baseline import again, read_baseline
 
     baseline = _filtered(read_baseline(options.baseline), options)
     asked = [*policy.tags(), *(name.removeprefix("tag.") for name in groups_of(options.by))]
@@ -181,7 +181,7 @@ def _baseline(options: CheckOptions, policy: "Policy") -> "Baseline":
     if lacking:
         raise UsageError(
             f"the baseline {options.baseline} does not keep the tag '{lacking[0]}' apart",
-            fix=f"make it again: llmmigrate check LOGS --update-baseline --by tag.{lacking[0]}",
+            fix=f"{again(options.baseline)} --by tag.{lacking[0]}",
         )
     return baseline
 
