@@ -104,6 +104,64 @@ def test_a_folder_stands_for_the_tables_in_it(llmmigrate: Run, elsewhere: Path) 
     assert document(llmmigrate, "show", "acme/one")["layer"] == "user"
 
 
+OWN = """\
+schema: 1
+provider: acme
+currency: {currency}
+{head}
+models:
+  - id: {model}
+    periods:
+      - from: 2026-01-01
+        per_mtok: {{input: "{rate}"}}
+        source: "A: our contract"
+"""
+
+
+def held_against_the_others(llmmigrate: Run, **fields: str) -> tuple[int, str]:
+    """What `prices validate` says of one file that is given by name: exit code and output in one line."""
+    whole = {"currency": "USD", "head": "note: ours", "model": "gpt-4o", "rate": "2.50", **fields}
+    Path("contract.yaml").write_text(OWN.format(**whole))
+    done = llmmigrate("prices", "validate", "contract.yaml")
+    return done.code, " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"head": "prefixes: [OpenAI]"}, "contract.yaml:4:"),
+        ({"head": "prefixes: [OpenAI]"}, "the prefix 'OpenAI' of acme is already one of openai"),
+        ({"rate": "0.0025"}, "input: 0.0025 is a change by 200 times or more from what other tables ask"),
+        ({"rate": "2500", "model": "openai/gpt-4o"}, "input: 2500 is a change by 200 times or more from what other"),
+    ],
+)
+def test_a_named_file_is_held_against_the_bundled_tables(llmmigrate: Run, fields: dict[str, str], words: str) -> None:
+    code, out = held_against_the_others(llmmigrate, **fields)
+    assert (code, words in out) == (1, True), out
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"rate": "0.05"}, {"rate": "0"}, {"model": "acme-1", "rate": "0.0025"}, {"head": "prefixes: [acm]"}]
+)
+def test_a_contract_beside_the_bundled_tables_has_no_fault(llmmigrate: Run, fields: dict[str, str]) -> None:
+    code, out = held_against_the_others(llmmigrate, **fields)
+    assert (code, "no errors, 0 notes" in out) == (0, True), out
+
+
+def test_a_bare_name_of_a_named_file_is_searched_for_in_order(llmmigrate: Run) -> None:
+    code, out = held_against_the_others(llmmigrate, head="bare_names: true")
+    assert (code, "'gpt-4o' without a provider means openai, not acme" in out) == (0, True), out
+
+
+def test_a_named_file_is_held_against_those_of_the_settings(llmmigrate: Run) -> None:
+    Path("llmmigrate.yaml").write_text("prices: [other.yaml, broken.yaml]\n")
+    Path("broken.yaml").write_text("schema: [")
+    other = OWN.replace("acme", "umbrella").format(currency="USD", head="prefixes: [acm]", model="u-1", rate="1")
+    Path("other.yaml").write_text(other)
+    code, out = held_against_the_others(llmmigrate, head="prefixes: [acm]")
+    assert (code, "the prefix 'acm' of acme is already one of umbrella" in out) == (1, True), out
+
+
 def test_settings_bring_in_own_prices(llmmigrate: Run, elsewhere: Path) -> None:
     (elsewhere / "contract.yaml").write_text(
         "schema: 1\nprovider: acme\ncurrency: EUR\nmodels:\n"

@@ -91,8 +91,8 @@ def test_two_files(llmmigrate: Run) -> None:
     [
         ("opnai", "did you mean 'openai'?"),
         ("no-such-file.yaml", "there is no file no-such-file.yaml"),
-        ("openai@yesterday", "openai@ 'yesterday' is no date or time"),
-        ("openai@", "openai@ '' is no date or time"),
+        ("openai@yesterday", "openai@'yesterday' is no date or time"),
+        ("openai@", "openai@'' is no date or time"),
         ("openai@1999-01-01", "no model of openai has a price at 1999-01-01T00:00Z"),
         (".", ". is a folder"),
         ("fx.yaml", "this file holds exchange rates, no prices"),
@@ -105,3 +105,9 @@ def test_a_side_that_is_none_is_an_error(llmmigrate: Run, name: str, words: str)
     done = llmmigrate("prices", "diff", name, "openai")
     assert (done.code, done.out) == (2, "")
     assert words in done.err
+
+
+def test_a_side_at_no_time_says_how_to_write_one(llmmigrate: Run) -> None:
+    done = llmmigrate("prices", "diff", "openai@foo", "openai")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: openai@'foo' is no date or time")
+    assert "write openai@2026-10-01 or openai@2026-10-01T12:00Z" in done.err

@@ -27,6 +27,9 @@ models:
             per_mtok: {input: "2", output: "4"}
         source: "C: a test"
 """
+TIER = 'tiers: {batch: {per_mtok: {input: "1000000"}}}'
+OR = 'or: {because: a_test, per_mtok: {output: "1500"}}'
+TIMES = 'tiers: {batch: {times: {input: "500"}}}'
 
 
 def problems(tmp_path: Path, text: str) -> list[tuple[str, int | None, str]]:
@@ -65,7 +68,19 @@ def test_a_good_table_has_no_problems(tmp_path: Path) -> None:
             12,
             "input: 1000 after 1 is a",
         ),
-        ('input: "1"', 'input: "0.001"', 12, "input: 1 after 0.001 is a change by 1000 times or more"),
+        ('input: "1"', 'input: "0.004"', 12, "input: 1 after 0.004 is a change by 200 times or more"),
+        ('input: "1"', 'input: "0.001"', 9, "input: 0.001 USD per 1M tokens looks like a price of one token, or of"),
+        ('{input: "2", ', '{input: "1000000", ', 15, "input: 1000000 USD per 1M tokens is a cent a token or more"),
+        ('{input: "2", ', '{input: "0.002", ', 15, "input: 0.002 beside 1 is a change by 200 times or more"),
+        ("        rows:", f"        {TIER}\n        rows:", 13, "input: 1000000 USD per 1M tokens is a cent a token"),
+        ("        rows:", f"        {OR}\n        rows:", 13, "output: 1500 beside 2 is a change by 200 times or more"),
+        (
+            '"4"}\n',
+            f'"4"}}\n            {TIER}\n',
+            16,
+            "input: 1000000 USD per 1M tokens is a cent a token or more",
+        ),
+        ("        rows:", f"        {TIMES}\n        rows:", 13, "input: 500 times the rate is a change by 200 times"),
         ("from: 2026-01-01", "from: January", 7, "from: 'January' is not a date"),
         ("from: 2026-01-01", "from: 2026-02-30", 7, "from: '2026-02-30' is not a date"),
         ("from: 2026-01-01", "from: 2026-01-01T00:00", 7, "from: '2026-01-01T00:00' is not a date"),
@@ -123,6 +138,16 @@ def test_a_fault_has_a_place_and_words(wrong: str, right: str, line: int, words:
     (found,) = problems(tmp_path, GOOD.replace(wrong, right, 1))
     assert found[:2] == ("error", line)
     assert found[2].startswith(words)
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR", "CNY"])
+def test_rates_of_a_token_or_of_a_thousand_are_slips(currency: str, tmp_path: Path) -> None:
+    text = GOOD[: GOOD.index("      - from: 2026-02-01")].replace("USD", currency)
+    small = text.replace('{input: "1", output: "2"}', '{input: "0.00015", cache_read: "0.0009", output: "0.0006"}')
+    looks = f"{currency} per 1M tokens looks like a price of one token, or of 1,000"
+    assert [what for _, _, what in problems(tmp_path, small)] == [f"input: 0.00015 {looks}", f"output: 0.0006 {looks}"]
+    cheap = text.replace('{input: "1", output: "2"}', '{input: "0.004", cache_read: "0.0004", output: "0.01"}')
+    assert problems(tmp_path, cheap) == []
 
 
 def test_loading_a_broken_table_says_where_and_what_to_write(tmp_path: Path) -> None:

@@ -150,6 +150,13 @@ def test_the_bundled_tables_have_no_fault() -> None:
     assert [problem for problem in problems if problem.severity == "error"] == []
 
 
+def test_a_bundled_table_alone_has_no_fault_beside_the_others() -> None:
+    paths = table_paths(DIRECTORY)
+    problems = [found for path in paths for found in validate([path], today=date(2026, 11, 22), beside=paths)]
+    assert len(paths) > 10
+    assert [problem for problem in problems if problem.severity == "error"] == []
+
+
 def test_imported_prices_are_read_from_json_and_from_yaml_alike() -> None:
     path = DIRECTORY / "imported" / "azure.yaml"
     assert yaml.load(path.read_text(), yaml.CBaseLoader)["models"][0]["id"] == editor_view(path)["models"][0]["id"]

@@ -86,6 +86,24 @@ def test_what_is_no_profile_is_refused(data: bytes) -> None:
         store.load(data, "saved")
 
 
+@pytest.mark.parametrize(
+    ("data", "what", "why"),
+    [
+        (
+            b'{"schema":"llmmigrate.profile/1"}',
+            "is a damaged profile, or one of another build",
+            "missing required field",
+        ),
+        (b'{"schema":"llmmigrate.profile/2"}', "that this version cannot read", "was written as llmmigrate.profile/2"),
+    ],
+)
+def test_a_profile_of_this_version_is_not_said_to_be_of_another(data: bytes, what: str, why: str) -> None:
+    with pytest.raises(InputError, match=what) as caught:
+        store.load(data, "saved", again="write it anew")
+    assert (why in str(caught.value.why), caught.value.fix) == (True, "write it anew")
+    assert ("this version reads" in str(caught.value.why)) == (b"/2" in data)
+
+
 def test_classes_are_disjoint_and_add_up() -> None:
     call = Call(
         input_tokens=100, input_audio_tokens=5, cached_input_tokens=20, cache_write_5m_tokens=10,

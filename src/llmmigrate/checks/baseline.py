@@ -70,12 +70,12 @@ def read_baseline(name: str, *, currency: str = "USD") -> Baseline:
         data = _unzipped(data, name)
     if not data.startswith(store.SIGNATURE):
         raise InputError(f"{name} is no saved profile", fix="make one: llmmigrate check LOGS --update-baseline")
-    profile = store.load(data, name)
+    profile = store.load(data, name, again=again(name))
     header = _header(data, name)
     if header is not None and header.currency != currency:
-        raise UsageError(f"the baseline {name} is in {header.currency}, not in {currency}", fix=_again(name))
+        raise UsageError(f"the baseline {name} is in {header.currency}, not in {currency}", fix=again(name))
     if not profile.total_calls():
-        raise InputError(f"the baseline {name} holds no call", fix=_again(name))
+        raise InputError(f"the baseline {name} holds no call", fix=again(name))
     return Baseline(profile, header, name)
 
 
@@ -128,7 +128,7 @@ def _from_file(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except FileNotFoundError:
-        raise UsageError(f"no baseline at {name}", fix=_again(name)) from None
+        raise UsageError(f"no baseline at {name}", fix=again(name)) from None
     except OSError as error:
         raise UsageError(f"cannot read the baseline {name}", why=error.strerror) from None
 
@@ -174,17 +174,18 @@ def _unzipped(data: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(data)
     except (OSError, EOFError) as error:
-        raise InputError(f"the baseline {name} is damaged", why=str(error), fix=_again(name)) from error
+        raise InputError(f"the baseline {name} is damaged", why=str(error), fix=again(name)) from error
 
 
 def _header(data: bytes, name: str) -> Header | None:
     try:
         return msgspec.json.decode(data, type=_HeaderFile).baseline
     except msgspec.ValidationError as error:
-        raise InputError(f"the baseline {name} is damaged", why=str(error), fix=_again(name)) from error
+        raise InputError(f"the baseline {name} is damaged", why=str(error), fix=again(name)) from error
 
 
-def _again(name: str) -> str:
+def again(name: str) -> str:
+    """How a baseline is made, by its name."""
     where = name.removeprefix(GIT).partition(":")[2] if name.startswith(GIT) else name
     return f"create one: llmmigrate check LOGS --baseline {where} --update-baseline"
 

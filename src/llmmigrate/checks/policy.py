@@ -18,6 +18,9 @@ DEFAULTS: Final[Mapping[str, Limit]] = {
 }
 """The rules that hold where a policy says nothing."""
 
+_WHOLE: Final = 100
+"""All of a whole, in percent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -76,6 +79,13 @@ def policy_of(settings: Settings) -> Policy:
     check = settings.config.check
     for name in check.warn:
         _known(name, _place(settings, "warn"))
+    if check.monthly_calls == 0:
+        raise ConfigError(
+            "monthly_calls: 0 makes every change of a month 0",
+            where=_place(settings, "monthly_calls"),
+            why="monthly_delta could never be broken",
+            fix="write the calls of a month, such as monthly_calls: 2M, or leave it out",
+        )
     return Policy((*_plain_rules(check, settings), *_own_rules(check, settings)), check.by, check.monthly_calls)
 
 
@@ -99,28 +109,43 @@ def _rule(name: str, limit: Limit, level: Level, where: Mapping[str, str], place
     """A rule. ConfigError where its limit cannot be one of this measure, or could never be broken."""
     measure = MEASURES[name]
     fix = f'write it like {name}: "{measure.example}"'
-    if limit.unit not in (measure.relative if limit.change else measure.absolute):
-        raise ConfigError(f"'{limit}' is no limit of {name}", where=place, why=_why_unit(limit), fix=fix)
-    if (limit.comparison in ("<=", "<")) != (measure.sign > 0):
-        worse = "rises" if measure.sign > 0 else "falls"
-        raise ConfigError(f"'{limit}' is no limit of {name}", where=place, why=f"it is worse when it {worse}", fix=fix)
-    tolerance = limit.value - 1 if limit.unit == "x" else measure.sign * limit.value
-    if limit.change and tolerance < 0:
-        raise ConfigError(
-            f"'{limit}' is no limit of {name}",
-            where=place,
-            why="a rule fails only where the traffic became worse, which this asks to be better",
-            fix=fix,
-        )
-    if name == "cache_hit_share" and abs(limit.value) > 100:
+    why = _why_form(measure, limit) or _why_direction(measure, limit) or _why_always(name, limit)
+    if why:
+        raise ConfigError(f"'{limit}' is no limit of {name}", where=place, why=why, fix=fix)
+    if name == "cache_hit_share" and abs(limit.value) > _WHOLE:
         raise ConfigError(f"'{limit}' is beyond 100 %", where=place, fix=fix)
     return Rule(name, limit, level, where, place)
 
 
-def _why_unit(limit: Limit) -> str:
+def _why_form(measure: Measure, limit: Limit) -> str | None:
+    """Why the sign or the unit of a limit does not fit its measure, None where both do."""
+    if limit.change and not measure.relative:
+        negative = limit.value < 0
+        return "it is never negative" if negative else "it holds the value itself, not a change: leave out the sign"
+    if limit.unit in (measure.relative if limit.change else measure.absolute):
+        return None
     if limit.unit == "%" and not limit.change:
         return "a change needs its sign: +5%"
     return f"the unit '{limit.unit}' does not fit it" if limit.unit else "it needs a unit"
+
+
+def _why_direction(measure: Measure, limit: Limit) -> str | None:
+    """Why a limit holds the better side or asks for a change to the better, None where it does not."""
+    if limit.comparison not in (("<=", "<") if measure.sign > 0 else (">=", ">")):
+        return f"it is worse when it {'rises' if measure.sign > 0 else 'falls'}"
+    tolerance = limit.value - 1 if limit.unit == "x" else measure.sign * limit.value
+    if limit.change and tolerance < 0:
+        return "a rule fails only where the traffic became worse, which this asks to be better"
+    return None
+
+
+def _why_always(name: str, limit: Limit) -> str | None:
+    """Why a limit could never be broken, None where it could. Only a share has an end on its worse side."""
+    if name != "cache_hit_share" or limit.comparison != ">=":
+        return None
+    if limit.change and limit.value == -_WHOLE:
+        return "no share falls by more than 100 points, so that it could never be broken"
+    return "no share is below 0 %, so that it could never be broken" if not (limit.change or limit.value) else None
 
 
 def _known(name: str, place: Location | None) -> None:

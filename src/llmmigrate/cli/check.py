@@ -9,15 +9,16 @@ import typer
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
-from llmmigrate.cli.output import check_writable, destinations, whole_file, write
+from llmmigrate.cli.output import STDOUT, check_writable, destinations, whole_file, write
 from llmmigrate.cli.reading import catalog_of, command_line, groups_of, moment, now_ns, read_logs, strict_code
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import InputError, UsageError
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
     from llmmigrate.checks.baseline import Baseline
     from llmmigrate.checks.comparing import Request
     from llmmigrate.checks.policy import Policy
+    from llmmigrate.cli.output import Destination
     from llmmigrate.reports import Report
 
 app = new_app()
@@ -99,8 +100,7 @@ def _compare(options: CheckOptions, policy: "Policy", console: Console) -> int:
     from llmmigrate.checks.comparing import check_traffic
     from llmmigrate.reports.check import report
 
-    to = destinations(options.format, options.output, inputs=[*options.logs, options.baseline])
-    _check_extras(options)
+    to = _destinations(options)
     baseline = _baseline(options, policy)
     tags = [f"tag.{name}" for name in baseline.profile.tags]
     reading = read_logs(options, console, by=tags)
@@ -119,8 +119,7 @@ def _prices_only(options: CheckOptions, policy: "Policy", console: Console) -> i
 
     if options.logs:
         raise UsageError("--prices-only looks at the baseline alone", fix="leave out the logs")
-    to = destinations(options.format, options.output, inputs=[options.baseline])
-    _check_extras(options)
+    to = _destinations(options)
     catalog = catalog_of(settings(options))
     now = now_ns() // NANOSECONDS
     as_of = None if options.as_of == "logged" else moment(options.as_of, "--as-of", options.tz) or now
@@ -132,29 +131,49 @@ def _prices_only(options: CheckOptions, policy: "Policy", console: Console) -> i
 
 
 def _update(options: CheckOptions, policy: "Policy", console: Console) -> int:
-    """Write the logs as the new baseline."""
-    from llmmigrate.checks.baseline import GIT, commit_of, reduced, written
+    """Write the logs as the new baseline. What --strict refuses, or what holds nothing to compare with, is not written.
+
+    UsageError where the baseline is no file of its own, InputError where no call of the logs has a price.
+    """
+    from llmmigrate.checks.baseline import commit_of, reduced, written
     from llmmigrate.checks.comparing import header_of
 
-    path = options.baseline
-    if path.startswith(GIT):
-        raise UsageError("a baseline is updated in a file, not in git", fix=f"write --baseline {path.split(':')[-1]}")
-    if path == BASELINE:
-        Path(path).parent.mkdir(exist_ok=True)
-    check_writable([path], inputs=options.logs)
+    path = _baseline_file(options)
     by = groups_of([*options.by, *(f"tag.{name}" for name in policy.tags())])
     reading = read_logs(options, console, by=by)
+    refused = strict_code(reading.profile, options, console, unpriced=0)
+    if refused:
+        console.warn(f"{path} stays as it was: nothing was written")
+        return refused
     header = header_of(reading.profile, reading.catalog, now=reading.now, commit=commit_of(Path.cwd(), os.environ))
+    if not sum(cost.calls for cost in header.costs):
+        what = f"no baseline was written: none of {reading.profile.total_calls():,} calls has usage and a price"
+        raise InputError(what, fix="see why: llmmigrate analyze LOGS")
     with whole_file(path) as stream:
         stream.write(written(reduced(reading.profile, reading.catalog), header))
     console.say(f"wrote {path}: {reading.profile.total_calls():,} calls")
     console.say(f"next: llmmigrate check LOGS --baseline {path}")
-    return strict_code(reading.profile, options, console, unpriced=0)
+    return 0
+
+
+def _baseline_file(options: CheckOptions) -> str:
+    """The file that --update-baseline writes. UsageError where it is none, or one that is read."""
+    from llmmigrate.checks.baseline import GIT
+
+    path = options.baseline
+    if path.startswith(GIT):
+        raise UsageError("a baseline is updated in a file, not in git", fix=f"write --baseline {path.split(':')[-1]}")
+    if path == STDOUT:
+        raise UsageError("a baseline is updated in a file, not on stdout", fix=f"write --baseline {BASELINE}")
+    if path == BASELINE:
+        Path(path).parent.mkdir(exist_ok=True)
+    check_writable([path], inputs=[*options.logs, *_policy_files(options)])
+    return path
 
 
 def _baseline(options: CheckOptions, policy: "Policy") -> "Baseline":
     """The baseline. UsageError where it does not keep a tag that the policy asks for."""
-    from llmmigrate.checks.baseline import read_baseline
+    from llmmigrate.checks.baseline import again, read_baseline
 
     baseline = _filtered(read_baseline(options.baseline), options)
     asked = [*policy.tags(), *(name.removeprefix("tag.") for name in groups_of(options.by))]
@@ -162,7 +181,7 @@ def _baseline(options: CheckOptions, policy: "Policy") -> "Baseline":
     if lacking:
         raise UsageError(
             f"the baseline {options.baseline} does not keep the tag '{lacking[0]}' apart",
-            fix=f"make it again: llmmigrate check LOGS --update-baseline --by tag.{lacking[0]}",
+            fix=f"{again(options.baseline)} --by tag.{lacking[0]}",
         )
     return baseline
 
@@ -195,8 +214,21 @@ def _request(options: CheckOptions, policy: "Policy", now: int, as_of: int | Non
     )
 
 
-def _check_extras(options: CheckOptions) -> None:
-    check_writable([path for path in (options.summary, options.comment) if path], inputs=options.logs)
+def _destinations(options: CheckOptions) -> "list[Destination]":
+    """Where the result goes; its files, the summary and the comment are none of what is read."""
+    inputs = [*options.logs, options.baseline, *_policy_files(options)]
+    to = destinations(options.format, options.output, inputs=inputs)
+    extras = [path for path in (options.summary, options.comment) if path]
+    if STDOUT in extras:
+        raise UsageError("the summary and the comment go into files", fix="write -o - --format markdown for stdout")
+    check_writable([*(item.path for item in to), *extras], inputs=inputs)
+    return to
+
+
+def _policy_files(options: CheckOptions) -> list[str]:
+    """The files that the policy and the other settings come from."""
+    in_force = settings(options).path
+    return [str(path) for path in (options.policy, in_force) if path]
 
 
 def _write_extras(options: CheckOptions, made: "Report") -> None:

@@ -202,12 +202,16 @@ def zone(name: str | None) -> tzinfo:
 
 
 def instant(text: str | None, option: str, where: tzinfo) -> datetime | None:
-    """A date or time of ISO 8601 as an instant in UTC; without a zone of its own it is one of `where`."""
+    """A date or time of ISO 8601 as an instant in UTC; without a zone of its own it is one of `where`.
+
+    `option` is what stands before it on the command line: an option, or `NAME@`, which no space follows.
+    """
     if text is None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        fix = f"write {option} 2026-10-01 or {option} 2026-10-01T12:00Z"
-        raise UsageError(f"{option} '{text}' is no date or time", fix=fix) from None
+        before = option if option.endswith("@") else f"{option} "
+        fix = f"write {before}2026-10-01 or {before}2026-10-01T12:00Z"
+        raise UsageError(f"{before}'{text}' is no date or time", fix=fix) from None
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=where)).astimezone(UTC)

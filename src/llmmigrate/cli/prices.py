@@ -202,7 +202,8 @@ def validate(options: ValidateOptions, console: Console) -> int:
     today = datetime.fromtimestamp(now_ns() // NANOSECONDS, UTC).date()
     if options.record:
         _record(paths, today, console)
-    found = validation(len(paths), validated(paths, today=today))
+    beside = _all_tables(settings(options)) if options.files else []
+    found = validation(len(paths), validated(paths, today=today, beside=beside))
     write(validation_report(found), to, console)
     return 1 if found.errors else 0
 

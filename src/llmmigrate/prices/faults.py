@@ -11,7 +11,7 @@ from llmmigrate.prices.clock import Calendar, calendar_from, clock_from
 from llmmigrate.prices.diagnosis import Step
 from llmmigrate.prices.periods import epoch
 from llmmigrate.prices.tables import ExchangeTableSpec, ModelSpec, PeriodSpec, TableSpec, TierSpec
-from llmmigrate.units import ServiceTier, TokenClass
+from llmmigrate.units import TOKEN_CLASSES, ServiceTier, TokenClass
 
 FINEST_RATE = -6
 """Decimals of a rate per 1M tokens: 1e-12 of the currency per token is the smallest unit of money here."""
@@ -20,11 +20,16 @@ PER_TOKEN = Decimal("0.0001")
 PER_BILLION = Decimal(10_000)
 """From this on a rate per 1M tokens in one of `DEAR` is one of more tokens: a cent a token is ten times the dearest."""
 DEAR = frozenset({"USD", "EUR", "GBP", "CHF", "CNY"})
-JUMP = 1000
-"""A rate that changes to so many times the one before, or such a part of it, has lost its unit."""
+CHEAPEST = Decimal("0.002")
+"""Below this a rate per 1M tokens in one of `DEAR` is one of fewer tokens: half of what the cheapest vendor asks."""
+CACHED = frozenset(name for name in TOKEN_CLASSES if name.startswith("cache_"))
+"""Classes that may be cheaper than that: a cached token is sold at a hundredth of a new one."""
+JUMP = 200
+"""A rate that is so many times another of the same model, or such a part of it, has lost its unit. Real prices changed
+sixfold at most, those of a row or tier are up to 12 times the period's own, and those of two sellers up to 40 times."""
 NOISE = Decimal("0.00001")
 """Relative: how near a rate of many digits is to one of four where a float has been at work (2.499999)."""
-SLIP = "rates are per 1M tokens: multiply the price of one token by 1,000,000"
+SLIP = "rates are per 1M tokens: multiply the price of one token by 1,000,000, that of 1,000 tokens by 1,000"
 
 Steps = tuple[Step, ...]
 
@@ -76,19 +81,62 @@ def _names(spec: TableSpec) -> Iterator[Fault]:
 
 
 def _slips(steps: Steps, model: ModelSpec, currency: str) -> Iterator[Fault]:
-    """Rates whose unit is wrong by the look of them, or by what the model cost before."""
+    """Rates whose unit is wrong by the look of them, by what the model cost before, or by those beside them."""
     known: dict[TokenClass, Decimal] = {}
     for number, period in enumerate(model.periods):
+        here = (*steps, "periods", number)
+        own = dict(period.per_mtok)
         for name, rate in period.per_mtok.items():
-            here, before = (*steps, "periods", number, "per_mtok", name), known.get(name)
-            if not rate.is_finite() or rate < PER_TOKEN:
-                continue  # free, or told as what it is
-            if currency in DEAR and rate >= PER_BILLION:
-                yield Fault(here, f"{name}: {rate:f} {currency} per 1M tokens is a cent a token or more", SLIP)
-                continue
-            if before and not 1 / Decimal(JUMP) < rate / before < JUMP:
-                yield Fault(here, f"{name}: {rate:f} after {before:f} is a change by {JUMP} times or more", SLIP)
-            known[name] = rate
+            words = _slip(rate, currency, name) or _jump(rate, "after", known.get(name))
+            if words:
+                yield Fault((*here, "per_mtok", name), f"{name}: {words}", SLIP)
+                del own[name]
+        known |= {name: rate for name, rate in own.items() if is_rate(rate)}
+        for place, rates in _further(here, period):
+            for name, rate in rates.items():
+                words = _slip(rate, currency, name) or _jump(rate, "beside", own.get(name))
+                if words:
+                    yield Fault((*place, name), f"{name}: {words}", SLIP)
+
+
+def is_rate(rate: Decimal) -> bool:
+    """Whether it is a price of 1M tokens at all: neither free, nor one that is told as what it is."""
+    return rate.is_finite() and rate >= PER_TOKEN
+
+
+def is_jump(rate: Decimal, other: Decimal) -> bool:
+    """Whether two rates of one thing are too far apart to be in one unit."""
+    return is_rate(rate) and is_rate(other) and not 1 / Decimal(JUMP) < rate / other < JUMP
+
+
+def _slip(rate: Decimal, currency: str, name: TokenClass) -> str | None:
+    """What is wrong with the size of a rate, None where nothing is."""
+    if currency not in DEAR or not is_rate(rate):
+        return None
+    if rate >= PER_BILLION:
+        return f"{rate:f} {currency} per 1M tokens is a cent a token or more"
+    if rate < CHEAPEST and name not in CACHED:
+        return f"{rate:f} {currency} per 1M tokens looks like a price of one token, or of 1,000"
+    return None
+
+
+def _jump(rate: Decimal, relation: str, other: Decimal | None) -> str | None:
+    if other is None or not is_jump(rate, other):
+        return None
+    return f"{rate:f} {relation} {other:f} is a change by {JUMP} times or more"
+
+
+def _further(steps: Steps, period: PeriodSpec) -> Iterator[tuple[Steps, Mapping[TokenClass, Decimal]]]:
+    """The rates of a period beside its own: of tiers, of rows (sizes, clocks), and those that may hold too."""
+    for name, tier in period.tiers.items():
+        yield (*steps, "tiers", name, "per_mtok"), tier.per_mtok
+    if period.or_:
+        yield (*steps, "or", "per_mtok"), period.or_.per_mtok
+    for number, row in enumerate(period.rows):
+        here = (*steps, "rows", number)
+        yield (*here, "per_mtok"), row.per_mtok
+        for name, tier in row.tiers.items():
+            yield (*here, "tiers", name, "per_mtok"), tier.per_mtok
 
 
 def _count(spec: TableSpec, name: str) -> int:
@@ -162,6 +210,10 @@ def _tiers(steps: Steps, tiers: Mapping[ServiceTier, TierSpec], rates: Mapping[T
         here = (*steps, "tiers", name)
         yield from _rates((*here, "per_mtok"), tier.per_mtok)
         yield from _numbers((*here, "times"), tier.times.items())
+        for factor_of, factor in tier.times.items():
+            if factor.is_finite() and factor > 0 and not 1 / Decimal(JUMP) < factor < JUMP:
+                what = f"{factor_of}: {factor:f} times the rate is a change by {JUMP} times or more"
+                yield Fault((*here, "times", factor_of), what, 'write a factor, such as "0.5" for half the rate')
         for absent in tier.times.keys() - rates.keys():
             yield Fault((*here, "times"), f"'{absent}' has no rate to multiply", "give it a rate, or remove the factor")
 

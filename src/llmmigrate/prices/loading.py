@@ -85,9 +85,14 @@ def _tables(
         if file.table:
             by_provider[file.table.provider].append((layer, file, file.table))
     calendars: list[Calendar] = []
-    ordered = sorted(by_provider, key=lambda name: (VENDORS.index(name) if name in VENDORS else len(VENDORS), name))
+    ordered = sorted(by_provider, key=search_order)
     tables = {name: _table(by_provider[name], factors.get(name, Decimal(1)), calendars) for name in ordered}
     return tables, calendars
+
+
+def search_order(provider: str) -> tuple[int, str]:
+    """Sorts providers as a bare model name is looked for in their tables."""
+    return VENDORS.index(provider) if provider in VENDORS else len(VENDORS), provider
 
 
 def _table(parts: Sequence[tuple[Layer, PriceFile, TableSpec]], discount: Decimal, calendars: list[Calendar]) -> Table:

@@ -1,19 +1,25 @@
 """All that is wrong with price files, with places: what `prices validate` shows and CI checks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from llmmigrate.errors import Location, PriceTableError
+from llmmigrate.prices import compiled
 from llmmigrate.prices.closed import RECORD, Stretch, read_record, recorded, removed, stretches
 from llmmigrate.prices.diagnosis import Step, locate, location
-from llmmigrate.prices.faults import gaps
+from llmmigrate.prices.faults import JUMP, SLIP, gaps, is_jump, is_rate
 from llmmigrate.prices.files import PriceFile, read_price_file, rule_errors
+from llmmigrate.prices.loading import bundled_directory, search_order
 from llmmigrate.prices.nodes import read_nodes
 from llmmigrate.prices.periods import epoch
 from llmmigrate.prices.tables import ModelSpec, TableSpec
+from llmmigrate.units import TokenClass
 
 STALE_AFTER_DAYS = 90
 
@@ -28,8 +34,20 @@ class Problem:
     fix: str | None
 
 
-def validate(paths: Sequence[Path], *, today: date) -> list[Problem]:
-    """Everything wrong with the files: each alone, then names that two of them claim."""
+class Kind(NamedTuple):
+    """What a rate is of, whoever asks it: a model without who sells it, a currency, a token class."""
+
+    model: str
+    currency: str
+    name: TokenClass
+
+
+def validate(paths: Sequence[Path], *, today: date, beside: Sequence[Path] = ()) -> list[Problem]:
+    """Everything wrong with the files: each alone, then names that two of them claim.
+
+    `beside` are the tables that the files are used with. The files are held against them; they are not checked
+    themselves.
+    """
     problems: list[Problem] = []
     files: list[PriceFile] = []
     for path in paths:
@@ -41,7 +59,9 @@ def validate(paths: Sequence[Path], *, today: date) -> list[Problem]:
         errors = [_error(error) for error in rule_errors(files[-1])]
         problems += errors or _notes(files[-1], today)
     sound = [file for file in files if not any(rule_errors(file))]
-    return [*problems, *_rival_prefixes(files), *_rival_names(files), *_edited(sound, today)]
+    known = _readable(beside, apart_from=paths)
+    rivals = (*_rival_prefixes(known, files), *_rival_names(known, files))
+    return [*problems, *rivals, *_other_units(known, sound), *_edited(sound, today)]
 
 
 def record_closed(paths: Sequence[Path], *, today: date) -> dict[Path, bytes]:
@@ -115,32 +135,71 @@ def _stale(file: PriceFile, table: TableSpec, today: date) -> Iterator[Problem]:
         yield _note(file, ("checked",), what, "read the sources again, then set `checked:`")
 
 
-def _rival_prefixes(files: Iterable[PriceFile]) -> Iterator[Problem]:
+def _readable(paths: Sequence[Path], *, apart_from: Sequence[Path]) -> list[PriceFile]:
+    """The files that others are held against; what is wrong with them is said where they are checked themselves."""
+    ready = compiled.read(bundled_directory())
+    named = {path.resolve() for path in apart_from}
+    files = []
+    for path in paths:
+        if path.resolve() in named:
+            continue
+        with contextlib.suppress(PriceTableError):
+            files.append(read_price_file(path, check=False, compiled=ready.get(path.name)))
+    return files
+
+
+def _rival_prefixes(known: Sequence[PriceFile], files: Sequence[PriceFile]) -> Iterator[Problem]:
     """Names of providers that two tables claim: calls would be billed by whichever was read last."""
     owners: dict[str, str] = {}
-    for file in files:
+    for number, file in enumerate((*known, *files)):
         table = file.table
         for prefix in (*table.prefixes, table.provider) if table else ():
             owner = owners.setdefault(prefix.casefold(), table.provider if table else "")
-            if table and owner != table.provider:
+            if table and owner != table.provider and number >= len(known):
                 what = f"the prefix '{prefix}' of {table.provider} is already one of {owner}"
                 fix = "a prefix leads to one provider: remove one of the two"
                 yield replace(_note(file, ("prefixes",), what, fix), severity="error")
 
 
-def _rival_names(files: Iterable[PriceFile]) -> Iterator[Problem]:
+def _rival_names(known: Sequence[PriceFile], files: Sequence[PriceFile]) -> Iterator[Problem]:
     """Bare names that two makers claim: the first table wins, which is worth knowing."""
     owners: dict[str, str] = {}
-    for file in files:
+    for number, file in enumerate((*known, *files)):
         table = file.table
         if table is None or not table.bare_names:
             continue
-        for number, model in enumerate(table.models):
+        for place, model in enumerate(table.models):
             for name in (model.id, *model.aliases):
                 owner = owners.setdefault(name.casefold(), table.provider)
-                if owner != table.provider:
-                    what = f"'{name}' without a provider means {owner}, not {table.provider}"
-                    yield _note(file, ("models", number, "id"), what, None)
+                if owner != table.provider and number >= len(known):
+                    first, second = sorted((owner, table.provider), key=search_order)
+                    what = f"'{name}' without a provider means {first}, not {second}"
+                    yield _note(file, ("models", place, "id"), what, None)
+
+
+def _other_units(known: Sequence[PriceFile], files: Sequence[PriceFile]) -> Iterator[Problem]:
+    """Rates that are far from all that the other tables ask for a model of that name, in the same currency."""
+    asked: dict[Kind, list[Decimal]] = {}
+    for _, kind, rate in chain.from_iterable(map(_own_rates, known)):
+        asked.setdefault(kind, []).append(rate)
+    for file in files:
+        for steps, kind, rate in _own_rates(file):
+            others = asked.get(kind, [])
+            if others and all(is_jump(rate, other) for other in others):
+                what = f"{kind.name}: {rate:f} is a change by {JUMP} times or more from what other tables ask"
+                yield replace(_note(file, steps, what, SLIP), severity="error")
+
+
+def _own_rates(file: PriceFile) -> Iterator[tuple[Sequence[Step], Kind, Decimal]]:
+    """The rates of a file's periods, tiers and rows apart: where, of what, and how much."""
+    if file.table is None:
+        return
+    for number, model in enumerate(file.table.models):
+        bare = model.id.rpartition("/")[2].casefold()
+        for place, period in enumerate(model.periods):
+            for name, rate in filter(lambda item: is_rate(item[1]), period.per_mtok.items()):
+                steps = ("models", number, "periods", place, "per_mtok", name)
+                yield steps, Kind(bare, file.table.currency, name), rate
 
 
 def _note(file: PriceFile, steps: Sequence[Step], what: str, fix: str | None) -> Problem:

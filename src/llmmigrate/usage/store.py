@@ -84,33 +84,38 @@ def dump(profile: Profile) -> bytes:
     return gzip.compress(data, compresslevel=6, mtime=0)
 
 
-def load(data: bytes, path: str) -> Profile:
-    """The profile in (decompressed) bytes; raises InputError for another schema or broken content."""
+def load(data: bytes, path: str, *, again: str = _AGAIN) -> Profile:
+    """The profile in (decompressed) bytes; raises InputError for another schema or broken content.
+
+    `again` says how such a file is made again.
+    """
     with uncollected(kept=True):
-        return _load(data, path)
+        return _load(data, path, again)
 
 
-def _load(data: bytes, path: str) -> Profile:
+def _load(data: bytes, path: str, again: str) -> Profile:
     try:
         document = msgspec.json.decode(data, type=ProfileFile)
     except msgspec.ValidationError as error:
-        raise _unreadable(data, path, str(error)) from error
+        raise _unreadable(data, path, str(error), again) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InputError(f"{path} is a damaged profile", why=str(error), fix=_AGAIN) from error
+        raise InputError(f"{path} is a damaged profile", why=str(error), fix=again) from error
     if document.schema != SCHEMA:
-        raise _unreadable(data, path, f"it says {document.schema}")
+        raise _unreadable(data, path, f"it says {document.schema}", again)
     profile = _profile(document)
     if len(profile.cells) != sum(len(group.cells) for group in document.cells):
-        raise InputError(f"{path} is a damaged profile", why="it has two cells of one key", fix=_AGAIN)
+        raise InputError(f"{path} is a damaged profile", why="it has two cells of one key", fix=again)
     return profile
 
 
-def _unreadable(data: bytes, path: str, why: str) -> InputError:
-    written = data[:60].decode("utf-8", "replace").split('"')[3:4]
+def _unreadable(data: bytes, path: str, why: str, again: str) -> InputError:
+    written = "".join(data[:60].decode("utf-8", "replace").split('"')[3:4])
+    if written == SCHEMA:
+        return InputError(f"{path} is a damaged profile, or one of another build", why=why, fix=again)
     return InputError(
         f"{path} is a profile that this version cannot read",
-        why=f"{why}; this version reads {SCHEMA}, the file was written as {''.join(written)}",
-        fix=_AGAIN,
+        why=f"{why}; this version reads {SCHEMA}, the file was written as {written}",
+        fix=again,
     )
 
 
