@@ -143,7 +143,7 @@ def _update(options: CheckOptions, policy: "Policy", console: Console) -> int:
     reading = read_logs(options, console, by=by)
     refused = strict_code(reading.profile, options, console, unpriced=0)
     if refused:
-        console.warn(f"{path} stays as it was: nothing was written")
+        console.warn(f"--strict: nothing was written to {path}")
         return refused
     header = header_of(reading.profile, reading.catalog, now=reading.now, commit=commit_of(Path.cwd(), os.environ))
     if not sum(cost.calls for cost in header.costs):
