@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,61 @@ def test_emitting_again_keeps_the_stage_in_force(llmmigrate: Run) -> None:
     llmmigrate("rollout", "stage", "migration.yaml", "half")
     assert llmmigrate("rollout", "emit").code == 0
     assert Path("gateway/rds.json").read_text() == Path("gateway/stages/half/rds.json").read_text()
+
+
+def test_emitting_cannot_pass_by_a_lock(llmmigrate: Run) -> None:
+    llmmigrate("rollout", "emit", "--stage", "canary")
+    llmmigrate("rollout", "stage", "migration.yaml", "canary")
+    llmmigrate("rollback", "--reason", "answers are cut off")
+    back = Path("gateway/rds.json").read_text()
+    for arguments in (["--stage", "half"], ["--stage", "full", "-o", "./gateway/", "--force"]):
+        refused = llmmigrate("rollout", "emit", *arguments)
+        assert (refused.code, Path("gateway/rds.json").read_text()) == (1, back)
+        assert "stage back is in force in gateway, locked" in refused.err
+        assert "llmmigrate rollout stage migration.yaml" in refused.err
+    assert llmmigrate("rollout", "emit").code == 0
+    assert Path("gateway/rds.json").read_text() == back
+    assert llmmigrate("rollout", "emit", "--stage", "half", "-o", "copy").code == 0
+
+
+def test_emitting_cannot_pass_by_a_drill(llmmigrate: Run) -> None:
+    llmmigrate("rollout", "emit")
+    llmmigrate("rollout", "stage", "migration.yaml", "canary")
+    before = Path("gateway/rds.json").read_text()
+    assert llmmigrate("rollout", "emit", "--stage", "full").code == 1
+    assert llmmigrate("rollout", "emit", "--to", "nginx").code == 1
+    assert Path("gateway/rds.json").read_text() == before
+    assert not Path("gateway/stage.conf").exists()
+
+
+def test_the_way_back_of_another_gateway_is_by_hand(llmmigrate: Run) -> None:
+    """`rollback` acts on the plan's gateway: who has emitted for another one is told, then and at the rollback."""
+    llmmigrate("rollout", "emit", "--stage", "canary")
+    emitted = llmmigrate("rollout", "emit", "--to", "nginx", "--stage", "canary", "-o", "nginx")
+    assert emitted.code == 0
+    assert "act on envoy in gateway, not on these files: see nginx/ROLLBACK.md" in emitted.err
+    back = llmmigrate("rollback", "--reason", "answers are cut off")
+    assert "nginx in nginx is as it was: this acts on envoy in gateway alone" in back.err
+    sent = Path("nginx/stage.conf").read_text()
+    assert sent != Path("nginx/stages/back/stage.conf").read_text()
+    way = Path("nginx/ROLLBACK.md").read_text()
+    assert "`llmmigrate rollback migration.yaml` does nothing here" in way
+    command = way.split("`")[1]
+    assert subprocess.run(command, shell=True, cwd="nginx", check=False).returncode == 0
+    assert Path("nginx/stage.conf").read_text() == Path("nginx/stages/back/stage.conf").read_text()
+    assert "kill -HUP $(cat nginx.pid)" in way
+
+
+def test_the_plans_own_way_back_names_the_plan(llmmigrate: Run) -> None:
+    Path("migration.yaml").rename("other.yaml")
+    with Path("other.yaml").open("a") as plan:
+        plan.write("stages: [{name: one, share: 0%}, {name: two, share: 5%}]\n")
+    done = llmmigrate("rollout", "emit", "other.yaml", "-o", "gateway")
+    assert "act on" not in done.err
+    way = Path("gateway/ROLLBACK.md").read_text()
+    assert "llmmigrate rollback other.yaml" in way
+    assert "llmmigrate rollout stage other.yaml two --release" in way
+    assert "act on" not in llmmigrate("rollback", "other.yaml", "--reason", "answers are cut off").err
 
 
 @pytest.mark.parametrize("gateway", ["envoy", "nginx", "litellm"])
