@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 from tools.make_docs import DOCS
 
+from llmmigrate.rollout.drill.faults import chosen
+
 Run = Callable[..., Any]
 PLAN = 'providers: {current: {base_url: "http://127.0.0.1:8/v1"}, target: {base_url: "http://127.0.0.1:7/v1"}}\n'
 
@@ -136,6 +138,24 @@ def test_the_aliases_of_rollback(llmmigrate: Run) -> None:
     assert llmmigrate("rollback", "emit", "migration.yaml", "--to", "env", "-o", "clients").code == 0
     assert Path("clients/llm.env").exists()
     assert llmmigrate("rollback", "verify", "--faults", "hnag").code == 2
+
+
+def test_a_list_of_faults_that_names_none_is_not_all_of_them(llmmigrate: Run) -> None:
+    for names in (",", " ", ""):
+        refused = llmmigrate("rollout", "drill", "--faults", names)
+        assert (refused.code, "names no fault" in refused.err) == (2, True)
+
+
+def test_the_help_counts_the_faults_of_a_quick_drill(llmmigrate: Run) -> None:
+    count = len(chosen([], quick=True))
+    words = {4: "Four", 5: "Five", 6: "Six"}
+    assert f"{words[count]} faults in less than a minute" in llmmigrate("rollout", "drill", "--help").out
+
+
+def test_a_plan_with_a_gateway_that_there_is_not(llmmigrate: Run) -> None:
+    Path("migration.yaml").write_text(PLAN + "gateway: {kind: envy}\n")
+    refused = llmmigrate("rollout", "lint")
+    assert (refused.code, "did you mean 'envoy'?" in refused.err) == (2, True)
 
 
 def test_a_lint_is_what_its_schema_says(llmmigrate: Run) -> None:

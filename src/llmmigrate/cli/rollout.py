@@ -83,7 +83,7 @@ class DrillOptions(OutputOptions):
         str | None,
         typer.Option(metavar="NAMES", help="Only these: 500,refused,hang,slow,429,401,cut,big,burst,flap,dns."),
     ] = None
-    quick: Annotated[bool, typer.Option("--quick", help="Four faults in less than a minute.")] = False
+    quick: Annotated[bool, typer.Option("--quick", help="Five faults in less than a minute.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +216,10 @@ def drill(options: DrillOptions, console: Console) -> int:
 
     to = destinations(options.format, options.output, inputs=[options.plan])
     plan = _plan(options.plan)
-    faults = chosen(comma_list(options.faults or ""), quick=options.quick)
+    named = comma_list(options.faults or "")
+    if options.faults is not None and not named:
+        raise UsageError(f"--faults '{options.faults}' names no fault", fix="write --faults 500,hang, or leave it out")
+    faults = chosen(named, quick=options.quick)
     request = Request(gateway=options.to or plan.gateway.kind, faults=faults, quick=options.quick)
     found = drilled(plan, request, console.say)
     proof = Place(Path(options.plan), plan).keep_verified(found, datetime.now(UTC))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from llmmigrate import quantities
+from llmmigrate import quantities, registry
 from llmmigrate.annotations import About, Written
 from llmmigrate.errors import ConfigError, Location, unknown_name
 from llmmigrate.typed_yaml import Node, Source, compose, convert, entries, json_schema
@@ -75,6 +75,13 @@ def _port_ok(text: str) -> bool:
         return False
 
 
+def _address(text: str) -> str:
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found[2]) < 65536:
+        raise ValueError(f"'{text}' is no address: write it like 127.0.0.1:8080, with a port of 1 to 65535")
+    return text
+
+
 def _environment_name(text: str) -> str:
     name = text.removeprefix("env:")
     if name == text or _VARIABLE.fullmatch(name) is None:
@@ -98,7 +105,7 @@ Key = Annotated[str, Written(_environment_name, "env:OPENAI_API_KEY")]
 Hook = Annotated[str, Written(_hook, "env:ALERT_WEBHOOK")]
 Model = Annotated[str, Written(_matching(_MODEL, "model name", "glm-5"), "glm-5")]
 Parameter = Annotated[str, Written(_matching(_VARIABLE, "parameter", "max_tokens"), "max_tokens")]
-ListenAddress = Annotated[str, Written(_matching(_ADDRESS, "address", "127.0.0.1:8080"), "127.0.0.1:8080")]
+ListenAddress = Annotated[str, Written(_address, "127.0.0.1:8080")]
 NameServer = Annotated[str, Written(_matching(_NAME_SERVER, "address of a name server", "10.0.0.2"), "10.0.0.2")]
 PlainFile = Annotated[str, Written(_matching(_FILE, "path of plain letters", "gateway"), "gateway")]
 UrlPath = Annotated[str, Written(_matching(_PATH, "path", "/metrics"), "/metrics")]
@@ -295,7 +302,7 @@ def load(path: Path) -> Plan:
 
 def parse(text: str, name: str) -> Plan:
     """The plan in a text; `name` is what errors call it."""
-    source = Source(text, name)
+    source = Source(text, name, key="key: env:NAME")
     node = compose(source)
     if node is None:
         raise ConfigError(f"{name} is empty", fix="llmmigrate init --rollout writes one")
@@ -321,6 +328,7 @@ def _check(plan: Plan, places: Mapping[str, Location]) -> None:
     _check_stages(plan, places.get("stages"))
     _check_numbers(plan, places)
     _check_names(plan, places.get("providers"))
+    _check_gateway(plan.gateway.kind, places.get("gateway"))
 
 
 def _check_stages(plan: Plan, where: Location | None) -> None:
@@ -380,3 +388,11 @@ def _check_names(plan: Plan, where: Location | None) -> None:
         ]:
             if pattern.fullmatch(name) is None:
                 raise ConfigError(f"providers.{role}: '{name}' is no plain name", where=where)
+
+
+def _check_gateway(kind: str, where: Location | None) -> None:
+    from llmmigrate.rollout import ROOM  # the room's protocol is written in terms of a plan
+
+    if not registry.has(ROOM, kind):
+        fix = unknown_name("gateway", kind, registry.names(ROOM)).fix
+        raise ConfigError(f"gateway.kind '{kind}' is not known", where=where, fix=fix)
