@@ -187,3 +187,35 @@ def test_what_a_playbook_cannot_mean_is_refused(llmmigrate: Run) -> None:
         Path("playbook").write_text(text)
         assert llmmigrate("init", "--rollout", "--from-playbook", "playbook").code == 2
         assert not Path("migration.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("consecutive_failures", 3.5, "consecutive_failures: '3.5' is no whole number"),
+        ("error_rate_threshold", 5, "error_rate_threshold: '5' is no part of 1"),
+        ("latency_threshold_ms", -1, "latency_threshold_ms: '-1' is no number above 0"),
+        ("primary", {"url": "https://relay.test/v1?key=1"}, "no plan can be made of playbook: 'https://relay.test/v1?"),
+    ],
+)
+def test_a_playbook_that_makes_no_plan_is_refused_at_once(key: str, value: Any, said: str, llmmigrate: Run) -> None:
+    Path("playbook").write_text(json.dumps({key: value}))
+    refused = llmmigrate("init", "--rollout", "--from-playbook", "playbook")
+    assert (refused.code, Path("migration.yaml").exists()) == (2, False)
+    assert said in refused.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("alert_webhook", "${WEBHOOK}"), ("alert_webhook", "#alerts"), ("metrics_endpoint", "/metrics?all=1")],
+)
+def test_what_a_plan_cannot_hold_of_a_playbook_is_left_out_and_said(key: str, value: str, llmmigrate: Run) -> None:
+    Path("playbook").write_text(json.dumps({key: value, "consecutive_failures": 4.0, "error_rate_threshold": 1.0}))
+    done = llmmigrate("init", "--rollout", "--from-playbook", "playbook")
+    assert done.code == 0
+    assert f"not taken over from playbook: {key}: '{value}' is no " in done.err
+    from llmmigrate.rollout.plan import load
+
+    plan = load(Path("migration.yaml"))
+    assert (plan.monitoring.webhook, plan.monitoring.metrics_path) == (None, "/metrics")
+    assert (plan.rollback.windows, float(plan.rollback.error_rate)) == (4, 1.0)
