@@ -35,6 +35,8 @@ class Source:
 
     text: str
     name: str
+    key: str = "api_key_env: NAME"
+    """How the files of this kind name the variable that holds a key."""
 
     def at(self, node: Node) -> Location:
         """Where `node` begins, with its line unless that could show a secret."""
@@ -76,7 +78,7 @@ def refuse_secrets(node: Node, source: Source) -> None:
                 "this value looks like an API key",
                 where=Location(source.name, mark.line + 1, mark.column + 1),
                 why="keys do not belong in files that are shared; this one was neither stored nor shown",
-                fix="put it into an environment variable and write that variable's name: api_key_env: NAME",
+                fix=f"put it into an environment variable and write that variable's name: {source.key}",
                 code="secret",
             )
 

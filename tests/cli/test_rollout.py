@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 from tools.make_docs import DOCS
+
+from llmmigrate.rollout.drill.faults import chosen
 
 Run = Callable[..., Any]
 PLAN = 'providers: {current: {base_url: "http://127.0.0.1:8/v1"}, target: {base_url: "http://127.0.0.1:7/v1"}}\n'
@@ -54,6 +57,61 @@ def test_emitting_again_keeps_the_stage_in_force(llmmigrate: Run) -> None:
     assert Path("gateway/rds.json").read_text() == Path("gateway/stages/half/rds.json").read_text()
 
 
+def test_emitting_cannot_pass_by_a_lock(llmmigrate: Run) -> None:
+    llmmigrate("rollout", "emit", "--stage", "canary")
+    llmmigrate("rollout", "stage", "migration.yaml", "canary")
+    llmmigrate("rollback", "--reason", "answers are cut off")
+    back = Path("gateway/rds.json").read_text()
+    for arguments in (["--stage", "half"], ["--stage", "full", "-o", "./gateway/", "--force"]):
+        refused = llmmigrate("rollout", "emit", *arguments)
+        assert (refused.code, Path("gateway/rds.json").read_text()) == (1, back)
+        assert "stage back is in force in gateway, locked" in refused.err
+        assert "llmmigrate rollout stage migration.yaml" in refused.err
+    assert llmmigrate("rollout", "emit").code == 0
+    assert Path("gateway/rds.json").read_text() == back
+    assert llmmigrate("rollout", "emit", "--stage", "half", "-o", "copy").code == 0
+
+
+def test_emitting_cannot_pass_by_a_drill(llmmigrate: Run) -> None:
+    llmmigrate("rollout", "emit")
+    llmmigrate("rollout", "stage", "migration.yaml", "canary")
+    before = Path("gateway/rds.json").read_text()
+    assert llmmigrate("rollout", "emit", "--stage", "full").code == 1
+    assert llmmigrate("rollout", "emit", "--to", "nginx").code == 1
+    assert Path("gateway/rds.json").read_text() == before
+    assert not Path("gateway/stage.conf").exists()
+
+
+def test_the_way_back_of_another_gateway_is_by_hand(llmmigrate: Run) -> None:
+    """`rollback` acts on the plan's gateway: who has emitted for another one is told, then and at the rollback."""
+    llmmigrate("rollout", "emit", "--stage", "canary")
+    emitted = llmmigrate("rollout", "emit", "--to", "nginx", "--stage", "canary", "-o", "nginx")
+    assert emitted.code == 0
+    assert "act on envoy in gateway, not on these files: see nginx/ROLLBACK.md" in emitted.err
+    back = llmmigrate("rollback", "--reason", "answers are cut off")
+    assert "nginx in nginx is as it was: this acts on envoy in gateway alone" in back.err
+    sent = Path("nginx/stage.conf").read_text()
+    assert sent != Path("nginx/stages/back/stage.conf").read_text()
+    way = Path("nginx/ROLLBACK.md").read_text()
+    assert "`llmmigrate rollback migration.yaml` does nothing here" in way
+    command = way.split("`")[1]
+    assert subprocess.run(command, shell=True, cwd="nginx", check=False).returncode == 0
+    assert Path("nginx/stage.conf").read_text() == Path("nginx/stages/back/stage.conf").read_text()
+    assert "kill -HUP $(cat nginx.pid)" in way
+
+
+def test_the_plans_own_way_back_names_the_plan(llmmigrate: Run) -> None:
+    Path("migration.yaml").rename("other.yaml")
+    with Path("other.yaml").open("a") as plan:
+        plan.write("stages: [{name: one, share: 0%}, {name: two, share: 5%}]\n")
+    done = llmmigrate("rollout", "emit", "other.yaml", "-o", "gateway")
+    assert "act on" not in done.err
+    way = Path("gateway/ROLLBACK.md").read_text()
+    assert "llmmigrate rollback other.yaml" in way
+    assert "llmmigrate rollout stage other.yaml two --release" in way
+    assert "act on" not in llmmigrate("rollback", "other.yaml", "--reason", "answers are cut off").err
+
+
 @pytest.mark.parametrize("gateway", ["envoy", "nginx", "litellm"])
 def test_strict_takes_a_gateway_that_does_what_the_plan_asks_for(gateway: str, llmmigrate: Run) -> None:
     assert llmmigrate("init", "--rollout", "--force").code == 0
@@ -80,6 +138,24 @@ def test_the_aliases_of_rollback(llmmigrate: Run) -> None:
     assert llmmigrate("rollback", "emit", "migration.yaml", "--to", "env", "-o", "clients").code == 0
     assert Path("clients/llm.env").exists()
     assert llmmigrate("rollback", "verify", "--faults", "hnag").code == 2
+
+
+def test_a_list_of_faults_that_names_none_is_not_all_of_them(llmmigrate: Run) -> None:
+    for names in (",", " ", ""):
+        refused = llmmigrate("rollout", "drill", "--faults", names)
+        assert (refused.code, "names no fault" in refused.err) == (2, True)
+
+
+def test_the_help_counts_the_faults_of_a_quick_drill(llmmigrate: Run) -> None:
+    count = len(chosen([], quick=True))
+    words = {4: "Four", 5: "Five", 6: "Six"}
+    assert f"{words[count]} faults in less than a minute" in llmmigrate("rollout", "drill", "--help").out
+
+
+def test_a_plan_with_a_gateway_that_there_is_not(llmmigrate: Run) -> None:
+    Path("migration.yaml").write_text(PLAN + "gateway: {kind: envy}\n")
+    refused = llmmigrate("rollout", "lint")
+    assert (refused.code, "did you mean 'envoy'?" in refused.err) == (2, True)
 
 
 def test_a_lint_is_what_its_schema_says(llmmigrate: Run) -> None:

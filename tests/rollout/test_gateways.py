@@ -86,3 +86,8 @@ def test_an_unknown_gateway_has_a_suggestion() -> None:
     with pytest.raises(UnknownNameError) as failure:
         gateway_of("envy")
     assert (failure.value.what, failure.value.fix) == ("unknown rollout gateway 'envy'", "did you mean 'envoy'?")
+
+
+def test_envoys_times_are_said_to_be_of_whole_answers(plan: Plan) -> None:
+    found = {each.requirement: each for each in gateway_of("envoy").findings(plan)}["metrics"]
+    assert (found.status, "whole answers" in found.message) == ("approximate", True)

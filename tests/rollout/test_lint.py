@@ -19,8 +19,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def write_log(*, per_second: float, latency_ms: int = 900, prompt: int = 500, failed_every: int = 0) -> None:
-    """Two minutes of calls at a steady rate."""
+def write_log(
+    *,
+    per_second: float,
+    latency_ms: int = 900,
+    prompt: int = 500,
+    failed_every: int = 0,
+    ttft_ms: int = 0,
+    unstreamed: int = 0,
+) -> None:
+    """Two minutes of calls at a steady rate; streams where `ttft_ms` is given, but for every `unstreamed`th."""
     lines = [
         json.dumps(
             {
@@ -31,6 +39,7 @@ def write_log(*, per_second: float, latency_ms: int = 900, prompt: int = 500, fa
                 "input_tokens": prompt,
                 "output_tokens": 50,
                 "latency_ms": latency_ms,
+                **({"ttft_ms": ttft_ms} if ttft_ms and (not unstreamed or number % unstreamed) else {}),
                 "status": 500 if failed_every and number % failed_every == 0 else 200,
             }
         )
@@ -57,6 +66,45 @@ def test_an_absolute_limit_below_every_answer(llmmigrate: Run) -> None:
     code, remarks = linted(llmmigrate)
     assert code == 1
     assert remarks["latency_limit"]["message"].startswith("200 ms is below every one of the calls in your log (p95 9")
+
+
+def on(gateway: str, limit: str) -> str:
+    return PLAN.replace("200ms", limit).replace("context: 64k", "context: 200k") + f"gateway: {{kind: {gateway}}}\n"
+
+
+@pytest.mark.parametrize("gateway", ["nginx", "haproxy", "litellm"])
+def test_a_gateway_that_times_the_first_byte_is_held_against_it(gateway: str, llmmigrate: Run) -> None:
+    """Answers take 9 s, their first token 400 ms: 1 s is a sound limit for a trigger that looks at the first byte."""
+    write_log(per_second=30, latency_ms=9000, ttft_ms=400)
+    assert linted(llmmigrate, on(gateway, "1s")) == (0, {})
+    code, remarks = linted(llmmigrate, on(gateway, "300ms"))
+    assert (code, remarks["latency_limit"]["fix"].split(": ")[1]) == (1, "600ms")
+    assert remarks["latency_limit"]["message"].endswith("ms, to the first byte)")
+
+
+def test_an_answer_that_is_not_streamed_has_its_first_byte_at_its_end(llmmigrate: Run) -> None:
+    """One call in ten is no stream: it takes 9 s to its first byte."""
+    write_log(per_second=30, latency_ms=9000, ttft_ms=400, unstreamed=10)
+    code, remarks = linted(llmmigrate, on("nginx", "1s"))
+    assert (code, remarks["latency_limit"]["level"]) == (1, "error")
+    assert "1000 ms is below 10% of the calls in your log (p95 8.98 s" in remarks["latency_limit"]["message"]
+
+
+def test_a_log_without_times_to_first_token_cannot_condemn_a_limit_for_them(llmmigrate: Run) -> None:
+    write_log(per_second=30, latency_ms=9000)
+    code, remarks = linted(llmmigrate, on("nginx", "1s"))
+    assert (code, remarks["latency_limit"]["level"]) == (0, "warning")
+    assert remarks["latency_limit"]["message"].endswith("nginx times the first byte, which your log does not tell")
+
+
+def test_envoy_times_whole_answers_of_streams_too(llmmigrate: Run) -> None:
+    write_log(per_second=30, latency_ms=9000, ttft_ms=400)
+    code, remarks = linted(llmmigrate, on("envoy", "1s"))
+    assert (code, remarks["latency_limit"]["level"]) == (1, "error")
+    assert "whole answers)" in remarks["latency_limit"]["message"]
+    code, remarks = linted(llmmigrate, on("envoy", "14s"))
+    assert (code, list(remarks)) == (0, ["streams_timed_whole"])
+    assert "p95 to the first token 396 ms" in remarks["streams_timed_whole"]["message"]
 
 
 def test_windows_too_small_for_the_trigger(llmmigrate: Run) -> None:
@@ -139,3 +187,35 @@ def test_what_a_playbook_cannot_mean_is_refused(llmmigrate: Run) -> None:
         Path("playbook").write_text(text)
         assert llmmigrate("init", "--rollout", "--from-playbook", "playbook").code == 2
         assert not Path("migration.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("consecutive_failures", 3.5, "consecutive_failures: '3.5' is no whole number"),
+        ("error_rate_threshold", 5, "error_rate_threshold: '5' is no part of 1"),
+        ("latency_threshold_ms", -1, "latency_threshold_ms: '-1' is no number above 0"),
+        ("primary", {"url": "https://relay.test/v1?key=1"}, "no plan can be made of playbook: 'https://relay.test/v1?"),
+    ],
+)
+def test_a_playbook_that_makes_no_plan_is_refused_at_once(key: str, value: Any, said: str, llmmigrate: Run) -> None:
+    Path("playbook").write_text(json.dumps({key: value}))
+    refused = llmmigrate("init", "--rollout", "--from-playbook", "playbook")
+    assert (refused.code, Path("migration.yaml").exists()) == (2, False)
+    assert said in refused.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("alert_webhook", "${WEBHOOK}"), ("alert_webhook", "#alerts"), ("metrics_endpoint", "/metrics?all=1")],
+)
+def test_what_a_plan_cannot_hold_of_a_playbook_is_left_out_and_said(key: str, value: str, llmmigrate: Run) -> None:
+    Path("playbook").write_text(json.dumps({key: value, "consecutive_failures": 4.0, "error_rate_threshold": 1.0}))
+    done = llmmigrate("init", "--rollout", "--from-playbook", "playbook")
+    assert done.code == 0
+    assert f"not taken over from playbook: {key}: '{value}' is no " in done.err
+    from llmmigrate.rollout.plan import load
+
+    plan = load(Path("migration.yaml"))
+    assert (plan.monitoring.webhook, plan.monitoring.metrics_path) == (None, "/metrics")
+    assert (plan.rollback.windows, float(plan.rollback.error_rate)) == (4, 1.0)

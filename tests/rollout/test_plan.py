@@ -78,6 +78,11 @@ def test_the_schema_accepts_a_plan_and_refuses_an_unknown_key() -> None:
         (TWO + "failover: {eject_after: 0}", "failover.eject_after is 0", "write 1 or more"),
         (TWO + "rollback: {latency_p95: 200}", "'200' is no time span: write it like 30s, 5m or 24h", None),
         (TWO + "gateway: {listen: here}", "'here' is no address: write it like 127.0.0.1:8080", None),
+        *(
+            (TWO + f"gateway: {{{where}: 127.0.0.1:{port}}}", "with a port of 1 to 65535", None)
+            for where, port in (("listen", 99999), ("admin", 65536), ("listen", 0))
+        ),
+        (TWO + "gateway: {kind: envy}", "gateway.kind 'envy' is not known", "did you mean 'envoy'?"),
         (TWO.replace("https://a", "ftp://a"), "'ftp://a.test/v1' is no base URL", None),
         (TWO.replace("a.test", "u:p@a.test"), "'https://u:p@a.test/v1' is no base URL", None),
         (TWO.replace("a.test/v1", "a.test/v1;x"), "'https://a.test/v1;x' is no base URL", None),
@@ -97,7 +102,8 @@ def test_a_key_is_refused_and_not_shown() -> None:
         with pytest.raises(ConfigError) as failure:
             parse(TWO.replace('"https://a.test/v1"', f'"https://a.test/v1", key: "{value}"'), "p")
         said = f"{failure.value.what}{failure.value.why}{failure.value.fix}{failure.value.where}"
-        assert "key" in said
+        assert failure.value.fix is not None
+        assert failure.value.fix.endswith("write that variable's name: key: env:NAME")
         assert secret not in said
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmmigrate.cli.console import Console
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.config import Config
@@ -34,6 +34,7 @@ def plan_text(origin: str | None, target: str | None, playbook: str | None, cons
 
 def _from_playbook(path: Path, catalog: "Catalog", console: Console) -> str:
     from llmmigrate.rollout import playbook, template
+    from llmmigrate.rollout.plan import FILE_NAME, parse
 
     def find(name: str) -> "Side | None":
         known = catalog.tables.get(name.lower().replace(" ", ""))
@@ -44,7 +45,13 @@ def _from_playbook(path: Path, catalog: "Catalog", console: Console) -> str:
     found = playbook.read(path, find)
     for key in found.ignored:
         console.warn(f"not taken over from {path}: {key}")
-    return template.text(found.known)
+    text = template.text(found.known)
+    try:
+        parse(text, FILE_NAME)
+    except ConfigError as error:
+        what = f"no plan can be made of {path}: {error.what}"
+        raise ConfigError(what, why=error.why, fix=error.fix, code=error.code) from None
+    return text
 
 
 def _side(

@@ -51,7 +51,7 @@ def now(options: BackOptions, console: Console) -> int:
     Examples:
       llmmigrate rollback migration.yaml --reason "answers are cut off"
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
-    from llmmigrate.rollout.changing import roll_back
+    from llmmigrate.rollout.changing import emitted_elsewhere, roll_back
     from llmmigrate.rollout.plan import load
     from llmmigrate.rollout.state import Place
 
@@ -59,8 +59,11 @@ def now(options: BackOptions, console: Console) -> int:
         raise UsageError("no reason given", fix='add --reason "what is wrong"')
     path = Path(options.plan)
     plan = load(path)
-    change = roll_back(plan, Place(path, plan), options.reason)
+    place = Place(path, plan)
+    change = roll_back(plan, place, options.reason)
     console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s, locked")
+    for other in emitted_elsewhere(plan, place):
+        console.warn(f"{other} is as it was: this acts on {plan.gateway.kind} in {place.gateway_directory(plan)} alone")
     if change.left_to_do is not None:
         console.warn(change.left_to_do)
     console.say(f"→ llmmigrate rollout status {options.plan}")

@@ -83,7 +83,7 @@ class DrillOptions(OutputOptions):
         str | None,
         typer.Option(metavar="NAMES", help="Only these: 500,refused,hang,slow,429,401,cut,big,burst,flap,dns."),
     ] = None
-    quick: Annotated[bool, typer.Option("--quick", help="Four faults in less than a minute.")] = False
+    quick: Annotated[bool, typer.Option("--quick", help="Five faults in less than a minute.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +166,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.reports.rollout import emission_report
+    from llmmigrate.rollout.changing import check_emission, is_own
     from llmmigrate.rollout.emission import emit as emitted
     from llmmigrate.rollout.emission import gateway_of
     from llmmigrate.rollout.state import Place
@@ -175,17 +176,24 @@ def emit(options: EmitOptions, console: Console) -> int:
     place = Place(Path(options.plan), plan)
     state = place.state()
     stage = options.stage or (state.stage if state else plan.stages[0].name)
-    emission = emitted(plan, options.to or plan.gateway.kind, stage)
+    kind = options.to or plan.gateway.kind
     directory = Path(options.output) if options.output else place.gateway_directory(plan)
+    own = is_own(plan, place, kind, directory)
+    emission = emitted(plan, kind, stage, plan_name=place.plan_path.name, own=own)
     refused = options.strict and bool(emission.unmet)
     if not refused:
-        _write_files(emission, directory, force=options.force)
-        place.journal("emitted", at=_now_text(), gateway=emission.gateway, stage=stage, directory=str(directory))
+        with place.alone():
+            check_emission(plan, place, kind, directory, stage)
+            _write_files(emission, directory, force=options.force)
+            place.journal("emitted", at=_now_text(), gateway=kind, stage=stage, directory=str(directory))
     drilled = gateway_of(emission.gateway).PROGRAM is not None and not refused
     next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
     write(emission_report(emission, str(directory), next_step=next_step), to, console)
     if refused:
         console.warn(f"--strict: nothing was written: {', '.join(finding.requirement for finding in emission.unmet)}")
+    elif not own:
+        acted_on = f"{plan.gateway.kind} in {place.gateway_directory(plan)}"
+        console.warn(f"rollback, stage and watch act on {acted_on}, not on these files: see {directory}/ROLLBACK.md")
     return 1 if refused else 0
 
 
@@ -208,7 +216,10 @@ def drill(options: DrillOptions, console: Console) -> int:
 
     to = destinations(options.format, options.output, inputs=[options.plan])
     plan = _plan(options.plan)
-    faults = chosen(comma_list(options.faults or ""), quick=options.quick)
+    named = comma_list(options.faults or "")
+    if options.faults is not None and not named:
+        raise UsageError(f"--faults '{options.faults}' names no fault", fix="write --faults 500,hang, or leave it out")
+    faults = chosen(named, quick=options.quick)
     request = Request(gateway=options.to or plan.gateway.kind, faults=faults, quick=options.quick)
     found = drilled(plan, request, console.say)
     proof = Place(Path(options.plan), plan).keep_verified(found, datetime.now(UTC))

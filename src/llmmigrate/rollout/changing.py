@@ -51,6 +51,52 @@ def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") ->
         return _change(plan, place, BACK, Lock(at=instant(datetime.now(UTC)), reason=reason, by=by), by)
 
 
+def is_own(plan: Plan, place: Place, kind: str, directory: Path) -> bool:
+    """Whether these are the gateway and the directory that `stage`, `watch` and `rollback` act on."""
+    return kind == plan.gateway.kind and _same(directory, place.gateway_directory(plan))
+
+
+def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: str) -> None:
+    """RolloutRefusedError for files that would put another stage, or another gateway, where a stage is in force.
+
+    The running gateway reads its stage file there: writing it would pass by the lock, the drill and the journal.
+    """
+    state = place.state()
+    if state is None or not _same(directory, place.gateway_directory(plan)):
+        return
+    if kind != plan.gateway.kind:
+        raise RolloutRefusedError(
+            f"{directory} holds the plan's own gateway, {plan.gateway.kind}, with stage {state.stage} in force",
+            fix=f"name another directory with -o, or set gateway: {{kind: {kind}}} in {place.plan_path}",
+            code="in_force",
+        )
+    if stage != state.stage:
+        raise RolloutRefusedError(
+            f"stage {state.stage} is in force in {directory}" + (", locked" if state.lock is not None else ""),
+            why="emitting another one there would change what the running gateway does",
+            fix=f"leave --stage out, then: llmmigrate rollout stage {place.plan_path} {stage}",
+            code="in_force",
+        )
+
+
+def emitted_elsewhere(plan: Plan, place: Place) -> list[str]:
+    """What was emitted from this plan and no command acts on, as `nginx in other/`, as far as it still lies there."""
+    found = []
+    for line in place.journaled():
+        kind, written = str(line.get("gateway")), line.get("directory")
+        if line.get("event") != "emitted" or written is None:
+            continue
+        there = Path(str(written))
+        name = f"{kind} in {there}"
+        if there.is_dir() and not is_own(plan, place, kind, there) and name not in found:
+            found.append(name)
+    return found
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
 def difference(plan: Plan, place: Place, name: str) -> str:
     """What a stage would change in the gateway's file, as a unified diff; empty for nothing."""
     gateway = gateway_of(plan.gateway.kind)

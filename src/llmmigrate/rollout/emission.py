@@ -11,7 +11,7 @@ import msgspec
 
 from llmmigrate import registry
 from llmmigrate.rollout import ROOM, Finding, Gateway
-from llmmigrate.rollout.plan import BACK, Plan
+from llmmigrate.rollout.plan import BACK, FILE_NAME, Plan
 
 FINDINGS: Final = "findings.json"
 
@@ -38,15 +38,19 @@ def gateway_of(name: str) -> Gateway:
     return gateway
 
 
-def emit(plan: Plan, name: str, stage: str) -> Emission:
-    """The files of the gateway `name` with the plan's stage `stage` in force."""
+def emit(plan: Plan, name: str, stage: str, *, plan_name: str = FILE_NAME, own: bool = True) -> Emission:
+    """The files of the gateway `name` with the plan's stage `stage` in force.
+
+    `own` is whether they are for the plan's own gateway and directory, which `stage` and `rollback` act on; how to go
+    back depends on it. `plan_name` is what the plan is called there.
+    """
     gateway = gateway_of(name)
     found = tuple(gateway.findings(plan))
     files = dict(gateway.files(plan, plan.stage(stage).part))
     for each in [*(item.name for item in plan.stages), BACK]:
         files[f"stages/{each}/{gateway.STAGE_FILE}"] = gateway.files(plan, plan.stage(each).part)[gateway.STAGE_FILE]
     files[FINDINGS] = _findings_text(plan, name, found)
-    files["ROLLBACK.md"] = _way_back(plan, gateway)
+    files["ROLLBACK.md"] = _way_back(plan, gateway, plan_name) if own else _way_back_by_hand(plan, gateway, plan_name)
     return Emission(gateway=name, stage=stage, files=files, findings=found, config_sha256=config_hash(plan, name))
 
 
@@ -83,12 +87,35 @@ def _findings_text(plan: Plan, name: str, found: Iterable[Finding]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _way_back(plan: Plan, gateway: Gateway) -> str:
-    file = gateway.STAGE_FILE
+def _way_back(plan: Plan, gateway: Gateway, plan_name: str) -> str:
     return f"""\
 # Going back: {plan.name}
-1. `llmmigrate rollback migration.yaml --reason "why"` sends everything to the current provider and locks the stage.
-2. Without llmmigrate, in this directory: `cp stages/back/{file} {file}.new && mv {file}.new {file}`{gateway.TAKE_UP}.
+1. `llmmigrate rollback {plan_name} --reason "why"` sends everything to the current provider and locks the stage.
+2. Without llmmigrate, in this directory: {_by_hand(gateway, BACK)}.
 3. Live streams end where they began; no new request reaches the target.
-4. Forward again, when a person has found the cause: `llmmigrate rollout stage migration.yaml canary --release`.
+4. Forward again, when a person has found the cause: `llmmigrate rollout stage {plan_name} {_first(plan)} --release`.
 """
+
+
+def _way_back_by_hand(plan: Plan, gateway: Gateway, plan_name: str) -> str:
+    """For files that are not the plan's own gateway's: no command of ours acts on them."""
+    own = plan.gateway
+    return f"""\
+# Going back: {plan.name}
+1. In this directory: {_by_hand(gateway, BACK)}. Everything goes to the current provider.
+2. `llmmigrate rollback {plan_name}` does nothing here, nor do `rollout stage`, `watch` and `run`: they act on the
+   plan's own gateway, {own.kind} in {own.directory}. To have them act here, set `gateway: kind` and `directory` in
+   {plan_name} to this one, and emit again without `--to` and `-o`.
+3. Live streams end where they began; no new request reaches the target.
+4. Forward again, when a person has found the cause: {_by_hand(gateway, _first(plan))}.
+"""
+
+
+def _by_hand(gateway: Gateway, stage: str) -> str:
+    file = gateway.STAGE_FILE
+    return f"`cp stages/{stage}/{file} {file}.new && mv {file}.new {file}`{gateway.TAKE_UP}"
+
+
+def _first(plan: Plan) -> str:
+    """The first stage in which the target gets requests, else the first."""
+    return next((stage.name for stage in plan.stages if stage.part > 0), plan.stages[0].name)

@@ -18,6 +18,10 @@ from llmmigrate.usage.sketch import Sketch, merge, quantile, representative
 SCHEMA: Final = "llmmigrate.lint/1"
 RECOVERY_SECONDS: Final = 300
 """The longest that a rollback should take: the playbooks' five minutes."""
+_FIRST_BYTE: Final = frozenset({"nginx", "haproxy", "litellm"})
+"""Gateways that time an attempt to its first byte; traffic of the others is held against whole answers."""
+_WHOLE_ANSWER: Final = frozenset({"envoy"})
+"""Gateways that time whole answers, streamed or not."""
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +34,10 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     latency_p99_ms: float | None
     ttft_p95_ms: float | None
     prompt_p99_tokens: float | None
+    timed_p95_ms: float | None
+    """What the plan's gateway would have timed: to the first token where it times the first byte, else the answer."""
     slow_share: float | None
-    """Part of the calls that took longer than the plan's limit."""
+    """Part of the calls that took longer than the plan's limit, by what its gateway times."""
 
 
 class Lint(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +82,7 @@ def _traffic(plan: Plan, profile: Profile) -> Traffic:
         merge(sketches[1], each.ttft_ms)
         merge(sketches[2], each.input_tokens)
     latency, ttft, prompt = sketches
+    timed = _timed(plan, profile)
     return Traffic(
         calls=calls,
         requests_per_second=_rate(profile, calls),
@@ -84,8 +91,35 @@ def _traffic(plan: Plan, profile: Profile) -> Traffic:
         latency_p99_ms=quantile(latency, 0.99),
         ttft_p95_ms=quantile(ttft, 0.95),
         prompt_p99_tokens=quantile(prompt, 0.99),
-        slow_share=_slow_share(plan, latency),
+        timed_p95_ms=quantile(timed, 0.95),
+        slow_share=_slow_share(plan, timed),
     )
+
+
+def _timed(plan: Plan, profile: Profile) -> Sketch:
+    """Times as the plan's gateway would have taken them.
+
+    The first byte of a call without a time to its first token is the whole answer's: it was not streamed. Where a model
+    has calls of both kinds, the quickest of its answers stand for those: the part above a limit is never overstated.
+    """
+    timed: Sketch = {}
+    for each in profile.sketches.values():
+        if plan.gateway.kind not in _FIRST_BYTE:
+            merge(timed, each.latency_ms)
+            continue
+        merge(timed, each.ttft_ms)
+        merge(timed, _quickest(each.latency_ms, sum(each.latency_ms.values()) - sum(each.ttft_ms.values())))
+    return timed
+
+
+def _quickest(sketch: Sketch, count: int) -> Sketch:
+    found: Sketch = {}
+    for index in sorted(sketch):
+        if count <= 0:
+            break
+        found[index] = min(sketch[index], count)
+        count -= found[index]
+    return found
 
 
 def _rate(profile: Profile, calls: int) -> float | None:
@@ -95,11 +129,11 @@ def _rate(profile: Profile, calls: int) -> float | None:
     return calls * NANOSECONDS / (profile.last_ns - profile.first_ns)
 
 
-def _slow_share(plan: Plan, latency: Sketch) -> float | None:
-    limit, total = plan.rollback.latency_p95, sum(latency.values())
+def _slow_share(plan: Plan, timed: Sketch) -> float | None:
+    limit, total = plan.rollback.latency_p95, sum(timed.values())
     if limit is None or not total:
         return None
-    return sum(count for index, count in latency.items() if representative(index) > float(limit * 1000)) / total
+    return sum(count for index, count in timed.items() if representative(index) > float(limit * 1000)) / total
 
 
 def _about_providers(plan: Plan) -> Iterator[Remark]:
@@ -174,17 +208,39 @@ def _too_small(plan: Plan, stage: Stage, rate: float, expected: float) -> Remark
 
 
 def _about_latency(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
-    limit, p95, p99 = plan.rollback.latency_p95, traffic.latency_p95_ms, traffic.latency_p99_ms
+    limit, p95, p99 = plan.rollback.latency_p95, traffic.timed_p95_ms, traffic.latency_p99_ms
     if limit is not None and p95 is not None and traffic.slow_share is not None and traffic.slow_share > 0.05:
-        what = f"{int(limit * 1000)} ms is below {_part(traffic.slow_share)} of the calls in your log (p95 {_ms(p95)})"
-        fix = f"latency_p95: {_suggested(p95)}: half as much again as today's p95, or leave it out"
-        yield remark("error", "latency_limit", what, fix)
+        yield _latency_limit(plan, limit, p95, traffic)
+    if limit is not None and plan.gateway.kind in _WHOLE_ANSWER and traffic.ttft_p95_ms is not None:
+        yield _streams_timed_whole(plan, traffic.ttft_p95_ms, traffic.latency_p95_ms)
     idle = plan.failover.idle_timeout
     if p99 is not None and p99 > float(idle * 1000):
         below = f"idle_timeout {idle.normalize():f} s is below the p99 of whole answers, {_ms(p99)}"
         what = f"{below}: those without stream are cut off"
         fix = f"idle_timeout: {math.ceil(p99 / 1000 * 1.5)}s, and billed attempts stay whole"
         yield remark("error", "idle_timeout", what, fix)
+
+
+def _latency_limit(plan: Plan, limit: Decimal, p95: float, traffic: Traffic) -> Remark:
+    """A limit that today's traffic breaks; only a warning where streams may have been logged by their ends alone."""
+    unknown = plan.gateway.kind in _FIRST_BYTE and traffic.ttft_p95_ms is None
+    measure = "to the first byte" if plan.gateway.kind in _FIRST_BYTE and not unknown else "whole answers"
+    part = f"{_part(traffic.slow_share or 0)} of the calls in your log (p95 {_ms(p95)}, {measure})"
+    what = f"{int(limit * 1000)} ms is below {part}"
+    fix = f"latency_p95: {_suggested(p95)}: half as much again as today's p95, or leave it out"
+    if not unknown:
+        return remark("error", "latency_limit", what, fix)
+    what += f"; {plan.gateway.kind} times the first byte, which your log does not tell"
+    return remark("warning", "latency_limit", what, f"{fix}; where calls are streamed, log their times to first token")
+
+
+def _streams_timed_whole(plan: Plan, ttft: float, latency: float | None) -> Remark:
+    whole = f", whole answers {_ms(latency)}" if latency is not None else ""
+    what = (
+        f"{plan.gateway.kind} times whole answers and your log has streams "
+        f"(p95 to the first token {_ms(ttft)}{whole}): latency_p95 is held against their whole length"
+    )
+    return remark("warning", "streams_timed_whole", what, "set it for whole answers, or leave it out for streams")
 
 
 def _part(share: float) -> str:

@@ -6,14 +6,14 @@ request (`failover`); going back to an earlier share is the watch's, window by w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from llmmigrate import quantities
+from llmmigrate import quantities, registry
 from llmmigrate.annotations import About, Written
 from llmmigrate.errors import ConfigError, Location, unknown_name
 from llmmigrate.typed_yaml import Node, Source, compose, convert, entries, json_schema
@@ -48,7 +48,7 @@ def seconds(text: str) -> Decimal:
     return Decimal(match[1]) * _UNITS[match[2]]
 
 
-def _matching(pattern: "re.Pattern[str]", what: str, example: str) -> Any:
+def _matching(pattern: "re.Pattern[str]", what: str, example: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if pattern.fullmatch(text) is None:
             raise ValueError(f"'{text}' is no {what}: write it like {example}")
@@ -75,6 +75,13 @@ def _port_ok(text: str) -> bool:
         return False
 
 
+def _address(text: str) -> str:
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found[2]) < 65536:
+        raise ValueError(f"'{text}' is no address: write it like 127.0.0.1:8080, with a port of 1 to 65535")
+    return text
+
+
 def _environment_name(text: str) -> str:
     name = text.removeprefix("env:")
     if name == text or _VARIABLE.fullmatch(name) is None:
@@ -82,7 +89,8 @@ def _environment_name(text: str) -> str:
     return name
 
 
-def _hook(text: str) -> str:
+def hook(text: str) -> str:
+    """Who is told of a rollback: a URL, or `env:NAME`. ValueError for anything else."""
     if text.startswith("env:"):
         return f"env:{_environment_name(text)}"
     if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
@@ -90,18 +98,19 @@ def _hook(text: str) -> str:
     return text
 
 
+url_path: Final = _matching(_PATH, "path", "/metrics")
 Seconds = Annotated[Decimal, Written(seconds, "30s")]
 Name = Annotated[str, Written(_matching(_NAME, "name", "canary"), "canary")]
 Header = Annotated[str, Written(_matching(_HEADER, "name of a header", "x-user-id"), "x-user-id")]
 Url = Annotated[str, Written(_url, "https://api.openai.com/v1")]
 Key = Annotated[str, Written(_environment_name, "env:OPENAI_API_KEY")]
-Hook = Annotated[str, Written(_hook, "env:ALERT_WEBHOOK")]
+Hook = Annotated[str, Written(hook, "env:ALERT_WEBHOOK")]
 Model = Annotated[str, Written(_matching(_MODEL, "model name", "glm-5"), "glm-5")]
 Parameter = Annotated[str, Written(_matching(_VARIABLE, "parameter", "max_tokens"), "max_tokens")]
-ListenAddress = Annotated[str, Written(_matching(_ADDRESS, "address", "127.0.0.1:8080"), "127.0.0.1:8080")]
+ListenAddress = Annotated[str, Written(_address, "127.0.0.1:8080")]
 NameServer = Annotated[str, Written(_matching(_NAME_SERVER, "address of a name server", "10.0.0.2"), "10.0.0.2")]
 PlainFile = Annotated[str, Written(_matching(_FILE, "path of plain letters", "gateway"), "gateway")]
-UrlPath = Annotated[str, Written(_matching(_PATH, "path", "/metrics"), "/metrics")]
+UrlPath = Annotated[str, Written(url_path, "/metrics")]
 Part = Annotated[Decimal, Written(quantities.share, "10%", ("string", "number"))]
 Size = Annotated[int, Written(quantities.size, "200k", ("string", "integer"))]
 
@@ -295,7 +304,7 @@ def load(path: Path) -> Plan:
 
 def parse(text: str, name: str) -> Plan:
     """The plan in a text; `name` is what errors call it."""
-    source = Source(text, name)
+    source = Source(text, name, key="key: env:NAME")
     node = compose(source)
     if node is None:
         raise ConfigError(f"{name} is empty", fix="llmmigrate init --rollout writes one")
@@ -321,6 +330,7 @@ def _check(plan: Plan, places: Mapping[str, Location]) -> None:
     _check_stages(plan, places.get("stages"))
     _check_numbers(plan, places)
     _check_names(plan, places.get("providers"))
+    _check_gateway(plan.gateway.kind, places.get("gateway"))
 
 
 def _check_stages(plan: Plan, where: Location | None) -> None:
@@ -374,9 +384,15 @@ def _check_names(plan: Plan, where: Location | None) -> None:
     """Model names and parameters are written into programs that gateways run: only plain ones are."""
     for role in plan.roles():
         provider = plan.provider(role)
-        for name, pattern in [
-            *((key, _MODEL) for key in provider.models),
-            *((k, _VARIABLE) for k in provider.map_params),
-        ]:
+        names = [*((key, _MODEL) for key in provider.models), *((key, _VARIABLE) for key in provider.map_params)]
+        for name, pattern in names:
             if pattern.fullmatch(name) is None:
                 raise ConfigError(f"providers.{role}: '{name}' is no plain name", where=where)
+
+
+def _check_gateway(kind: str, where: Location | None) -> None:
+    from llmmigrate.rollout import ROOM  # the room's protocol is written in terms of a plan
+
+    if not registry.has(ROOM, kind):
+        unknown = unknown_name("gateway", kind, registry.names(ROOM))
+        raise ConfigError(f"gateway.kind '{kind}' is not known", where=where, fix=unknown.fix)

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from llmmigrate.errors import ConfigError, Location
+from llmmigrate.rollout.plan import hook, url_path
 from llmmigrate.rollout.template import Known, Side
 from llmmigrate.typed_yaml import Source, compose, looks_secret
 
@@ -28,7 +29,7 @@ FindSide = Callable[[str], Side | None]
 
 
 class Playbook(NamedTuple):
-    """What was taken over, and the keys that were not."""
+    """What was taken over, and the keys that were not, with the reason where their values were at fault."""
 
     known: Known
     ignored: tuple[str, ...]
@@ -60,7 +61,7 @@ def _document(text: str, name: str) -> Any:
                 return ast.literal_eval(node.value)
             except ValueError:
                 continue
-    compose(Source(text, name))  # refuses what is no YAML, with the place
+    compose(Source(text, name, key="key: env:NAME in migration.yaml"))  # refuses what is no YAML, with the place
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
@@ -78,22 +79,24 @@ def _taken_over(document: Mapping[Any, Any], find: FindSide, name: str) -> Playb
             code="secret",
         )
     sides, used = _sides(document, find)
+    webhook, no_webhook = _word(values, "alert_webhook", hook)
+    metrics, no_metrics = _word(values, "metrics_endpoint", _path)
     known = Known(
         current=sides.get("current", Known().current),
         target=sides.get("target", Known().target),
         emergency=sides.get("emergency", Known().emergency),
-        error_rate=_percent(_last(values, "error_rate_threshold"), name),
-        latency_p95=_scaled(_last(values, "latency_threshold_ms"), "ms", name),
-        failures=_scaled(_last(values, "consecutive_failures"), "", name) or "3",
-        every=_scaled(_last(values, "check_interval_seconds"), "s", name) or "30s",
-        webhook=_word(_last(values, "alert_webhook")),
-        metrics_path=_path(_last(values, "metrics_endpoint")),
+        error_rate=_percent(values, name),
+        latency_p95=_scaled(values, "latency_threshold_ms", "ms", name),
+        failures=_whole(values, "consecutive_failures", name) or "3",
+        every=_scaled(values, "check_interval_seconds", "s", name) or "30s",
+        webhook=webhook,
+        metrics_path=metrics,
         notes=(f"Taken over from {Path(name).name}.",),
     )
     taken = {"error_rate_threshold", "latency_threshold_ms", "consecutive_failures", "check_interval_seconds"}
     taken |= {"alert_webhook", "metrics_endpoint"}
     ignored = [path for path in values if path.rpartition(".")[2] not in taken and path not in used]
-    return Playbook(known, tuple(ignored))
+    return Playbook(known, (*ignored, *no_webhook, *no_metrics))
 
 
 def _leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -148,31 +151,56 @@ def _side(details: Any, find: FindSide) -> Side | None:
     return Side(url, named.key if named else "PROVIDER_API_KEY", named.context if named else None)
 
 
-def _percent(value: Any, name: str) -> str:
-    return "5%" if value is None else f"{_number(value, name) * 100:f}".rstrip("0").rstrip(".") + "%"
+def _percent(values: Mapping[str, Any], name: str) -> str:
+    part = _number(values, "error_rate_threshold", name)
+    if part is None:
+        return "5%"
+    if part > 1:
+        raise _refused("error_rate_threshold", part, "part of 1", "write it like 0.05", name)
+    return f"{(part * 100).normalize():f}%"
 
 
-def _scaled(value: Any, unit: str, name: str) -> str | None:
-    return None if value is None else f"{_number(value, name):f}{unit}"
+def _scaled(values: Mapping[str, Any], key: str, unit: str, name: str) -> str | None:
+    number = _number(values, key, name)
+    return None if number is None else f"{number:f}{unit}"
 
 
-def _number(value: Any, name: str) -> Decimal:
+def _whole(values: Mapping[str, Any], key: str, name: str) -> str | None:
+    number = _number(values, key, name)
+    if number is not None and number % 1:
+        raise _refused(key, number, "whole number", "write it like 3", name)
+    return None if number is None else f"{int(number)}"
+
+
+def _number(values: Mapping[str, Any], key: str, name: str) -> Decimal | None:
+    value = _last(values, key)
+    if value is None:
+        return None
     try:
         found = Decimal(str(value))
     except InvalidOperation:
         found = Decimal("NaN")
     if not found.is_finite() or found <= 0:
-        raise ConfigError(f"'{value}' is no number above 0", where=Location(name))
+        raise _refused(key, value, "number above 0", None, name)
     return found
 
 
-def _word(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _refused(key: str, value: Any, what: str, fix: str | None, name: str) -> ConfigError:
+    return ConfigError(f"{key}: '{value}' is no {what}", where=Location(name), fix=fix)
 
 
-def _path(value: Any) -> str | None:
-    """The path of an endpoint, whatever host it was written with."""
+def _word(values: Mapping[str, Any], key: str, plain: Callable[[str], str]) -> tuple[str | None, tuple[str, ...]]:
+    """A value as the plan takes it, else why it does not."""
+    value = _last(values, key)
     if value is None:
-        return None
-    rest = str(value).partition("://")[2]
-    return f"/{rest.partition('/')[2]}" if rest else str(value)
+        return None, ()
+    try:
+        return plain(str(value)), ()
+    except ValueError as error:
+        return None, (f"{key}: {error}",)
+
+
+def _path(text: str) -> str:
+    """The path of an endpoint, whatever host it was written with."""
+    rest = text.partition("://")[2]
+    return url_path(f"/{rest.partition('/')[2]}" if rest else text)

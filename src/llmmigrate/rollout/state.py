@@ -104,8 +104,8 @@ class Place:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def journaled(self, last: int) -> list[dict[str, Any]]:
-        """The last lines of the journal; a line that a kill has cut is left out."""
+    def journaled(self, last: int = 0) -> list[dict[str, Any]]:
+        """The last lines of the journal, all of them for 0; a line that a kill has cut is left out."""
         try:
             with jsonlines.open(self.directory / "journal.jsonl") as reader:
                 return list(reader.iter(type=dict, skip_invalid=True))[-last:]

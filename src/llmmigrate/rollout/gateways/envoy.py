@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
+from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader, Status
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     address,
@@ -72,7 +72,8 @@ def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
     others = "retried elsewhere every time, but they do not eject"
-    counters = "attempts, failures, ejections and times to the first byte from its own counters"
+    counters = "attempts, failures, ejections and times of whole answers from its own counters"
+    timed: Status = "exact" if plan.rollback.latency_p95 is None else "approximate"
     found = [
         Finding("share", "exact", "weights of 10,000; drawn at random for each request", "stages"),
         sticky_finding(plan, "exact", "a hash of the header decides; a change of share moves some callers"),
@@ -83,7 +84,7 @@ def findings(plan: Plan) -> Sequence[Finding]:
         Finding(
             "change of stage", "exact", "routes are read again when rds.json is replaced; live streams go on", "stages"
         ),
-        Finding("metrics", "exact", counters, "rollback"),
+        Finding("metrics", timed, counters, "rollback"),
     ]
     return [*found, *common_findings(plan)]
 
@@ -132,7 +133,7 @@ def _counts(stats: list[dict[str, Any]], limit: Decimal | None) -> Counts:
 
 
 def _times(stats: list[dict[str, Any]], limit: Decimal | None) -> tuple[int, int]:
-    """How many times to the first byte Envoy knows, and how many are above the limit, which is a bucket's bound."""
+    """How many answers Envoy has timed, whole, and how many took longer than the limit, which is a bucket's bound."""
     found = [each for stat in stats for each in stat.get("histograms", []) if each["name"] == _TIMES]
     buckets = {bucket["upper_bound"]: bucket["cumulative"] for each in found for bucket in each["buckets"]}
     total = max(buckets.values(), default=0)
