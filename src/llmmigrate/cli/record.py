@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -78,14 +79,19 @@ def _upstreams(options: RecordOptions, environment: Mapping[str, str]) -> "Upstr
 
     if options.upstream is not None:
         return Upstreams(options.upstream, options.upstream)
-    return Upstreams(environment.get("OPENAI_BASE_URL") or OPENAI, environment.get("ANTHROPIC_BASE_URL") or ANTHROPIC)
+    openai = environment.get("OPENAI_BASE_URL") or environment.get("OPENAI_API_BASE") or OPENAI
+    return Upstreams(openai, environment.get("ANTHROPIC_BASE_URL") or ANTHROPIC)
 
 
 def _address(text: str) -> tuple[str, int]:
+    """Where to listen. UsageError before anything is started, unless it is a port of a loopback address."""
+    from llmmigrate.recording.passing import check_loopback
+
     host, _, port = text.rpartition(":")
-    if not port.isdecimal() or int(port) > 65_535:
+    if re.fullmatch("[0-9]{1,5}", port) is None or int(port) > 65_535:
         raise UsageError(f"--listen '{text}' is no HOST:PORT", fix="write --listen 127.0.0.1:8900")
-    host = "127.0.0.1" if host in ("", "localhost") else host.strip("[]")
+    host = "127.0.0.1" if host in ("", "localhost") else host.removeprefix("[").removesuffix("]")
+    check_loopback(host)
     return host, int(port)
 
 

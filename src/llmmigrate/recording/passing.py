@@ -50,6 +50,16 @@ class Upstreams:
         return base + (_OUR_VERSION.sub("", path) if _VERSION.search(base) else path)
 
 
+def check_loopback(host: str) -> None:
+    """UsageError where a host is no loopback address: a name may lead anywhere, and others would see the traffic."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise UsageError(f"'{host}' is no address of this machine", fix="listen on 127.0.0.1 or ::1") from None
+    if not address.is_loopback:
+        raise UsageError(f"{host} can be reached from elsewhere", fix="listen on 127.0.0.1")
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Listens, and serves every connection in a thread of its own."""
 
@@ -57,8 +67,7 @@ class Server(http.server.ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, address: tuple[str, int], upstreams: Upstreams, recorder: Recorder) -> None:
-        if not ipaddress.ip_address(address[0]).is_loopback:
-            raise UsageError(f"{address[0]} can be reached from elsewhere", fix="listen on 127.0.0.1")
+        check_loopback(address[0])
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Handler)
         self._under_way = 0
