@@ -9,7 +9,7 @@ import pytest
 from tests.rollout.conftest import PLAN
 
 from llmmigrate import registry
-from llmmigrate.errors import UnknownNameError
+from llmmigrate.errors import GatewayError, UnknownNameError
 from llmmigrate.rollout import MODEL, ROOM, STATUSES
 from llmmigrate.rollout.drill.faults import FAULTS
 from llmmigrate.rollout.emission import config_hash, emit, gateway_of
@@ -86,3 +86,12 @@ def test_an_unknown_gateway_has_a_suggestion() -> None:
     with pytest.raises(UnknownNameError) as failure:
         gateway_of("envy")
     assert (failure.value.what, failure.value.fix) == ("unknown rollout gateway 'envy'", "did you mean 'envoy'?")
+
+
+def test_litellm_refuses_a_plan_without_models_whose_fallbacks_would_ask_for_a_star() -> None:
+    with pytest.raises(GatewayError) as failure:
+        emit(parse(PLANS["two"], "p"), "litellm", "canary")
+    assert failure.value.what == "LiteLLM needs the names of the models that callers use"
+    assert "models: {o3: glm-5}" in (failure.value.fix or "")
+    named = PLANS["two"].replace("target: {", "target: {models: {o3: o3}, ")
+    assert "*" not in emit(parse(named, "p"), "litellm", "canary").files["config.yaml"]

@@ -53,7 +53,7 @@ _OWN: Final = "llmmigrate_target_"
 
 
 def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
-    """`config.yaml`, `stage.json`, the program that draws and a start script."""
+    """`config.yaml`, `stage.json`, the program that draws and a start script. GatewayError where no model is named."""
     note = f"Emitted by llmmigrate for {plan.name}. Change migration.yaml, not this file.\nStart: ./start.sh"
     program = PROGRAM._replace(arguments=(*PROGRAM.arguments, *PROGRAM.place(plan.gateway.listen)))
     return {
@@ -80,7 +80,7 @@ def _stage(plan: Plan, share: Decimal) -> str:
 
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
-    named = "only the models that the plan names are served" if _models(plan) else "any model is passed on"
+    named = "only the models that the plan names are served"
     own = "llmmigrate_stage.py counts failures in a row, cut streams among them; then one request at a time tries again"
     found = [
         Finding("share", "exact", "llmmigrate_stage.py draws out of 10,000 for each request", "stages"),
@@ -153,7 +153,13 @@ def _parameters_finding(plan: Plan) -> Finding:
 
 
 def _config(plan: Plan) -> dict[str, Any]:
-    models = _models(plan) or ["*"]
+    models = _models(plan)
+    if not models:
+        raise GatewayError(
+            "LiteLLM needs the names of the models that callers use",
+            why="a fallback there is a fixed name: a provider would be asked for the model '*'",
+            fix="write providers.target.models: {o3: glm-5}, or {o3: o3} where the name stays",
+        )
     deployments = [each for model in models for each in _deployments(plan, model)]
     fallbacks = [{model: _fallbacks(plan, model)} for model in models]
     return {
