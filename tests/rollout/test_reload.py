@@ -1,6 +1,7 @@
 """What happens when a running gateway refuses, or is not there to be told."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,3 +65,16 @@ async def _served(directory: Path, kind: str) -> list[str]:
             await asyncio.sleep(1)
             served.append((await send(here.load())).served_by or "nobody")
     return served
+
+
+def test_root_can_start_nginx_in_a_private_directory(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("nginx")
+    if os.geteuid() != 0:
+        pytest.skip("only root starts workers as another user")
+    (tmp_path / "gateway").mkdir(mode=0o700)
+    assert asyncio.run(_served_as_root(tmp_path)) == "target"
+
+
+async def _served_as_root(directory: Path) -> str | None:
+    async with site(directory, "nginx", stage="full") as here:
+        return (await send(here.load())).served_by

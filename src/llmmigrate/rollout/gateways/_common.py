@@ -29,7 +29,8 @@ def start_script(plan: Plan, program: Program, *, more_keys: Sequence[str] = ())
     """A shell script that checks for the keys and starts the gateway in its directory."""
     checks = "".join(f': "${{{name}:?set it to the key}}"\n' for name in (*key_names(plan), *more_keys))
     line = shlex.join([program.name, *program.arguments])
-    return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}rm -f *.sock\nexec {line} "$@"\n'
+    by_root = f'if [ "$(id -u)" = 0 ]; then set -- {shlex.join(program.as_root)} "$@"; fi\n' if program.as_root else ""
+    return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}{by_root}rm -f *.sock\nexec {line} "$@"\n'
 
 
 def common_findings(plan: Plan) -> list[Finding]:
