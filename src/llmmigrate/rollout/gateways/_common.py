@@ -7,9 +7,12 @@ from typing import Any, Final
 
 import yaml
 
+from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Finding, Program, Status
 from llmmigrate.rollout.plan import Plan
 
+PARTS: Final = 10_000
+"""What gateways draw a request's side out of."""
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -17,6 +20,18 @@ def address(text: str) -> tuple[str, int]:
     """Host and port of `127.0.0.1:8080`; brackets of an IPv6 address go."""
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def parts(share: Decimal) -> int:
+    """A share in parts of `PARTS`. GatewayError for one that no whole number of them is."""
+    wanted = share * PARTS
+    if wanted != int(wanted):
+        raise GatewayError(
+            f"a share of {(share * 100).normalize():f} % cannot be set",
+            why=f"gateways draw out of {PARTS:,}: from 0.01 % on, in steps of 0.01 %",
+            fix="write the share to 0.01 %, such as 0.01% or 12.34%",
+        )
+    return int(wanted)
 
 
 def key_names(plan: Plan) -> list[str]:

@@ -20,6 +20,7 @@ from llmmigrate.rollout import MODEL, Counts, Finding, Pace, Program, Reader
 from llmmigrate.rollout.gateways._common import (
     common_findings,
     milliseconds,
+    parts,
     rewriting_finding,
     start_script,
     sticky_finding,
@@ -40,7 +41,6 @@ PROGRAM: Final = Program(
     install="apt-get install haproxy",
 )
 
-_PARTS: Final = 10_000
 _SOCKET: Final = "haproxy.sock"
 _BUFFER: Final = 1_048_576
 """Bytes of `tune.bufsize`: every connection holds up to two of them while it is read."""
@@ -59,7 +59,7 @@ def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
     """`haproxy.cfg`, `share.map` and a start script."""
     return {
         "haproxy.cfg": _main(plan),
-        STAGE_FILE: f"share {int(share * _PARTS)}\n",
+        STAGE_FILE: f"share {parts(share)}\n",
         "start.sh": start_script(plan, PROGRAM),
     }
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
-from llmmigrate.rollout.gateways._common import common_findings, start_script, sticky_finding, yaml_text
+from llmmigrate.rollout.gateways._common import common_findings, parts, start_script, sticky_finding, yaml_text
 from llmmigrate.rollout.gateways._prometheus import Sample, samples
 from llmmigrate.rollout.plan import Plan, Role
 
@@ -46,7 +46,6 @@ PROGRAM: Final = Program(
     install="pip install 'litellm[proxy]' prometheus-client, in an environment of its own; LLMMIGRATE_LITELLM names it",
 )
 
-_PARTS: Final = 10_000
 _STATES: Final = "litellm_deployment_state"
 _OWN: Final = "llmmigrate_target_"
 """How the metrics of `_litellm_stage.py` begin."""
@@ -68,7 +67,7 @@ def _stage(plan: Plan, share: Decimal) -> str:
     """What `_litellm_stage.py` goes by."""
     limit = plan.rollback.latency_p95
     rules = {
-        "parts": int(share * _PARTS),
+        "parts": parts(share),
         "sticky": plan.sticky.lower() if plan.sticky is not None else None,
         "eject_after": plan.failover.eject_after,
         "eject_for": float(plan.failover.eject_for),

@@ -20,6 +20,7 @@ from llmmigrate.rollout.gateways._common import (
     common_findings,
     key_names,
     milliseconds,
+    parts,
     rewriting_finding,
     start_script,
     sticky_finding,
@@ -198,7 +199,8 @@ http {{
 
 def _split(share: Decimal) -> str:
     rest = "* chain_current;" if share < 1 else "* chain_target;"
-    percent = f"{share * 100:.2f}% chain_target; " if 0 < share < 1 else ""
+    drawn = parts(share)
+    percent = f"{drawn // 100}.{drawn % 100:02}% chain_target; " if 0 < share < 1 else ""
     return f"split_clients $llm_split_key $llm_chain {{ {percent}{rest} }}\n"
 
 
