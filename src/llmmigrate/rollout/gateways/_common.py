@@ -70,6 +70,12 @@ def common_findings(plan: Plan) -> list[Finding]:
     return found
 
 
+def size_finding(plan: Plan) -> Finding:
+    """What becomes of large requests where the gateway holds whole ones and has `failover.max_body` as its limit."""
+    how = f"tried again up to {plan.failover.max_body:,} bytes; larger ones are refused with 413"
+    return Finding("large requests", "exact", how, "failover: max_body")
+
+
 def sticky_finding(plan: Plan, status: Status, how: str) -> Finding:
     """How well callers stay on one side; exact where the plan does not ask for it."""
     if plan.sticky is None:

@@ -23,6 +23,7 @@ from llmmigrate.rollout.gateways._common import (
     common_findings,
     parts,
     rewriting_finding,
+    size_finding,
     span,
     start_script,
     sticky_finding,
@@ -84,6 +85,7 @@ def findings(plan: Plan) -> Sequence[Finding]:
             "change of stage", "exact", "routes are read again when rds.json is replaced; live streams go on", "stages"
         ),
         Finding("metrics", "exact", counters, "rollback"),
+        size_finding(plan),
     ]
     return [*found, *common_findings(plan)]
 

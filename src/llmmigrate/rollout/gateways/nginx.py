@@ -22,6 +22,7 @@ from llmmigrate.rollout.gateways._common import (
     milliseconds,
     parts,
     rewriting_finding,
+    size_finding,
     start_script,
     sticky_finding,
 )
@@ -82,6 +83,7 @@ def findings(plan: Plan) -> Sequence[Finding]:
         rewriting_finding(plan, "model names and parameters", "exact", set_by),
         Finding("change of stage", "exact", "on HUP; live streams go on for up to 10 minutes", "stages"),
         Finding("metrics", "approximate", log, "rollback"),
+        size_finding(plan),
         Finding("a target that fails in part", "approximate", _IN_PART, "rollback"),
         Finding("streams cut by a provider", "unsupported", "nginx does not count them: they never eject"),
     ]
