@@ -99,10 +99,9 @@ def _start(here: Site, kind: str) -> "subprocess.Popen[bytes]":
     where = str(Path(process.find(program)).parent)
     keys = {"KEY": "sk", gateway_of(kind).CALLER_KEY or "NO_KEY": CALLER}
     environment = {**os.environ, **keys, "PATH": f"{where}:{os.environ['PATH']}"}
-    as_root = program.as_root if os.geteuid() == 0 else ()
     out = (here.directory / "out").open("wb")
     with out:
-        return subprocess.Popen(["./start.sh", *as_root], cwd=here.directory, env=environment, stdout=out, stderr=out)
+        return subprocess.Popen(["./start.sh"], cwd=here.directory, env=environment, stdout=out, stderr=out)
 
 
 def _plan_text(kind: str, ports: list[int], extra: str, tls: Tls | None) -> str:

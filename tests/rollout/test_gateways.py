@@ -9,7 +9,7 @@ import pytest
 from tests.rollout.conftest import PLAN
 
 from llmmigrate import registry
-from llmmigrate.errors import UnknownNameError
+from llmmigrate.errors import GatewayError, UnknownNameError
 from llmmigrate.rollout import MODEL, ROOM, STATUSES
 from llmmigrate.rollout.drill.faults import FAULTS
 from llmmigrate.rollout.emission import config_hash, emit, gateway_of
@@ -91,3 +91,35 @@ def test_an_unknown_gateway_has_a_suggestion() -> None:
 def test_envoys_times_are_said_to_be_of_whole_answers(plan: Plan) -> None:
     found = {each.requirement: each for each in gateway_of("envoy").findings(plan)}["metrics"]
     assert (found.status, "whole answers" in found.message) == ("approximate", True)
+
+
+def test_litellm_refuses_a_plan_without_models_whose_fallbacks_would_ask_for_a_star() -> None:
+    with pytest.raises(GatewayError) as failure:
+        emit(parse(PLANS["two"], "p"), "litellm", "canary")
+    assert failure.value.what == "LiteLLM needs the names of the models that callers use"
+    assert "models: {o3: glm-5}" in (failure.value.fix or "")
+    named = PLANS["two"].replace("target: {", "target: {models: {o3: o3}, ")
+    assert "*" not in emit(parse(named, "p"), "litellm", "canary").files["config.yaml"]
+
+
+@pytest.mark.parametrize("name", [name for name in GATEWAYS if name != "env"])
+@pytest.mark.parametrize("said", ["0.005", "12.3456", "99.999"])
+def test_a_share_that_no_gateway_can_draw_is_refused(name: str, said: str, plan: Plan) -> None:
+    with pytest.raises(GatewayError) as failure:
+        gateway_of(name).files(plan, Decimal(said) / 100)
+    assert failure.value.what == f"a share of {said} % cannot be set"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("envoy", '"weight": 1\n'),
+        ("nginx", " 0.01% chain_target;"),
+        ("haproxy", "share 1\n"),
+        ("litellm", '"parts": 1,'),
+        ("httproute", "weight: 1\n"),
+    ],
+)
+def test_the_smallest_share_is_written_as_it_is(name: str, text: str, plan: Plan) -> None:
+    gateway = gateway_of(name)
+    assert text in gateway.files(plan, Decimal("0.0001"))[gateway.STAGE_FILE]

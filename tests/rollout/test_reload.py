@@ -1,7 +1,10 @@
 """What happens when a running gateway refuses, or is not there to be told."""
 
 import asyncio
+import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,3 +67,31 @@ async def _served(directory: Path, kind: str) -> list[str]:
             await asyncio.sleep(1)
             served.append((await send(here.load())).served_by or "nobody")
     return served
+
+
+def test_root_can_start_nginx_in_a_private_directory(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("nginx")
+    if os.geteuid() != 0:
+        pytest.skip("only root starts workers as another user")
+    (tmp_path / "gateway").mkdir(mode=0o700)
+    assert asyncio.run(_served_as_root(tmp_path)) == "target"
+
+
+async def _served_as_root(directory: Path) -> str | None:
+    async with site(directory, "nginx", stage="full") as here:
+        return (await send(here.load())).served_by
+
+
+@pytest.mark.parametrize("kind", ["envoy", "nginx"])
+def test_a_request_above_max_body_is_refused(kind: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs(kind)
+    assert asyncio.run(_sizes(tmp_path, kind)) == [None, "413"]
+    listed = json.loads((tmp_path / "gateway" / "findings.json").read_text())["findings"]
+    messages = [item["message"] for item in listed if item["asked_by"] == "failover: max_body"]
+    assert messages == ["tried again up to 200,000 bytes; larger ones are refused with 413"]
+
+
+async def _sizes(directory: Path, kind: str) -> list[str | None]:
+    """What becomes of a request below the limit and of one above it."""
+    async with site(directory, kind, stage="full", extra="failover: {max_body: 200000}\n") as here:
+        return [(await send(replace(here.load(), padding=size))).failure for size in (150_000, 250_000)]

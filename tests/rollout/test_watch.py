@@ -15,7 +15,7 @@ from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Counts
 from llmmigrate.rollout.changing import roll_back, take_stage
 from llmmigrate.rollout.drill.lab import free_ports
-from llmmigrate.rollout.drill.traffic import Traffic
+from llmmigrate.rollout.drill.traffic import Traffic, send
 from llmmigrate.rollout.emission import gateway_of
 from llmmigrate.rollout.plan import Monitoring
 from llmmigrate.rollout.watch import Options, Watch
@@ -101,6 +101,39 @@ async def _late_target(directory: Path, kind: str) -> Counts:
         await asyncio.sleep(5.5)  # Envoy adds its histograms up every 5 s
         read = gateway_of(kind).reader(here.plan, here.directory)
         return await asyncio.to_thread(read)
+
+
+def test_nginx_leaves_out_callers_who_hang_up(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    needs("nginx")
+    counts = asyncio.run(_hung_up(tmp_path))
+    assert (counts.attempts, counts.errors, counts.ejected) == (2, 1, False)
+
+
+async def _hung_up(directory: Path) -> Counts:
+    """What is counted of four callers who hang up while the target is silent, of one good answer and one failure."""
+    async with site(directory, "nginx", stage="full", extra=QUICK) as here:
+        log = here.directory / "attempts.log"
+        await _lines(log, 1)  # of the request that found it running
+        read = gateway_of("nginx").reader(here.plan, here.directory)
+        await here.upstreams["target"].set("hang")
+        hits = here.hits("target")
+        for number in range(4):
+            call = asyncio.create_task(send(here.load()))
+            while here.hits("target") < hits + number + 1:
+                await asyncio.sleep(0.01)
+            call.cancel()
+        for sickness in ("ok", "500"):
+            await here.upstreams["target"].set(sickness)
+            assert (await send(here.load())).ok
+        await _lines(log, 1 + 4 + 2)
+        return await asyncio.to_thread(read)
+
+
+async def _lines(log: Path, count: int) -> None:
+    """Wait until a log has so many lines."""
+    async with asyncio.timeout(30):
+        while len(log.read_text().splitlines()) < count:
+            await asyncio.sleep(0.01)
 
 
 def _watch(here: Site, options: Options, say: Callable[[str], None]) -> Watch:

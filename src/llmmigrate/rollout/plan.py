@@ -201,7 +201,9 @@ class Failover:
     eject_after: Annotated[int, About("Failures in a row after which a provider is left alone.")] = 3
     eject_for: Annotated[Seconds, About("How long it is left alone the first time.")] = Decimal(30)
     eject_max: Annotated[Seconds, About("How long at most, after several times.")] = Decimal(300)
-    max_body: Annotated[Size, About("Largest request in bytes that can be tried again.")] = 32_000_000
+    max_body: Annotated[Size, About("Largest request in bytes; Envoy and nginx refuse larger ones with 413.")] = (
+        32_000_000
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,12 @@ from typing import Any, Final
 
 import yaml
 
+from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Finding, Program, Status
 from llmmigrate.rollout.plan import Plan
 
+PARTS: Final = 10_000
+"""What gateways draw a request's side out of."""
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -17,6 +20,18 @@ def address(text: str) -> tuple[str, int]:
     """Host and port of `127.0.0.1:8080`; brackets of an IPv6 address go."""
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def parts(share: Decimal) -> int:
+    """A share in parts of `PARTS`. GatewayError for one that no whole number of them is."""
+    wanted = share * PARTS
+    if wanted != int(wanted):
+        raise GatewayError(
+            f"a share of {(share * 100).normalize():f} % cannot be set",
+            why=f"gateways draw out of {PARTS:,}: from 0.01 % on, in steps of 0.01 %",
+            fix="write the share to 0.01 %, such as 0.01% or 12.34%",
+        )
+    return int(wanted)
 
 
 def key_names(plan: Plan) -> list[str]:
@@ -29,7 +44,8 @@ def start_script(plan: Plan, program: Program, *, more_keys: Sequence[str] = ())
     """A shell script that checks for the keys and starts the gateway in its directory."""
     checks = "".join(f': "${{{name}:?set it to the key}}"\n' for name in (*key_names(plan), *more_keys))
     line = shlex.join([program.name, *program.arguments])
-    return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}rm -f *.sock\nexec {line} "$@"\n'
+    by_root = f'if [ "$(id -u)" = 0 ]; then set -- {shlex.join(program.as_root)} "$@"; fi\n' if program.as_root else ""
+    return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}{by_root}rm -f *.sock\nexec {line} "$@"\n'
 
 
 def common_findings(plan: Plan) -> list[Finding]:
@@ -52,6 +68,12 @@ def common_findings(plan: Plan) -> list[Finding]:
     if any(stage.part == 0 for stage in plan.stages):
         found.append(Finding("shadow traffic", "manual", "no request is sent twice: compare with llmmigrate shadow"))
     return found
+
+
+def size_finding(plan: Plan) -> Finding:
+    """What becomes of large requests where the gateway holds whole ones and has `failover.max_body` as its limit."""
+    how = f"tried again up to {plan.failover.max_body:,} bytes; larger ones are refused with 413"
+    return Finding("large requests", "exact", how, "failover: max_body")
 
 
 def sticky_finding(plan: Plan, status: Status, how: str) -> Finding:

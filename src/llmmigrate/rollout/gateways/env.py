@@ -1,7 +1,8 @@
 """No gateway: the environment that clients read when they start, for all traffic or none.
 
 The Python and Node SDKs of OpenAI take base URL and key from `OPENAI_BASE_URL` and `OPENAI_API_KEY`; the model's name
-has to come from `LLM_MODEL`, as samples/clients show. A share between none and all needs a gateway.
+has to come from `LLM_MODEL`, as samples/clients show. The file is for a shell: the key is a reference, which parsers of
+environment files do not replace. A share between none and all needs a gateway.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,18 +20,24 @@ CALLER_KEY: Final = None
 PACE: Final = Pace(flips=False)
 PROGRAM: Final[Program | None] = None
 
+_HOW: Final = (
+    "# For a shell: (. ./llm.env; exec your-client), each time in a new one that has the providers' keys.",
+    "# Programs that read environment files (docker --env-file, systemd) may take export and ${...} as they stand.",
+)
+
 
 def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
-    """`llm.env`: to be sourced by a shell or read as an environment file."""
+    """`llm.env`: to be sourced by a shell."""
     role: Role = "target" if share == 1 else "current"
     provider = plan.provider(role)
     model = next(iter(plan.providers.target.models), None)
     name = provider.models.get(model, model) if model is not None else None
     lines = [
         f"# Emitted by llmmigrate for {plan.name}: target's share {share * 100:f} %, all traffic to {role}.",
-        f"OPENAI_BASE_URL={provider.base_url}",
-        *([f'OPENAI_API_KEY="${{{provider.key}}}"'] if provider.key else []),
-        *([f'LLM_MODEL="{name}"'] if name is not None else []),
+        *_HOW,
+        f"export OPENAI_BASE_URL={provider.base_url}",
+        *([f'export OPENAI_API_KEY="${{{provider.key}}}"'] if provider.key else []),
+        *([f'export LLM_MODEL="{name}"'] if name is not None else []),
     ]
     return {STAGE_FILE: "\n".join(lines) + "\n"}
 

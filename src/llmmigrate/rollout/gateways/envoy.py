@@ -18,9 +18,12 @@ from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader, Status
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
+    PARTS,
     address,
     common_findings,
+    parts,
     rewriting_finding,
+    size_finding,
     span,
     start_script,
     sticky_finding,
@@ -53,8 +56,6 @@ _UNBROKEN: Final[dict[str, Any]] = {
     ]
 }
 """By default a fourth retry at one time is not made, and a 1,025th request is refused."""
-_PARTS: Final = 10_000
-"""Weights are out of this many: a share is exact to 0.01 %."""
 _RETRIED: Final = (401, 403, 408, 429)
 _LATENCIES_MS: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000)
 
@@ -85,6 +86,7 @@ def findings(plan: Plan) -> Sequence[Finding]:
             "change of stage", "exact", "routes are read again when rds.json is replaced; live streams go on", "stages"
         ),
         Finding("metrics", timed, counters, "rollback"),
+        size_finding(plan),
     ]
     return [*found, *common_findings(plan)]
 
@@ -316,8 +318,8 @@ def _endpoints(name: str, where: dict[str, Any]) -> dict[str, Any]:
 
 
 def _routes(plan: Plan, share: Decimal) -> dict[str, Any]:
-    target = int(share * _PARTS)
-    weights = [{"name": "chain-target", "weight": target}, {"name": "chain-current", "weight": _PARTS - target}]
+    target = parts(share)
+    weights = [{"name": "chain-target", "weight": target}, {"name": "chain-current", "weight": PARTS - target}]
     route: dict[str, Any] = {
         "timeout": "0s",
         "weighted_clusters": {"clusters": weights},

@@ -20,6 +20,7 @@ from llmmigrate.rollout import MODEL, Counts, Finding, Pace, Program, Reader
 from llmmigrate.rollout.gateways._common import (
     common_findings,
     milliseconds,
+    parts,
     rewriting_finding,
     start_script,
     sticky_finding,
@@ -40,11 +41,17 @@ PROGRAM: Final = Program(
     install="apt-get install haproxy",
 )
 
-_PARTS: Final = 10_000
 _SOCKET: Final = "haproxy.sock"
 _BUFFER: Final = 1_048_576
 """Bytes of `tune.bufsize`: every connection holds up to two of them while it is read."""
 _TIMES: Final = re.compile(r"key=target .*gpc0=([0-9]+) gpc1=([0-9]+)", re.ASCII)
+_ASKED: Final = "/v1/models"
+"""What health checks ask for. A provider without it, or a key that may not list models, is not sick: any answer but a
+server error is good, and the inner listener leaves the refusals of this path as they are."""
+_CHECKS: Final = (
+    f"GET {_ASKED} with the key, every 2 s, to every provider; down after two without an answer or with a 5xx"
+)
+_REFUSALS: Final = "turned into 503, so that they are retried and eject, until health checks bring the provider back"
 _MODELS: Final = "bodies cannot be rewritten: providers have to know the callers' names (vLLM: --served-model-name)"
 
 
@@ -52,7 +59,7 @@ def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
     """`haproxy.cfg`, `share.map` and a start script."""
     return {
         "haproxy.cfg": _main(plan),
-        STAGE_FILE: f"share {int(share * _PARTS)}\n",
+        STAGE_FILE: f"share {parts(share)}\n",
         "start.sh": start_script(plan, PROGRAM),
     }
 
@@ -69,7 +76,8 @@ def findings(plan: Plan) -> Sequence[Finding]:
         sticky_finding(plan, "exact", "a hash of the header decides; callers without it are drawn"),
         Finding("fallback", "exact", "the next provider for every sign of sickness", "providers"),
         Finding("ejection", "approximate", counting, "failover: eject_after"),
-        Finding("401, 403, 408 and 429 of a provider", "exact", "turned into 503, so that they are retried and eject"),
+        Finding("401, 403, 408 and 429 of a provider", "exact", _REFUSALS),
+        Finding("health checks", "approximate", _CHECKS),
         renamed._replace(faults=(MODEL,)) if changed else renamed,
         Finding("change of stage", "exact", "over the socket of a running HAProxy; live streams go on", "stages"),
         Finding("metrics", "approximate", counters, "rollback"),
@@ -174,7 +182,8 @@ defaults
   option http-buffer-request
   option redispatch 1
   option httpchk
-  http-check send meth GET uri /v1/models
+  http-check send meth GET uri {_ASKED}
+  http-check expect rstatus ^[1-4]
   default-server inter 2s fall 2 rise 2 observe layer7 error-limit {failover.eject_after} on-error mark-down
 frontend front
   bind {plan.gateway.listen}
@@ -220,9 +229,10 @@ frontend in-{role}
 backend up_{role}
   retries 0
   timeout server {silence}
-{counting}  http-request del-header authorization
+{counting}  http-request set-var(txn.asked) path
+  http-request del-header authorization
 {key}  http-request set-header host {endpoint.authority}
-{path}  http-response set-status 503 if {{ status 401 403 408 429 }}
+{path}  http-response set-status 503 if {{ status 401 403 408 429 }} !{{ var(txn.asked) -m beg {_ASKED} }}
   http-response set-header x-llm-served-by {role}
   server {role} {endpoint.host}:{endpoint.port}{tls}{names} no-check
 """

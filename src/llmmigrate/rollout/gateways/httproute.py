@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Finding, Pace, Program, Reader
-from llmmigrate.rollout.gateways._common import common_findings, span, sticky_finding, yaml_text
+from llmmigrate.rollout.gateways._common import PARTS, common_findings, parts, span, sticky_finding, yaml_text
 from llmmigrate.rollout.plan import Plan, Role
 
 STAGE_FILE: Final = "httproute.yaml"
@@ -20,8 +20,6 @@ TAKE_UP: Final = ", then `kubectl apply -f httproute.yaml`"
 CALLER_KEY: Final = None
 PACE: Final = Pace(flips=False)
 PROGRAM: Final[Program | None] = None
-
-_PARTS: Final = 10_000
 
 
 def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
@@ -62,8 +60,8 @@ def reader(plan: Plan, directory: Path) -> Reader:
 
 
 def _route(plan: Plan, share: Decimal) -> dict[str, Any]:
-    target = int(share * _PARTS)
-    weights: dict[Role, int] = {"current": _PARTS - target, "target": target}
+    target = parts(share)
+    weights: dict[Role, int] = {"current": PARTS - target, "target": target}
     backends = [{"name": role, "port": plan.provider(role).endpoint.port, "weight": weights[role]} for role in weights]
     rule = {
         "matches": [{"path": {"type": "PathPrefix", "value": "/v1"}}],

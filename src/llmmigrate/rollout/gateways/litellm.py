@@ -19,7 +19,7 @@ from typing import Any, Final
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
-from llmmigrate.rollout.gateways._common import common_findings, start_script, sticky_finding, yaml_text
+from llmmigrate.rollout.gateways._common import common_findings, parts, start_script, sticky_finding, yaml_text
 from llmmigrate.rollout.gateways._prometheus import Sample, samples
 from llmmigrate.rollout.plan import Plan, Role
 
@@ -46,14 +46,13 @@ PROGRAM: Final = Program(
     install="pip install 'litellm[proxy]' prometheus-client, in an environment of its own; LLMMIGRATE_LITELLM names it",
 )
 
-_PARTS: Final = 10_000
 _STATES: Final = "litellm_deployment_state"
 _OWN: Final = "llmmigrate_target_"
 """How the metrics of `_litellm_stage.py` begin."""
 
 
 def files(plan: Plan, share: Decimal) -> Mapping[str, str]:
-    """`config.yaml`, `stage.json`, the program that draws and a start script."""
+    """`config.yaml`, `stage.json`, the program that draws and a start script. GatewayError where no model is named."""
     note = f"Emitted by llmmigrate for {plan.name}. Change migration.yaml, not this file.\nStart: ./start.sh"
     program = PROGRAM._replace(arguments=(*PROGRAM.arguments, *PROGRAM.place(plan.gateway.listen)))
     return {
@@ -68,7 +67,7 @@ def _stage(plan: Plan, share: Decimal) -> str:
     """What `_litellm_stage.py` goes by."""
     limit = plan.rollback.latency_p95
     rules = {
-        "parts": int(share * _PARTS),
+        "parts": parts(share),
         "sticky": plan.sticky.lower() if plan.sticky is not None else None,
         "eject_after": plan.failover.eject_after,
         "eject_for": float(plan.failover.eject_for),
@@ -80,7 +79,7 @@ def _stage(plan: Plan, share: Decimal) -> str:
 
 def findings(plan: Plan) -> Sequence[Finding]:
     """What is exact here and what is not."""
-    named = "only the models that the plan names are served" if _models(plan) else "any model is passed on"
+    named = "only the models that the plan names are served"
     own = "llmmigrate_stage.py counts failures in a row, cut streams among them; then one request at a time tries again"
     found = [
         Finding("share", "exact", "llmmigrate_stage.py draws out of 10,000 for each request", "stages"),
@@ -153,7 +152,13 @@ def _parameters_finding(plan: Plan) -> Finding:
 
 
 def _config(plan: Plan) -> dict[str, Any]:
-    models = _models(plan) or ["*"]
+    models = _models(plan)
+    if not models:
+        raise GatewayError(
+            "LiteLLM needs the names of the models that callers use",
+            why="a fallback there is a fixed name: a provider would be asked for the model '*'",
+            fix="write providers.target.models: {o3: glm-5}, or {o3: o3} where the name stays",
+        )
     deployments = [each for model in models for each in _deployments(plan, model)]
     fallbacks = [{model: _fallbacks(plan, model)} for model in models]
     return {

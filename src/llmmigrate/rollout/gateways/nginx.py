@@ -20,7 +20,9 @@ from llmmigrate.rollout.gateways._common import (
     common_findings,
     key_names,
     milliseconds,
+    parts,
     rewriting_finding,
+    size_finding,
     start_script,
     sticky_finding,
 )
@@ -41,10 +43,13 @@ PACE: Final = Pace()
 LOG: Final = "attempts.log"
 
 _LINE: Final = re.compile(
-    r'[0-9.]+ (?P<chain>\w+) "(?P<where>[^"]*)" "(?P<status>[^"]*)" "(?P<head>[^"]*)" "[^"]*"$', re.ASCII
+    r'[0-9.]+ (?P<chain>\w+) "(?P<where>[^"]*)" "(?P<status>[^"]*)" "(?P<head>[^"]*)" "[^"]*" (?P<told>[0-9]+)$',
+    re.ASCII,
 )
 _IN_PART: Final = "ejected again and again, so that windows may hold too few attempts for the watch to go back"
 _SECONDS: Final = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
+_HUNG_UP: Final = "499"
+"""What nginx logs for a caller who did not wait; in `told`, because the attempt itself has no status then."""
 _SICK: Final = "error timeout http_500 http_502 http_503 http_504 http_429 non_idempotent"
 
 
@@ -64,7 +69,8 @@ def findings(plan: Plan) -> Sequence[Finding]:
     names = [role for role in plan.roles() if not _static(plan, role)]
     counting = "counts failures within eject_for, in a row or not; eject_max is not known"
     set_by = "set by libnginx-mod-http-lua, which has to be installed"
-    log = f"the watch reads {LOG}, which has to be rotated; a cut stream looks good"
+    left_out = "callers who hang up before an answer are left out"
+    log = f"the watch reads {LOG}, which has to be rotated; a cut stream looks good; {left_out}"
     found = [
         Finding("share", "exact", "split_clients on an id of the request, to 0.01 %", "stages"),
         sticky_finding(plan, "exact", "split_clients on the header; callers without it are drawn"),
@@ -77,6 +83,7 @@ def findings(plan: Plan) -> Sequence[Finding]:
         rewriting_finding(plan, "model names and parameters", "exact", set_by),
         Finding("change of stage", "exact", "on HUP; live streams go on for up to 10 minutes", "stages"),
         Finding("metrics", "approximate", log, "rollback"),
+        size_finding(plan),
         Finding("a target that fails in part", "approximate", _IN_PART, "rollback"),
         Finding("streams cut by a provider", "unsupported", "nginx does not count them: they never eject"),
     ]
@@ -143,8 +150,13 @@ class _LogReader:
 
 
 def _with_attempt(counts: Counts, match: "re.Match[str]", limit: Decimal | None) -> Counts:
-    """The counts with the first attempt of one more request, which was one at the target."""
+    """The counts with the first attempt of one more request, which was one at the target.
+
+    An attempt that had no status when its caller hung up says nothing of the target.
+    """
     status, seconds = match["status"].split(",")[0], match["head"].split(",")[0]
+    if match["told"] == _HUNG_UP and not status.isdecimal():
+        return counts
     failed = not status.isdecimal() or int(status) >= 500 or int(status) == 429
     timed = status == "504" or _SECONDS.fullmatch(seconds) is not None
     slow = timed and limit is not None and (status == "504" or Decimal(seconds) > limit)
@@ -172,7 +184,7 @@ worker_shutdown_timeout 600s;  # how long streams may go on after a change of st
 {environment}events {{ worker_connections 4096; }}
 http {{
   log_format attempts '$msec $llm_chain "$upstream_addr" "$upstream_status" '
-                      '"$upstream_header_time" "$upstream_response_time"';
+                      '"$upstream_header_time" "$upstream_response_time" $status';
   access_log off;
   client_body_temp_path body_temp; proxy_temp_path proxy_temp; fastcgi_temp_path fastcgi_temp;
   uwsgi_temp_path uwsgi_temp; scgi_temp_path scgi_temp;
@@ -189,7 +201,8 @@ http {{
 
 def _split(share: Decimal) -> str:
     rest = "* chain_current;" if share < 1 else "* chain_target;"
-    percent = f"{share * 100:.2f}% chain_target; " if 0 < share < 1 else ""
+    drawn = parts(share)
+    percent = f"{drawn // 100}.{drawn % 100:02}% chain_target; " if 0 < share < 1 else ""
     return f"split_clients $llm_split_key $llm_chain {{ {percent}{rest} }}\n"
 
 
