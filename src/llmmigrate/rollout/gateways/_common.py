@@ -1,12 +1,14 @@
 """What the files of several gateways share."""
 
+import contextlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import yaml
 
+from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Finding, Program, Status
 from llmmigrate.rollout.plan import Plan
 
@@ -30,6 +32,17 @@ def start_script(plan: Plan, program: Program, *, more_keys: Sequence[str] = ())
     checks = "".join(f': "${{{name}:?set it to the key}}"\n' for name in (*key_names(plan), *more_keys))
     line = shlex.join([program.name, *program.arguments])
     return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}rm -f *.sock\nexec {line} "$@"\n'
+
+
+@contextlib.contextmanager
+def readable(where: str) -> Iterator[None]:
+    """Turn what a parser of counts stumbles over into a GatewayError: another program, or version, answers there."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"[:200]
+        fix = "check that the emitted gateway answers there, and its version"
+        raise GatewayError(f"no counts of the target can be read at {where}", why=why, fix=fix) from None
 
 
 def common_findings(plan: Plan) -> list[Finding]:

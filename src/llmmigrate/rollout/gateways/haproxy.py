@@ -20,6 +20,7 @@ from llmmigrate.rollout import MODEL, Counts, Finding, Pace, Program, Reader
 from llmmigrate.rollout.gateways._common import (
     common_findings,
     milliseconds,
+    readable,
     rewriting_finding,
     start_script,
     sticky_finding,
@@ -103,7 +104,9 @@ def reader(plan: Plan, directory: Path) -> Reader:
         found = rows.get(("chain_target", "target"))
         if found is None:
             raise GatewayError("HAProxy has no server target", fix="start it with the emitted files: ./start.sh")
-        return _counts(found, _TIMES.search(_ask(directory, "show table up_target")))
+        times = _TIMES.search(_ask(directory, "show table up_target"))
+        with readable(str(directory / _SOCKET)):
+            return _counts(found, times)
 
     return read
 
