@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -53,6 +53,17 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     straight: int = 0
 
 
+class Progress(NamedTuple):
+    """How far one run of the watch has come."""
+
+    attempts: int
+    """At the target, in all."""
+    good: int
+    """Windows that were good."""
+    streak: int
+    """Windows in a row, up to now, that broke a limit."""
+
+
 @dataclass(slots=True)
 class Options:
     """How to watch."""
@@ -64,8 +75,8 @@ class Options:
     once: bool = False
     limit: int | None = None
     """Windows after which to end; None: never."""
-    until: Callable[[int], bool] | None = None
-    """Whether to end after so many attempts in all; asked after each window."""
+    until: Callable[[Progress], bool] | None = None
+    """Whether to end after so much; asked after each window, unless a rollback is due."""
     address: tuple[str, int] | None = None
     """Where to show `/verdict` and the metrics."""
 
@@ -141,7 +152,7 @@ class Watch:
             return True
         if self.due is not None:
             return not self.options.acts
-        return until is not None and until(self.attempts)
+        return until is not None and until(Progress(self.attempts, self.windows.get("good", 0), self.memory.streak))
 
     def _read(self) -> Counts | None:
         try:
