@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.rollout.live import Site, site
 
@@ -19,6 +21,7 @@ from llmmigrate.rollout.drill.lab import free_ports
 from llmmigrate.rollout.drill.traffic import Traffic
 from llmmigrate.rollout.emission import gateway_of
 from llmmigrate.rollout.plan import Monitoring
+from llmmigrate.rollout.state import instant
 from llmmigrate.rollout.watch import Options, Report, Watch
 from llmmigrate.rollout.webhook import alert
 from llmmigrate.rollout.wire import Listening, Reply, Request, ask
@@ -138,11 +141,35 @@ def failing(upto: int) -> list[Counts]:
 
 def test_a_restart_goes_on_where_it_was(here: Site) -> None:
     take_stage(here.plan, here.place, "half")
-    for _ in range(2):
-        once = Watch(here.plan, here.place, scripted(*failing(2)), Options(apply=True, once=True), print)
-        assert not once.run()
-    last = Watch(here.plan, here.place, scripted(*failing(2)), Options(apply=True, once=True), print)
-    assert last.run()
+    now = datetime.now(UTC)
+    assert [_watched_once(here, now) for _ in range(3)] == [False, False, True]
+
+
+def _watched_once(here: Site, now: datetime) -> bool:
+    """Whether one failing window, with what is remembered, is the last straw."""
+    options = Options(apply=True, once=True)
+    return Watch(here.plan, here.place, scripted(*failing(2)), options, print, lambda: now).run()
+
+
+def test_an_old_streak_is_forgotten(tmp_path: Path) -> None:
+    from tests.rollout.live import emitted
+
+    here = emitted(tmp_path, "envoy", [1, 2, 3, 4, 5], stage="half", extra="monitoring: {every: 100ms}\n")
+    take_stage(here.plan, here.place, "half")
+    now = datetime.now(UTC).replace(microsecond=0)
+    assert [_watched_once(here, now) for _ in range(2)] == [False, False]
+    later = now + timedelta(seconds=2)  # 3 windows of 100 ms, twice: 600 ms
+    assert [_watched_once(here, later) for _ in range(3)] == [False, False, True]
+
+
+def test_a_streak_of_another_stage_is_forgotten(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    now = datetime.now(UTC)
+    assert [_watched_once(here, now) for _ in range(2)] == [False, False]
+    state = here.place.state()
+    assert state is not None
+    here.place.keep_state(msgspec.structs.replace(state, since=instant(now + timedelta(seconds=1))))
+    assert not _watched_once(here, now + timedelta(seconds=1))
 
 
 def test_it_never_goes_back_twice(here: Site) -> None:

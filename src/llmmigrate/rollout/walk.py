@@ -124,4 +124,4 @@ def _stay(plan: Plan, place: Place, reader: Reader, say: Say, stage: Stage, cloc
         return True
     since = datetime.fromisoformat(state.since) if state is not None else clock()
     gate = Gate(stage, since, clock, say)
-    return not Watch(plan, place, reader, Options(apply=True, until=gate.passed), say).run()
+    return not Watch(plan, place, reader, Options(apply=True, until=gate.passed), say, clock).run()

@@ -6,13 +6,12 @@ tried again at each look.
 """
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -49,6 +48,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a report that a restart needs."""
 
+    at: str
     streak: int = 0
     straight: int = 0
 
@@ -95,6 +95,7 @@ class Watch:
     reader: Reader
     options: Options
     say: Say
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     memory: Memory = field(default_factory=Memory)
     latest: Report | None = None
     rolled_back: bool = False
@@ -108,7 +109,7 @@ class Watch:
 
         With nothing to go back by it ends when a rollback is due.
         """
-        self.memory = remembered(self.place)
+        self.memory = remembered(self.place, self.plan, self.clock())
         asyncio.run(self._run())
         return self.rolled_back
 
@@ -178,7 +179,7 @@ class Watch:
         self.latest = Report(
             schema=SCHEMA,
             plan=self.plan.name,
-            at=instant(datetime.now(UTC)),
+            at=instant(self.clock()),
             verdict=verdict,
             reasons=judgement.reasons,
             streak=self.memory.streak,
@@ -279,13 +280,23 @@ class Watch:
         return "\n".join(lines) + "\n"
 
 
-def remembered(place: Place) -> Memory:
-    """What an earlier run has left; nothing where its file is broken, which only delays."""
-    with contextlib.suppress(ConfigError):
+def remembered(place: Place, plan: Plan, now: datetime) -> Memory:
+    """What an earlier run has left; nothing where its file is broken, which only delays.
+
+    Nothing either where it tells of another time: older than twice the windows that decide (and the second to which
+    the file's time is exact), or from before the stage in force.
+    """
+    try:
         found = place.read("watch.json", Remembered)
-        if found is not None:
-            return Memory(streak=found.streak, straight=found.straight)
-    return Memory()
+        at = datetime.fromisoformat(found.at) if found is not None else None
+        state = place.state()
+        since = datetime.fromisoformat(state.since) if state is not None else None
+    except (ConfigError, ValueError):
+        return Memory()
+    oldest = timedelta(seconds=2 * plan.rollback.windows * float(plan.monitoring.every) + 1)
+    if found is None or at is None or abs(now - at) > oldest or (since is not None and at < since):
+        return Memory()
+    return Memory(streak=found.streak, straight=found.straight)
 
 
 def _run(command: str, reason: str) -> int | None:
