@@ -1,9 +1,7 @@
-"""The watch on real gateways with a target that falls sick, and the alert at a real webhook."""
+"""The watch on real gateways with a target that falls sick, and with counts that are given."""
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,10 +18,8 @@ from llmmigrate.rollout.changing import roll_back, take_stage
 from llmmigrate.rollout.drill.lab import free_ports
 from llmmigrate.rollout.drill.traffic import Traffic
 from llmmigrate.rollout.emission import gateway_of
-from llmmigrate.rollout.plan import Monitoring
 from llmmigrate.rollout.state import instant
 from llmmigrate.rollout.watch import Options, Report, Watch
-from llmmigrate.rollout.webhook import alert
 from llmmigrate.rollout.wire import Listening, Reply, Request, ask
 
 QUICK = """\
@@ -336,42 +332,6 @@ async def _get(port: int, path: str) -> bytes:
     request = Request("GET", path, {"host": "watch", "connection": "close"}, b"")
     await ask(port, request, timeout=5, on_piece=pieces.append)
     return b"".join(pieces)
-
-
-def test_an_alert_is_signed_and_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET", "s3cret")
-    got, failed = asyncio.run(_alerted(statuses=[503, 204]))
-    assert failed is None
-    assert len(got) == 2
-    expected = hmac.new(b"s3cret", got[1].body, hashlib.sha256).hexdigest()
-    assert got[1].headers["x-llmmigrate-signature"] == f"sha256={expected}"
-    assert json.loads(got[1].body) == {"event": "rollback"}
-
-
-def test_an_alert_that_nobody_takes_is_said() -> None:
-    got, failed = asyncio.run(_alerted(statuses=[500, 500, 500]))
-    assert (len(got), failed) == (3, "HTTP 500")
-
-
-async def _alerted(statuses: list[int]) -> tuple[list[Request], str | None]:
-    got: list[Request] = []
-
-    async def answer(request: Request, reply: Reply) -> None:
-        got.append(request)
-        await reply.send(statuses[len(got) - 1], b"", {})
-
-    (port,) = await free_ports(1)
-    hook = Listening(answer)
-    await hook.start(port)
-    monitoring = Monitoring(webhook=f"http://127.0.0.1:{port}/hook", webhook_secret="SECRET")
-    failed = await asyncio.to_thread(alert, monitoring, {"event": "rollback"})
-    hook.stop()
-    return got, failed
-
-
-def test_a_variable_that_is_not_set_is_said() -> None:
-    assert alert(Monitoring(webhook="env:NO_SUCH_HOOK"), {}) == "NO_SUCH_HOOK is not set"
-    assert alert(Monitoring(), {}) is None
 
 
 def test_a_port_that_is_taken_is_said(here: Site) -> None:

@@ -18,6 +18,7 @@ from llmmigrate.rollout.changing import take_stage
 from llmmigrate.rollout.plan import BACK, Plan, Stage
 from llmmigrate.rollout.state import Place
 from llmmigrate.rollout.watch import Options, Progress, Say, Watch
+from llmmigrate.rollout.webhook import check_secret
 
 ATTEMPTS: Final = 3
 _FILE: Final = "run.json"
@@ -87,6 +88,7 @@ class Gate:
 
 def walk(plan: Plan, place: Place, reader: Reader, say: Say, *, clock: Clock, release: bool = False) -> bool:
     """Take every stage in turn; False after a rollback. RolloutRefusedError under a lock or after three attempts."""
+    check_secret(plan.monitoring)
     failed = (place.read(_FILE, Attempts) or Attempts()).failed
     if failed >= ATTEMPTS:
         raise RolloutRefusedError(

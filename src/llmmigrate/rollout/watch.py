@@ -21,7 +21,7 @@ from llmmigrate.rollout import Counts, Reader
 from llmmigrate.rollout.changing import roll_back
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.state import Place, instant
-from llmmigrate.rollout.webhook import alert
+from llmmigrate.rollout.webhook import alert, check_secret
 from llmmigrate.rollout.windows import Judgement, Memory, Window, between, decided, judge
 from llmmigrate.rollout.wire import Listening, Reply, Request
 
@@ -107,8 +107,9 @@ class Watch:
     def run(self) -> bool:
         """Watch until it has gone back or, with `once`, for one window; whether it has gone back.
 
-        With nothing to go back by it ends when a rollback is due.
+        With nothing to go back by it ends when a rollback is due. UsageError where alerts could not be signed.
         """
+        check_secret(self.plan.monitoring)
         self.memory = remembered(self.place, self.plan, self.clock())
         asyncio.run(self._run())
         return self.rolled_back
