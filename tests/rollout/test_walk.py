@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from tests.rollout.live import Site, emitted
 
-from llmmigrate.errors import RolloutRefusedError
+from llmmigrate.errors import GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Counts, Reader
 from llmmigrate.rollout.changing import take_stage
+from llmmigrate.rollout.plan import Stage
 from llmmigrate.rollout.walk import Gate, timetable, walk
+from llmmigrate.rollout.watch import Progress
 
 STAGES = """\
 monitoring: {every: 10ms}
@@ -76,8 +79,51 @@ def test_a_breach_goes_back_and_three_attempts_are_all(here: Site) -> None:
 
 def test_a_gate_needs_time_and_attempts(here: Site) -> None:
     stage = here.plan.stage("canary")
-    early, late = Gate(stage, NOON, lambda: NOON), Gate(stage, NOON, lambda: NOON + timedelta(seconds=1))
-    assert [early.passed(300), late.passed(299), late.passed(300)] == [False, False, True]
+    said: list[str] = []
+    early = Gate(stage, NOON, lambda: NOON, said.append)
+    late = Gate(stage, NOON, lambda: NOON + timedelta(seconds=1), said.append)
+    assert not early.passed(Progress(300, 1, 0))
+    assert [late.passed(Progress(count, 1, 0)) for count in (298, 299, 300)] == [False, False, True]
+    assert said == ["stage canary stays: too few attempts at the target: 298, 300 are needed"]
+
+
+def test_a_gate_needs_a_good_window_and_no_open_streak(here: Site) -> None:
+    said: list[str] = []
+    half, shadow = here.plan.stage("half"), Stage(name="shadow", share=Decimal(0))
+    late = Gate(half, NOON, lambda: NOON + timedelta(seconds=1), said.append)
+    told = [Progress(0, 0, 0), Progress(100, 1, 2), Progress(200, 1, 2), Progress(300, 2, 0)]
+    assert [late.passed(progress) for progress in told] == [False, False, False, True]
+    assert said == [
+        "stage half stays: no window has been good yet",
+        "stage half stays: the last window that says anything broke a limit",
+    ]
+    assert Gate(shadow, NOON, lambda: NOON, said.append).passed(Progress(0, 0, 0))
+
+
+@pytest.mark.parametrize("min_requests", [0, 300])
+def test_without_data_it_stays_and_says_why(tmp_path: Path, min_requests: int) -> None:
+    stages = STAGES.replace("min_requests: 300", f"min_requests: {min_requests}")
+    here = emitted(tmp_path, "envoy", [1, 2, 3, 4, 5], stage="canary", extra=stages)
+    looks = iter(range(30))
+
+    def silent() -> Counts:
+        if next(looks, None) is None:
+            raise EOFError
+        raise GatewayError("no gateway answers")
+
+    said: list[str] = []
+    with pytest.raises(EOFError):
+        walk(here.plan, here.place, silent, said.append, clock=now)
+    assert stage_of(here) == "canary"
+    assert said.count("stage canary stays: no window has been good yet") == 1
+
+
+def test_a_stage_without_a_time_is_left_after_a_good_window_alone(tmp_path: Path) -> None:
+    stages = "monitoring: {every: 10ms}\nstages: [{name: canary, share: 10%}, {name: most, share: 90%}]\n"
+    here = emitted(tmp_path, "envoy", [1, 2, 3, 4, 5], stage="canary", extra=stages)
+    said: list[str] = []
+    assert walk(here.plan, here.place, counting(False), said.append, clock=now)
+    assert len([line for line in said if " good " in line]) == 1
 
 
 def test_the_timetable(here: Site) -> None:

@@ -1,13 +1,14 @@
-"""The watch on real gateways with a target that falls sick, and the alert at a real webhook."""
+"""The watch on real gateways with a target that falls sick, and with counts that are given."""
 
 import asyncio
-import hashlib
-import hmac
+import contextlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.rollout.live import Site, site
 
@@ -17,9 +18,8 @@ from llmmigrate.rollout.changing import roll_back, take_stage
 from llmmigrate.rollout.drill.lab import free_ports
 from llmmigrate.rollout.drill.traffic import Traffic, send
 from llmmigrate.rollout.emission import gateway_of
-from llmmigrate.rollout.plan import Monitoring
-from llmmigrate.rollout.watch import Options, Watch
-from llmmigrate.rollout.webhook import alert
+from llmmigrate.rollout.state import instant
+from llmmigrate.rollout.watch import Options, Report, Watch
 from llmmigrate.rollout.wire import Listening, Reply, Request, ask
 
 QUICK = """\
@@ -170,11 +170,35 @@ def failing(upto: int) -> list[Counts]:
 
 def test_a_restart_goes_on_where_it_was(here: Site) -> None:
     take_stage(here.plan, here.place, "half")
-    for _ in range(2):
-        once = Watch(here.plan, here.place, scripted(*failing(2)), Options(apply=True, once=True), print)
-        assert not once.run()
-    last = Watch(here.plan, here.place, scripted(*failing(2)), Options(apply=True, once=True), print)
-    assert last.run()
+    now = datetime.now(UTC)
+    assert [_watched_once(here, now) for _ in range(3)] == [False, False, True]
+
+
+def _watched_once(here: Site, now: datetime) -> bool:
+    """Whether one failing window, with what is remembered, is the last straw."""
+    options = Options(apply=True, once=True)
+    return Watch(here.plan, here.place, scripted(*failing(2)), options, print, lambda: now).run()
+
+
+def test_an_old_streak_is_forgotten(tmp_path: Path) -> None:
+    from tests.rollout.live import emitted
+
+    here = emitted(tmp_path, "envoy", [1, 2, 3, 4, 5], stage="half", extra="monitoring: {every: 100ms}\n")
+    take_stage(here.plan, here.place, "half")
+    now = datetime.now(UTC).replace(microsecond=0)
+    assert [_watched_once(here, now) for _ in range(2)] == [False, False]
+    later = now + timedelta(seconds=2)  # 3 windows of 100 ms, twice: 600 ms
+    assert [_watched_once(here, later) for _ in range(3)] == [False, False, True]
+
+
+def test_a_streak_of_another_stage_is_forgotten(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    now = datetime.now(UTC)
+    assert [_watched_once(here, now) for _ in range(2)] == [False, False]
+    state = here.place.state()
+    assert state is not None
+    here.place.keep_state(msgspec.structs.replace(state, since=instant(now + timedelta(seconds=1))))
+    assert not _watched_once(here, now + timedelta(seconds=1))
 
 
 def test_it_never_goes_back_twice(here: Site) -> None:
@@ -208,6 +232,102 @@ def test_the_command_gets_the_reason_and_the_stage_stays(here: Site, tmp_path: P
     state = here.place.state()
     assert state is not None
     assert state.stage == "half"
+
+
+def test_a_change_lock_that_another_process_holds_delays_the_rollback(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    said: list[str] = []
+    counts = [*failing(4), Counts(400, 150, 400, 0, 0)]  # the last window is good, and the rollback is due all the same
+    read, held = scripted(*counts), contextlib.ExitStack()
+    held.enter_context(here.place.alone())
+
+    def until_the_fifth() -> Counts:
+        found = read()
+        if found == counts[4]:
+            held.close()
+        return found
+
+    watch = Watch(here.plan, here.place, until_the_fifth, Options(apply=True), said.append)
+    assert watch.run()
+    state = here.place.state()
+    assert state is not None
+    assert state.lock is not None
+    assert (state.stage, state.lock.reason) == ("back", "50 of 100 attempts failed, limit 5 %")
+    due = [line for line in said if "another llmmigrate changes the stage now" in line]
+    assert len(due) == 1
+    assert "tried again at the next look" in due[0]
+
+
+def test_a_command_that_fails_leaves_the_rollback_due_and_is_tried_again(here: Site, tmp_path: Path) -> None:
+    take_stage(here.plan, here.place, "half")
+    tries = tmp_path / "tries"
+    command = f"echo x >> {tries}; test $(wc -l < {tries}) -eq 3"
+    seen: list[str] = []
+    watch = Watch(
+        here.plan,
+        here.place,
+        scripted(*failing(7)),
+        Options(command=command),
+        lambda _: seen.append(here.place.read("watch.json", Report).verdict),
+    )
+    assert watch.run()
+    assert tries.read_text() == "x\n" * 3
+    assert "due" in seen
+    assert "rolled_back" not in seen
+    assert here.place.read("watch.json", Report).verdict == "rolled_back"
+    codes = [line["code"] for line in here.place.journaled(20) if line["event"] == "handed_over"]
+    assert codes == [1, 1, 0]
+    assert [line["event"] for line in here.place.journaled(20)].count("alert") == 2
+
+
+def test_what_is_only_told_is_due_and_not_rolled_back(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    watch = Watch(here.plan, here.place, scripted(*failing(5)), Options(), print)
+    assert not watch.run()
+    assert watch.due == "50 of 100 attempts failed, limit 5 %"
+    assert here.place.read("watch.json", Report).verdict == "due"
+    assert "rolled_back" not in watch.windows
+    state = here.place.state()
+    assert state is not None
+    assert state.lock is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        ("envoy", "hello"),
+        ("envoy", '{"x": 1}'),
+        ("envoy", "[]"),
+        ("litellm", "hello"),
+        ("litellm", "llmmigrate_target_attempts_total 5\n"),
+        ("litellm", 'litellm_deployment_success_responses_total{model_id="target-o3"} NaN\n'),
+    ],
+)
+def test_a_page_that_holds_no_counts_is_said_and_undecided(kind: str, page: str, tmp_path: Path) -> None:
+    said, latest = asyncio.run(_odd_page(kind, page, tmp_path))
+    assert "no counts of the target can be read at" in said[0]
+    assert latest is not None
+    assert (latest.verdict, latest.reasons) == ("inconclusive", ["the gateway gave no counts"])
+
+
+async def _odd_page(kind: str, page: str, directory: Path) -> tuple[list[str], Report | None]:
+    from tests.rollout.live import emitted
+
+    async def answer(request: Request, reply: Reply) -> None:
+        await reply.send(200, page.encode(), {"content-type": "text/plain"})
+
+    ports = await free_ports(5)
+    here = emitted(directory, kind, ports, stage="half", extra="monitoring: {every: 10ms}\n")
+    metrics = Listening(answer)
+    address = here.plan.gateway.admin if kind == "envoy" else here.plan.gateway.listen
+    await metrics.start(int(address.rpartition(":")[2]))
+    said: list[str] = []
+    watch = _watch(here, Options(once=True), said.append)
+    try:
+        await asyncio.to_thread(watch.run)
+    finally:
+        metrics.stop()
+    return said, watch.latest
 
 
 def test_it_shows_its_verdict_and_metrics(here: Site) -> None:
@@ -245,42 +365,6 @@ async def _get(port: int, path: str) -> bytes:
     request = Request("GET", path, {"host": "watch", "connection": "close"}, b"")
     await ask(port, request, timeout=5, on_piece=pieces.append)
     return b"".join(pieces)
-
-
-def test_an_alert_is_signed_and_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET", "s3cret")
-    got, failed = asyncio.run(_alerted(statuses=[503, 204]))
-    assert failed is None
-    assert len(got) == 2
-    expected = hmac.new(b"s3cret", got[1].body, hashlib.sha256).hexdigest()
-    assert got[1].headers["x-llmmigrate-signature"] == f"sha256={expected}"
-    assert json.loads(got[1].body) == {"event": "rollback"}
-
-
-def test_an_alert_that_nobody_takes_is_said() -> None:
-    got, failed = asyncio.run(_alerted(statuses=[500, 500, 500]))
-    assert (len(got), failed) == (3, "HTTP 500")
-
-
-async def _alerted(statuses: list[int]) -> tuple[list[Request], str | None]:
-    got: list[Request] = []
-
-    async def answer(request: Request, reply: Reply) -> None:
-        got.append(request)
-        await reply.send(statuses[len(got) - 1], b"", {})
-
-    (port,) = await free_ports(1)
-    hook = Listening(answer)
-    await hook.start(port)
-    monitoring = Monitoring(webhook=f"http://127.0.0.1:{port}/hook", webhook_secret="SECRET")
-    failed = await asyncio.to_thread(alert, monitoring, {"event": "rollback"})
-    hook.stop()
-    return got, failed
-
-
-def test_a_variable_that_is_not_set_is_said() -> None:
-    assert alert(Monitoring(webhook="env:NO_SUCH_HOOK"), {}) == "NO_SUCH_HOOK is not set"
-    assert alert(Monitoring(), {}) is None
 
 
 def test_a_port_that_is_taken_is_said(here: Site) -> None:

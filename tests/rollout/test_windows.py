@@ -61,6 +61,17 @@ def test_straight_failures_add_up_over_windows_and_end_with_a_good_attempt() -> 
     assert memory.straight == 0
 
 
+def test_windows_without_attempts_do_not_go_on_with_a_streak() -> None:
+    judgement, memory = judge(window(5, 5), Memory(), RULES)
+    assert (judgement.verdict, memory) == ("breach", Memory(streak=1, straight=5))
+    for _ in range(3):
+        judgement, memory = judge(window(0), memory, RULES)
+        assert (judgement.verdict, judgement.reasons) == ("inconclusive", ["0 attempts, 60 are needed"])
+        assert memory == Memory(streak=1, straight=5)
+    judgement, memory = judge(window(0, ejected=True), memory, RULES)
+    assert (judgement.verdict, memory.streak) == ("breach", 2)
+
+
 def test_without_a_latency_limit_slowness_is_no_breach() -> None:
     assert judge(window(60, slow=60), Memory(), Rollback())[0].verdict == "good"
 

@@ -280,7 +280,7 @@ def status(options: StatusOptions, console: Console) -> int:
 
 @command(app)
 def watch(options: WatchOptions, console: Console) -> int:
-    """Watch the target's attempts at the gateway and go back when they are bad. Exit code 1 on a rollback.
+    """Watch the target's attempts at the gateway and go back when they are bad. Exit code 1 when that is done or due.
 
     \b
     Examples:
@@ -299,7 +299,7 @@ def watch(options: WatchOptions, console: Console) -> int:
     reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
     chosen = Options(apply=options.apply, command=options.exec, once=options.once, address=_address(options.serve))
     running = Watch(plan, place, reader, chosen, console.say)
-    if running.run():
+    if running.run() or running.due is not None:
         return 1
     return 3 if running.latest is None or running.latest.verdict == "inconclusive" else 0
 

@@ -1,7 +1,8 @@
 """`rollout run`: from stage to stage, each for its time and its number of attempts, and back on a breach.
 
 What is in force is on disk, so that a run that was ended goes on where it was. A rollback locks the stage; a person
-releases it for another attempt, of which there are three.
+releases it for another attempt, of which there are three. Silence is no consent: a stage that gives the target
+requests is left for the next only after a good window.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from llmmigrate.rollout import Reader
 from llmmigrate.rollout.changing import take_stage
 from llmmigrate.rollout.plan import BACK, Plan, Stage
 from llmmigrate.rollout.state import Place
-from llmmigrate.rollout.watch import Options, Say, Watch
+from llmmigrate.rollout.watch import Options, Progress, Say, Watch
+from llmmigrate.rollout.webhook import check_secret
 
 ATTEMPTS: Final = 3
 _FILE: Final = "run.json"
@@ -51,19 +53,42 @@ def timetable(plan: Plan, start: datetime) -> list[Step]:
 
 
 class Gate:
-    """Whether a stage has been long enough in force and has served enough."""
+    """Whether a stage has been long enough in force, has served enough and has been seen to be good.
 
-    def __init__(self, stage: Stage, since: datetime, clock: Clock) -> None:
+    What is missing when the time is over is said, once for each reason.
+    """
+
+    def __init__(self, stage: Stage, since: datetime, clock: Clock, say: Say) -> None:
         self._until = since + timedelta(seconds=float(stage.for_ or 0))
-        self._needed, self._clock = stage.min_requests, clock
+        self._stage, self._clock, self._say = stage, clock, say
+        self._said: str | None = None
 
-    def passed(self, attempts: int) -> bool:
-        """Whether the next stage may follow after so many attempts at the target."""
-        return self._clock() >= self._until and attempts >= self._needed
+    def passed(self, progress: Progress) -> bool:
+        """Whether the next stage may follow."""
+        if self._clock() < self._until:
+            return False
+        missing = self._missing(progress)
+        kind = missing.partition(":")[0] if missing is not None else None
+        if kind is not None and kind != self._said:
+            self._say(f"stage {self._stage.name} stays: {missing}")
+        self._said = kind
+        return missing is None
+
+    def _missing(self, progress: Progress) -> str | None:
+        """Why the stage has to stay; a target without requests cannot have a good window."""
+        needed = self._stage.min_requests
+        if self._stage.part > 0 and progress.streak:
+            return "the last window that says anything broke a limit"
+        if self._stage.part > 0 and not progress.good:
+            return "no window has been good yet"
+        if progress.attempts < needed:
+            return f"too few attempts at the target: {progress.attempts}, {needed} are needed"
+        return None
 
 
 def walk(plan: Plan, place: Place, reader: Reader, say: Say, *, clock: Clock, release: bool = False) -> bool:
     """Take every stage in turn; False after a rollback. RolloutRefusedError under a lock or after three attempts."""
+    check_secret(plan.monitoring)
     failed = (place.read(_FILE, Attempts) or Attempts()).failed
     if failed >= ATTEMPTS:
         raise RolloutRefusedError(
@@ -97,8 +122,8 @@ def _stay(plan: Plan, place: Place, reader: Reader, say: Say, stage: Stage, cloc
         change = take_stage(plan, place, stage.name, release=release)
         say(f"stage {stage.name}" + (f": {change.left_to_do}" if change.left_to_do else ""))
         state = place.state()
-    if stage.for_ is None and not stage.min_requests:
+    if stage.for_ is None and not stage.min_requests and (stage.part == 0 or stage == plan.stages[-1]):
         return True
     since = datetime.fromisoformat(state.since) if state is not None else clock()
-    gate = Gate(stage, since, clock)
-    return not Watch(plan, place, reader, Options(apply=True, until=gate.passed), say).run()
+    gate = Gate(stage, since, clock, say)
+    return not Watch(plan, place, reader, Options(apply=True, until=gate.passed), say, clock).run()

@@ -1,27 +1,27 @@
 """The watch: reads the gateway's counts of the target window by window, tells, and goes back when it has to.
 
 It never looks at what clients see: failover hides a sick target from them. What it remembers is on disk, so that a
-restart goes on; a rollback locks the stage, so that it never goes back twice.
+restart goes on; a rollback locks the stage, so that it never goes back twice. A rollback that fails stays due, and is
+tried again at each look.
 """
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from llmmigrate.errors import ConfigError, GatewayError
+from llmmigrate.errors import ConfigError, GatewayError, LlmmigrateError
 from llmmigrate.rollout import Counts, Reader
 from llmmigrate.rollout.changing import roll_back
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.state import Place, instant
-from llmmigrate.rollout.webhook import alert
+from llmmigrate.rollout.webhook import alert, check_secret
 from llmmigrate.rollout.windows import Judgement, Memory, Window, between, decided, judge
 from llmmigrate.rollout.wire import Listening, Reply, Request
 
@@ -38,7 +38,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     at: str
     verdict: str
-    """good, breach, inconclusive, rolled_back or locked."""
+    """good, breach, inconclusive, due (a rollback that was not made), rolled_back or locked."""
     reasons: list[str]
     streak: int
     straight: int
@@ -48,8 +48,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a report that a restart needs."""
 
+    at: str
     streak: int = 0
     straight: int = 0
+
+
+class Progress(NamedTuple):
+    """How far one run of the watch has come."""
+
+    attempts: int
+    """At the target, in all."""
+    good: int
+    """Windows that were good."""
+    streak: int
+    """Windows in a row, up to now, that broke a limit."""
 
 
 @dataclass(slots=True)
@@ -63,10 +75,15 @@ class Options:
     once: bool = False
     limit: int | None = None
     """Windows after which to end; None: never."""
-    until: Callable[[int], bool] | None = None
-    """Whether to end after so many attempts in all; asked after each window."""
+    until: Callable[[Progress], bool] | None = None
+    """Whether to end after so much; asked after each window, unless a rollback is due."""
     address: tuple[str, int] | None = None
     """Where to show `/verdict` and the metrics."""
+
+    @property
+    def acts(self) -> bool:
+        """Whether it goes back at all, and does not only tell."""
+        return self.apply or self.command is not None
 
 
 @dataclass(slots=True)
@@ -78,15 +95,22 @@ class Watch:
     reader: Reader
     options: Options
     say: Say
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     memory: Memory = field(default_factory=Memory)
     latest: Report | None = None
     rolled_back: bool = False
+    due: str | None = None
+    """Why a rollback is due that was not made."""
     attempts: int = 0
     windows: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> bool:
-        """Watch until it has gone back or, with `once`, for one window; whether it has gone back."""
-        self.memory = remembered(self.place)
+        """Watch until it has gone back or, with `once`, for one window; whether it has gone back.
+
+        With nothing to go back by it ends when a rollback is due. UsageError where alerts could not be signed.
+        """
+        check_secret(self.plan.monitoring)
+        self.memory = remembered(self.place, self.plan, self.clock())
         asyncio.run(self._run())
         return self.rolled_back
 
@@ -113,19 +137,24 @@ class Watch:
         due = time.monotonic() + every
         while not self.rolled_back:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            due += every
             after = await asyncio.to_thread(self._read)
             window = between(before, after) if before is not None and after is not None else None
             await asyncio.to_thread(self._judge, window)
             before = after if after is not None else before
             if self._ends():
                 return
+            due += every
+            if due < time.monotonic():  # a command or an alert took its time: no empty windows to catch up
+                due = time.monotonic() + every
 
     def _ends(self) -> bool:
         """Whether the options say that this is enough."""
-        until = self.options.until
-        enough = self.options.once or sum(self.windows.values()) == self.options.limit
-        return enough or (until is not None and until(self.attempts))
+        until, limit = self.options.until, self.options.limit
+        if self.options.once or (limit is not None and sum(self.windows.values()) >= limit):
+            return True
+        if self.due is not None:
+            return not self.options.acts
+        return until is not None and until(Progress(self.attempts, self.windows.get("good", 0), self.memory.streak))
 
     def _read(self) -> Counts | None:
         try:
@@ -139,11 +168,11 @@ class Watch:
         judgement, memory = judge(window, self.memory, self.plan.rollback)
         self.memory = memory
         self.attempts += window.attempts if window is not None else 0
-        self._keep(judgement.verdict, judgement, window)
+        self._keep("due" if self.due is not None else judgement.verdict, judgement, window)
         shown = f"{window.attempts} attempts, {window.errors} failed" if window is not None else "no counts"
         words = f": {'; '.join(judgement.reasons)}" if judgement.reasons else ""
         self.say(f"{instant(datetime.now(UTC))} {judgement.verdict} ({shown}, streak {memory.streak}){words}")
-        if decided(memory, self.plan.rollback):
+        if self.due is not None or decided(memory, self.plan.rollback):
             self._go_back(judgement, window)
 
     def _keep(self, verdict: str, judgement: Judgement, window: Window | None) -> None:
@@ -151,7 +180,7 @@ class Watch:
         self.latest = Report(
             schema=SCHEMA,
             plan=self.plan.name,
-            at=instant(datetime.now(UTC)),
+            at=instant(self.clock()),
             verdict=verdict,
             reasons=judgement.reasons,
             streak=self.memory.streak,
@@ -161,21 +190,46 @@ class Watch:
         self.place.write("watch.json", msgspec.json.format(msgspec.json.encode(self.latest), indent=1).decode() + "\n")
 
     def _go_back(self, judgement: Judgement, window: Window | None) -> None:
-        """Act once: a stage that is locked already has been gone back from."""
-        state = self.place.state()
-        if state is not None and (state.lock is not None or state.stage == BACK):
-            self._keep("locked", judgement, window)
-            return
-        reason = "; ".join(judgement.reasons)
+        """Act once: a stage that is locked already has been gone back from. What fails stays due."""
+        reason = self.due or "; ".join(judgement.reasons)
         try:
+            if self._is_back():
+                self.due = None
+                self._keep("locked", judgement, window)
+                return
             acted = self._act(reason)
-        except GatewayError as error:
-            self._tell(reason, f"failed: {error.what}")
-            raise
+        except (LlmmigrateError, OSError) as error:
+            why = error.what if isinstance(error, LlmmigrateError) else str(error)
+            self._stays_due(reason, f"failed: {why}", judgement, window)
+            return
+        if acted is None:
+            self._stays_due(reason, "none", judgement, window)
+            return
+        self.due = None
         self.memory = Memory()
         self.rolled_back = True
         self._keep("rolled_back", judgement, window)
         self._tell(reason, acted)
+
+    def _is_back(self) -> bool:
+        """Whether somebody has gone back; what this watch began and the gateway did not take up is to be finished."""
+        state = self.place.state()
+        if state is None:
+            return False
+        begun = self.due is not None and state.lock is not None and state.lock.by == "watch"
+        return (state.lock is not None or state.stage == BACK) and not begun
+
+    def _stays_due(self, reason: str, action: str, judgement: Judgement, window: Window | None) -> None:
+        """Say that the rollback was not made; the webhook hears it the first time."""
+        first, self.due = self.due is None, reason
+        if self.options.acts:
+            again = "" if self.options.once else ", tried again at the next look"
+            self.say(f"the rollback {action}; it is due{again}: {reason}")
+        else:
+            self.say(f"rollback is due, and neither --apply nor --exec was given: {reason}")
+        if first:
+            self._keep("due", judgement, window)
+            self._tell(reason, action)
 
     def _tell(self, reason: str, action: str) -> None:
         """Alert the webhook, and keep in the journal whether it was taken."""
@@ -185,24 +239,21 @@ class Watch:
             self.say(f"the alert was not taken: {failed}")
         self.place.journal("alert", at=instant(datetime.now(UTC)), taken=failed is None, why=failed)
 
-    def _act(self, reason: str) -> str:
+    def _act(self, reason: str) -> str | None:
+        """Go back; what was done, None where there is nothing to go back by. GatewayError where it fails."""
         if self.options.apply:
             change = roll_back(self.plan, self.place, reason, by="watch")
             self.say(f"rolled back in {change.seconds:.3f} s: {reason}")
             return "applied"
-        if self.options.command is not None:
-            done = subprocess.run(
-                self.options.command,
-                shell=True,  # the person's own command line, as typed
-                env=_environment(reason),
-                timeout=_COMMAND_SECONDS,
-                check=False,
-            )
-            self.say(f"handed over, exit code {done.returncode}: {reason}")
-            self.place.journal("handed_over", at=instant(datetime.now(UTC)), code=done.returncode, reason=reason)
-            return f"handed over, exit code {done.returncode}"
-        self.say(f"rollback is due, and neither --apply nor --exec was given: {reason}")
-        return "none"
+        if self.options.command is None:
+            return None
+        code = _run(self.options.command, reason)
+        self.place.journal("handed_over", at=instant(datetime.now(UTC)), code=code, reason=reason)
+        if code != 0:
+            how = f"exit code {code}" if code is not None else f"it took longer than {_COMMAND_SECONDS} s"
+            raise GatewayError(f"the command of --exec: {how}")
+        self.say(f"handed over, exit code 0: {reason}")
+        return "handed over, exit code 0"
 
     async def _show(self, request: Request, reply: Reply) -> None:
         path = request.path.partition("?")[0]
@@ -222,6 +273,7 @@ class Watch:
             f'llmmigrate_windows_total{{verdict="{name}"}} {count}' for name, count in sorted(self.windows.items())
         ]
         gauges: dict[str, Any] = {"streak": self.memory.streak, "rolled_back": int(self.rolled_back)}
+        gauges["rollback_due"] = int(self.due is not None)
         if window is not None:
             gauges |= {"window_attempts": window.attempts, "window_errors": window.errors, "window_slow": window.slow}
         for name, value in gauges.items():
@@ -229,14 +281,30 @@ class Watch:
         return "\n".join(lines) + "\n"
 
 
-def remembered(place: Place) -> Memory:
-    """What an earlier run has left; nothing where its file is broken, which only delays."""
-    with contextlib.suppress(ConfigError):
+def remembered(place: Place, plan: Plan, now: datetime) -> Memory:
+    """What an earlier run has left; nothing where its file is broken, which only delays.
+
+    Nothing either where it tells of another time: older than twice the windows that decide (and the second to which
+    the file's time is exact), or from before the stage in force.
+    """
+    try:
         found = place.read("watch.json", Remembered)
-        if found is not None:
-            return Memory(streak=found.streak, straight=found.straight)
-    return Memory()
+        at = datetime.fromisoformat(found.at) if found is not None else None
+        state = place.state()
+        since = datetime.fromisoformat(state.since) if state is not None else None
+    except (ConfigError, ValueError):
+        return Memory()
+    oldest = timedelta(seconds=2 * plan.rollback.windows * float(plan.monitoring.every) + 1)
+    if found is None or at is None or abs(now - at) > oldest or (since is not None and at < since):
+        return Memory()
+    return Memory(streak=found.streak, straight=found.straight)
 
 
-def _environment(reason: str) -> dict[str, str]:
-    return {**os.environ, "LLMMIGRATE_REASON": reason}
+def _run(command: str, reason: str) -> int | None:
+    """The exit code of a shell command that gets the reason; None where it was ended because it took too long."""
+    environment = {**os.environ, "LLMMIGRATE_REASON": reason}
+    try:
+        # the person's own command line, as typed
+        return subprocess.run(command, shell=True, env=environment, timeout=_COMMAND_SECONDS, check=False).returncode
+    except subprocess.TimeoutExpired:
+        return None

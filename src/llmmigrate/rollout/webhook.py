@@ -9,17 +9,33 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, post
+from llmmigrate.errors import UsageError
 from llmmigrate.rollout.plan import Monitoring
 
 _WAITS: Final = (0.0, 1.0, 3.0)
 """Seconds before each try."""
 
 
+def check_secret(monitoring: Monitoring) -> None:
+    """UsageError where alerts are to be signed and the variable with the secret is not set."""
+    name = _unset_secret(monitoring)
+    if name is not None:
+        raise UsageError(
+            f"{name} is not set",
+            why="monitoring.webhook_secret names it, and alerts would go out unsigned",
+            fix="set it to the secret, or take webhook_secret out of the plan",
+        )
+
+
 def alert(monitoring: Monitoring, message: Mapping[str, Any]) -> str | None:
     """Send a message to the plan's webhook; None when it was taken or there is none, else why not.
 
-    With a secret, the header X-Llmmigrate-Signature is `sha256=` and the HMAC-SHA-256 of the body in hexadecimal.
+    With a secret, the header X-Llmmigrate-Signature is `sha256=` and the HMAC-SHA-256 of the body in hexadecimal; where
+    the plan names one that is not set, nothing is sent.
     """
+    unset = _unset_secret(monitoring)
+    if unset is not None:
+        return f"{unset} is not set"
     url = _address(monitoring.webhook)
     if url is None:
         return None if monitoring.webhook is None else f"{monitoring.webhook.removeprefix('env:')} is not set"
@@ -32,6 +48,12 @@ def alert(monitoring: Monitoring, message: Mapping[str, Any]) -> str | None:
         if why is None:
             return None
     return why
+
+
+def _unset_secret(monitoring: Monitoring) -> str | None:
+    """The variable that alerts are to be signed with, where it is not set."""
+    name = monitoring.webhook_secret
+    return name if monitoring.webhook is not None and name is not None and not os.environ.get(name) else None
 
 
 def _address(hook: str | None) -> str | None:

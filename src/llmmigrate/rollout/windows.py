@@ -3,7 +3,8 @@
 A window breaks a limit where so many failures, or so many slow attempts, would come about by chance in at most one of
 twenty windows of a target that is just at the limit: an exact binomial test (p ≤ 0.05; 7 of 60 at 5 %). What the
 gateway has ejected, and failures without a good attempt between them, count without a minimum of attempts. A window
-that says nothing neither counts nor resets. A plan's number of breaking windows in a row decides.
+that says nothing, such as one without attempts, neither counts nor resets. A plan's number of breaking windows in a
+row decides.
 """
 
 from typing import Final, Literal
@@ -66,13 +67,15 @@ def judge(window: Window | None, memory: Memory, rules: Rollback) -> tuple[Judge
     """What a window says, and what to remember of it."""
     if window is None:
         return Judgement(verdict="inconclusive", reasons=["the gateway gave no counts"]), memory
+    if not window.attempts and not window.ejected:
+        return Judgement(verdict="inconclusive", reasons=[_few(window, rules)]), memory
     straight = memory.straight + window.errors if window.errors == window.attempts else 0
     reasons = _breaches(window, straight, rules)
     if reasons:
         return Judgement(verdict="breach", reasons=reasons), Memory(streak=memory.streak + 1, straight=straight)
     if window.attempts < rules.min_requests:
-        few = f"{window.attempts} attempts, {rules.min_requests} are needed"
-        return Judgement(verdict="inconclusive", reasons=[few]), Memory(streak=memory.streak, straight=straight)
+        few = [_few(window, rules)]
+        return Judgement(verdict="inconclusive", reasons=few), Memory(streak=memory.streak, straight=straight)
     return Judgement(verdict="good", reasons=[]), Memory(streak=0, straight=straight)
 
 
@@ -93,6 +96,10 @@ def _breaches(window: Window, straight: int, rules: Rollback) -> list[str]:
     if limit is not None and window.timed >= rules.min_requests and _too_many(window.slow, window.timed, SLOW_SHARE):
         found.append(f"{window.slow} of {window.timed} attempts took longer than {int(limit * 1000)} ms, limit 5 %")
     return found
+
+
+def _few(window: Window, rules: Rollback) -> str:
+    return f"{window.attempts} attempts, {rules.min_requests} are needed"
 
 
 def _too_many(count: int, total: int, rate: float) -> bool:

@@ -1,7 +1,8 @@
 """What the files of several gateways share."""
 
+import contextlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -46,6 +47,17 @@ def start_script(plan: Plan, program: Program, *, more_keys: Sequence[str] = ())
     line = shlex.join([program.name, *program.arguments])
     by_root = f'if [ "$(id -u)" = 0 ]; then set -- {shlex.join(program.as_root)} "$@"; fi\n' if program.as_root else ""
     return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}{by_root}rm -f *.sock\nexec {line} "$@"\n'
+
+
+@contextlib.contextmanager
+def readable(where: str) -> Iterator[None]:
+    """Turn what a parser of counts stumbles over into a GatewayError: another program, or version, answers there."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"[:200]
+        fix = "check that the emitted gateway answers there, and its version"
+        raise GatewayError(f"no counts of the target can be read at {where}", why=why, fix=fix) from None
 
 
 def common_findings(plan: Plan) -> list[Finding]:

@@ -22,6 +22,7 @@ from llmmigrate.rollout.gateways._common import (
     address,
     common_findings,
     parts,
+    readable,
     rewriting_finding,
     size_finding,
     span,
@@ -105,7 +106,8 @@ def reader(plan: Plan, directory: Path) -> Reader:
         except HttpError as error:
             fix = "start it: ./start.sh, and check gateway.admin"
             raise GatewayError(f"Envoy does not answer at {plan.gateway.admin}", why=str(error), fix=fix) from None
-        return _counts(json.loads(text)["stats"], plan.rollback.latency_p95)
+        with readable(plan.gateway.admin):
+            return _counts(json.loads(text)["stats"], plan.rollback.latency_p95)
 
     return read
 

@@ -21,6 +21,7 @@ from llmmigrate.rollout.gateways._common import (
     common_findings,
     milliseconds,
     parts,
+    readable,
     rewriting_finding,
     start_script,
     sticky_finding,
@@ -111,7 +112,9 @@ def reader(plan: Plan, directory: Path) -> Reader:
         found = rows.get(("chain_target", "target"))
         if found is None:
             raise GatewayError("HAProxy has no server target", fix="start it with the emitted files: ./start.sh")
-        return _counts(found, _TIMES.search(_ask(directory, "show table up_target")))
+        times = _TIMES.search(_ask(directory, "show table up_target"))
+        with readable(str(directory / _SOCKET)):
+            return _counts(found, times)
 
     return read
 

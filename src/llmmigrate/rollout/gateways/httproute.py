@@ -82,7 +82,7 @@ def _analysis(plan: Plan) -> dict[str, Any]:
         "name": "verdict",
         "interval": span(plan.monitoring.every),
         "failureLimit": 0,
-        "successCondition": 'result != "rolled_back"',
+        "successCondition": 'result != "rolled_back" && result != "due"',
         "provider": {"web": {"url": "http://llmmigrate-watch:9109/verdict", "jsonPath": "{$.verdict}"}},
     }
     return {

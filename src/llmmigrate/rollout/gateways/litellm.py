@@ -19,7 +19,14 @@ from typing import Any, Final
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
-from llmmigrate.rollout.gateways._common import common_findings, parts, start_script, sticky_finding, yaml_text
+from llmmigrate.rollout.gateways._common import (
+    common_findings,
+    parts,
+    readable,
+    start_script,
+    sticky_finding,
+    yaml_text,
+)
 from llmmigrate.rollout.gateways._prometheus import Sample, samples
 from llmmigrate.rollout.plan import Plan, Role
 
@@ -113,14 +120,20 @@ def reader(plan: Plan, directory: Path) -> Reader:
         except HttpError as error:
             fix = "start it: ./start.sh, with the package prometheus-client installed"
             raise GatewayError(f"LiteLLM shows no metrics at {url}", why=str(error), fix=fix) from None
-        return _counts(text, time.time())
+        with readable(url):
+            return _counts(text, time.time())
 
     return read
 
 
 def _counts(text: str, now: float) -> Counts:
-    """Attempts at the target: as `_litellm_stage.py` counts them, without it as LiteLLM does, which tells no times."""
+    """Attempts at the target: as `_litellm_stage.py` counts them, without it as LiteLLM does, which tells no times.
+
+    ValueError or KeyError for a text that is no such metrics.
+    """
     found = list(samples(text))
+    if not found:
+        raise ValueError("no metrics in it")
     own = {name.removeprefix(_OWN): value for name, _, value in found if name.startswith(_OWN)}
     if "attempts_total" not in own:
         return _counts_of_litellm(found)
