@@ -200,3 +200,20 @@ def test_who_was_asked_twice_is_known_when_a_run_goes_on(llmmigrate: Run) -> Non
     assert after[len(pairs) :] == ["start", "end"], "nothing was measured anew"
     for part in ("verdict", "pairs", "gates", "noise", "measures"):
         assert verdict()[part] == before[part], part
+
+
+def test_a_target_that_hung_at_a_kill_does_not_pass_when_the_run_goes_on(llmmigrate: Run) -> None:
+    gates = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "agreement=off")
+    script = [*["ok"] * 9, "html"] * 15
+    with FaultServer(say=speaker()) as current, FaultServer(*script, say=speaker()) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *gates)
+        lines = (the_run() / "journal.jsonl").read_text().splitlines()
+        lost = [line for line in lines if json.loads(line).get("arm", {}).get("failure") == "malformed"]
+        assert len(lost) > 3
+        gone = {"pair", "end"}
+        kept = [line for line in lines if line not in lost and json.loads(line)["type"] not in gone]
+        (the_run() / "journal.jsonl").write_text("\n".join(kept) + "\n")
+        again = llmmigrate("shadow", "--resume", the_run().name, "--yes")
+    assert verdict()["not_sent_again"] == len(lost)
+    assert (again.code, verdict()["verdict"]) == (3, "INCONCLUSIVE"), verdict()["words"]

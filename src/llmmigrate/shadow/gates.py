@@ -35,6 +35,7 @@ _TIMES: Final = ("latency_p50", "latency_p95", "latency_p99", "ttft_p50", "ttft_
 _FEWEST_PILOTS: Final = 100
 _PILOTS_BEYOND: Final = 5
 _NO_EVIDENCE: Final = frozenset({"incompatible", "interrupted", "ours"})
+_OPEN: Final = "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +193,9 @@ def _factor(value: Limit) -> Decimal | None:
 
 
 def left_out(pair: Pair) -> tuple[Literal["current", "target"], str] | None:
-    """Which side keeps a pair out of all gates, and why: what no endpoint is to blame for, and what was never asked."""
+    """Which side keeps a pair from being measured, and why: what no endpoint is to blame for, what was never asked, and
+    what an earlier start broke off; of the last, errors and times still take what it can have been, see `span`.
+    """
     if pair.target.failure in _NO_EVIDENCE:
         return "target", pair.target.failure
     if pair.current.failure in _NO_EVIDENCE:
@@ -216,6 +219,38 @@ def bad_sides(gate: Gate, pair: Pair, scores: Mapping[str, Score]) -> tuple[floa
     if target is None or (current is None and gate.comparative):
         return None
     return current, target
+
+
+def is_open(pair: Pair) -> bool:
+    """Whether all that keeps a pair from being measured is that an earlier start broke a side off.
+
+    What is under way at a kill is mostly what hangs. To leave such pairs out would make a side better than it is.
+    """
+    found = {side.failure for side in (pair.current, pair.target)} & _NO_EVIDENCE
+    return found == {_OPEN}
+
+
+def span(gate: Gate, pair: Pair, reference: float | None) -> tuple[float, float] | None:
+    """The most and the least that D of an open pair can be, as `difference` has it with the same `reference`.
+
+    None where the gate is neither of errors nor of times, or would not apply.
+    """
+    current, target = _range(gate, pair.current), _range(gate, pair.target)
+    if target is None or (current is None and gate.comparative):
+        return None
+    low, high = current or (None, None)
+    return difference(gate, low, target[1], reference), difference(gate, high, target[0], reference)
+
+
+def _range(gate: Gate, arm: Arm) -> tuple[float, float] | None:
+    """How bad a side can have been: at best, at worst."""
+    if gate.subject not in ("errors", "latency", "ttft"):
+        return None
+    errors = gate.subject == "errors"
+    if arm.failure == _OPEN:
+        return 0.0, 1.0 if errors else math.inf
+    found = _failed(arm) if errors else _time(arm, gate.subject)
+    return None if found is None else (found, found)
 
 
 def _failed(arm: Arm) -> float:

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from llmmigrate.shadow.gates import Gate, bad_sides, difference
+from llmmigrate.shadow.gates import Gate, bad_sides, difference, span
 from llmmigrate.shadow.noise import CONFIDENCE, PAIRS, Noise
 from llmmigrate.shadow.pairs import Pair
 from llmmigrate.shadow.scoring import Alike, Score
@@ -95,6 +95,19 @@ class Trial:
         found = difference(self.gate, *sides, self._reference)
         self._take(found, found)
 
+    def add_open(self, pair: Pair) -> None:
+        """Take a pair of which an earlier start broke a side off, in the order of evidence.
+
+        For PASS it counts as the worst that it can have been, for FAIL as the best, so that it helps neither. The
+        pairs that fix the current side's quantile may be any, and it is none of them.
+        """
+        self._seen += 1
+        if len(self._pilot) < self.gate.pilot:
+            return
+        found = span(self.gate, pair, self._reference)
+        if found is not None:
+            self._enter(*found)
+
     @property
     def passes(self) -> bool:
         """Whether there has been enough evidence that the gate holds, and nothing stands against its use."""
@@ -164,6 +177,9 @@ class Trial:
 
     def _take(self, passing: float, failing: float | None) -> None:
         self.pairs += 1
+        self._enter(passing, failing)
+
+    def _enter(self, passing: float, failing: float | None) -> None:
         if self._session is None:
             self._test(passing, failing)
         else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from llmmigrate.shadow import words
-from llmmigrate.shadow.gates import Gate, left_out
+from llmmigrate.shadow.gates import Gate, is_open, left_out
 from llmmigrate.shadow.judgement import (
     Baseline,
     GateResult,
@@ -107,12 +107,18 @@ class Judge:
         self._last = pair.asked.order
         self._pairs += 1
         self._tally.add(pair)
-        if left_out(pair) is None:
-            for trial in self._trials.values():
-                trial.add(pair, scores)
+        self._try(pair, scores)
         if self._jammed_until is None and any(trial.fails and _of_errors(trial) for trial in self._trials.values()):
             self._jammed_until = self._tally.jammed_until["target"]
         self._decision = self._decide()
+
+    def _try(self, pair: Pair, scores: Mapping[str, Score]) -> None:
+        if left_out(pair) is None:
+            for trial in self._trials.values():
+                trial.add(pair, scores)
+        elif is_open(pair):
+            for trial in self._trials.values():
+                trial.add_open(pair)
 
     def _end_session(self) -> None:
         """The last session is complete: what the gates make of it. One that a run breaks off in is not counted."""
