@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,21 @@ def test_a_target_that_hung_at_a_kill_does_not_pass_when_the_run_goes_on(llmmigr
         again = llmmigrate("shadow", "--resume", the_run().name, "--yes")
     assert verdict()["not_sent_again"] == len(lost)
     assert (again.code, verdict()["verdict"]) == (3, "INCONCLUSIVE"), verdict()["words"]
+
+
+def test_what_earlier_starts_paid_for_answers_is_known(llmmigrate: Run, folder: Path) -> None:
+    """Also for those that this start did not come to, because the cap is reached: nothing of it is a worst case."""
+    write_log(folder / "logs.jsonl", 150, tokens=(1, 1))
+    options = ("--max-cost", "0.008", "--max-output-tokens", "500", "--cost-sample", "0", *GATES)
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "90%", "--yes", *options)
+        before = verdict()
+        again = llmmigrate("shadow", "--resume", the_run().name, "--yes", "--max-cost", "0.008")
+    assert (before["reason"], verdict()["reason"]) == ("budget", "budget"), again.err
+    records = [json.loads(line) for line in (the_run() / "journal.jsonl").read_text().splitlines()]
+    arms = [item["arm"] for item in records if item["type"] == "result"]
+    assert not any("failure" in arm for arm in arms)
+    paid = sum(Decimal(arm["cost"]) for arm in arms)
+    assert Decimal(before["spend"]["total"]) > 0
+    assert (Decimal(verdict()["spend"]["total"]), verdict()["spend"]["possibly_billed"]) == (paid, "0")

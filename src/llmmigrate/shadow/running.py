@@ -112,7 +112,7 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
     return Ran(
         verdict=verdict,
         summary=summary,
-        spend=_spend(budget, senders),
+        spend=_spend(budget, past, senders),
         cost=comparison.cost,
         changed=dict(sorted(senders[1].spending.changes.items())),
         lag_ms_p99=None if lag is None else round(lag, 3),
@@ -169,9 +169,9 @@ def _comparison(
     )
 
 
-def _spend(budget: Budget, senders: Sequence[Sender]) -> Spend:
-    """What the answers have cost; all else that counts against the cap may have been billed."""
-    known = Decimal(0)
+def _spend(budget: Budget, past: Past, senders: Sequence[Sender]) -> Spend:
+    """What the answers of all starts have cost; all else that counts against the cap may have been billed."""
+    known = past.known
     for sender in senders:
         known = EXACT.add(known, sender.spending.cost)
     return Spend(
