@@ -236,3 +236,24 @@ def test_what_earlier_starts_paid_for_answers_is_known(llmmigrate: Run, folder: 
     paid = sum(Decimal(arm["cost"]) for arm in arms)
     assert Decimal(before["spend"]["total"]) > 0
     assert (Decimal(verdict()["spend"]["total"]), verdict()["spend"]["possibly_billed"]) == (paid, "0")
+
+
+def test_a_later_start_is_later_whatever_the_clock_says(llmmigrate: Run, folder: Path) -> None:
+    """The machine's clock was an hour ahead in the first start: it is known all the same what came after what."""
+    write_log(folder / "logs.jsonl", 150, tokens=(1, 1))
+    options = ("--max-cost", "0.008", "--max-output-tokens", "500", "--cost-sample", "0", *GATES)
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "90%", "--yes", *options)
+        path = the_run() / "journal.jsonl"
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        for item in records:
+            if item["type"] == "result":
+                item["arm"]["sent_ns"] += 3600 * 10**9
+        path.write_text("".join(json.dumps(item, separators=(",", ":")) + "\n" for item in records))
+        llmmigrate("shadow", "--resume", the_run().name, "--yes", "--max-cost", "0.012")
+    after = [json.loads(line) for line in path.read_text().splitlines()]
+    sent = [item["arm"]["sent_ns"] for item in after if item["type"] == "result"]
+    before = sum(item["type"] == "result" for item in records)
+    assert 0 < before < len(sent)
+    assert max(sent[:before]) < min(sent[before:])

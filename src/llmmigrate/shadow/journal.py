@@ -50,6 +50,8 @@ class Past(NamedTuple):
     """The same in tokens."""
     known: Decimal
     """The part of `charged` that answers have cost: no worst case is in it."""
+    latest_ns: int
+    """The last moment at which a request was sent, or had failed: nanoseconds since the Unix epoch; 0 without one."""
     pairs: dict[str, int]
     """Key of a logged request → where the last record of its pair begins, in the order of evidence."""
     outage: frozenset[str]
@@ -170,7 +172,7 @@ class Journal:
         pairs: dict[str, int] = {}
         intents = _Intents()
         outages = _Outages()
-        known = Decimal(0)
+        known, latest = Decimal(0), 0
         for place, record in self._read():
             outages.add(record)
             intents.add(record)
@@ -178,13 +180,14 @@ class Journal:
             if kind == "result":
                 results[record["key"]] = place
                 known = EXACT.add(known, _known_cost(record["arm"]))
+                latest = max(latest, record["arm"].get("sent_ns", 0), record["arm"].get("failed_ns", 0))
             elif kind == "pair":
                 pairs[record["asked"]["key"]] = place
         ambiguous = intents.ambiguous(boot())
         charged, tokens = intents.charged, intents.tokens
         for intent in ambiguous.values():
             charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
-        return Past(results, ambiguous, charged, tokens, known, pairs, frozenset(outages.found), self.torn)
+        return Past(results, ambiguous, charged, tokens, known, latest, pairs, frozenset(outages.found), self.torn)
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
         """All records of a kind, in order; one at a time, as there may be many."""
