@@ -47,6 +47,10 @@ def arm(answer: Answer | str | None, **changes: Any) -> Arm:
     return Arm(answer=said, **{**measured, **changes})
 
 
+def failed(failure: Any, latency: float | None = None) -> Arm:
+    return arm(None, failure=failure, first_failure=failure, latency_ms=latency, ttft_ms=None)
+
+
 def pair(
     current: Answer | str | Arm | None,
     target: Answer | str | Arm | None,

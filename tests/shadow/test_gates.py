@@ -1,15 +1,13 @@
 """What the settings demand, and each pair's part in the answer."""
 
 import math
-from typing import Any
 
 import pytest
-from tests.shadow.asking import arm, pair
+from tests.shadow.asking import arm, failed, pair
 
 from llmmigrate.errors import UsageError
 from llmmigrate.quantities import limit
 from llmmigrate.shadow.gates import DEFAULTS, Gate, bad_sides, difference, gates_of, left_out, parse
-from llmmigrate.shadow.pairs import Arm
 from llmmigrate.shadow.scoring import Sides
 
 MEASURES = {
@@ -131,10 +129,6 @@ def test_a_flag_that_says_nothing_is_refused(flag: str) -> None:
 def test_nothing_left_to_decide_is_refused() -> None:
     with pytest.raises(UsageError, match="no gate is left"):
         gates_of({"errors": limit("<= +1pt")}, ["errors=off"], MEASURES)
-
-
-def failed(failure: Any, latency: float | None = None) -> Arm:
-    return arm(None, failure=failure, first_failure=failure, latency_ms=latency, ttft_ms=None)
 
 
 @pytest.mark.parametrize("failure", ["timeout_read", "rate_limit", "breaker", "server", "bad_request"])

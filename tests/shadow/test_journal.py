@@ -46,6 +46,17 @@ def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
         assert past.tokens == 15 * 3 + 5 * 9
 
 
+def test_what_answers_have_cost_is_told_apart_from_worst_cases(tmp_path: Path) -> None:
+    paid = result("a") | {"arm": {"tokens": {"input": 2, "output": 1}, "cost": "0.2"}, "charged": Decimal("0.2")}
+    estimated = {"tokens": {"input": 2, "output": 1, "estimated": True}, "cost": "0.3"}
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        journal.note(paid)
+        journal.note(result("b") | {"arm": estimated, "charged": Decimal("0.7")})
+        journal.note(result("c", "timeout_read") | {"charged": Decimal("0.7")})
+        past = journal.past()
+    assert (past.known, past.charged) == (Decimal("0.2"), Decimal("1.6"))
+
+
 def test_an_intent_is_on_the_disk_when_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes together is synced together, and the loop goes on meanwhile."""
     path = tmp_path / "journal.jsonl"

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,59 @@ def test_who_was_asked_twice_is_known_when_a_run_goes_on(llmmigrate: Run) -> Non
     assert after[len(pairs) :] == ["start", "end"], "nothing was measured anew"
     for part in ("verdict", "pairs", "gates", "noise", "measures"):
         assert verdict()[part] == before[part], part
+
+
+def test_a_target_that_hung_at_a_kill_does_not_pass_when_the_run_goes_on(llmmigrate: Run) -> None:
+    gates = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "agreement=off")
+    script = [*["ok"] * 9, "html"] * 15
+    with FaultServer(say=speaker()) as current, FaultServer(*script, say=speaker()) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "95%", "--yes", "--cost-sample", "0", *gates)
+        lines = (the_run() / "journal.jsonl").read_text().splitlines()
+        lost = [line for line in lines if json.loads(line).get("arm", {}).get("failure") == "malformed"]
+        assert len(lost) > 3
+        gone = {"pair", "end"}
+        kept = [line for line in lines if line not in lost and json.loads(line)["type"] not in gone]
+        (the_run() / "journal.jsonl").write_text("\n".join(kept) + "\n")
+        again = llmmigrate("shadow", "--resume", the_run().name, "--yes")
+    assert verdict()["not_sent_again"] == len(lost)
+    assert (again.code, verdict()["verdict"]) == (3, "INCONCLUSIVE"), verdict()["words"]
+
+
+def test_what_earlier_starts_paid_for_answers_is_known(llmmigrate: Run, folder: Path) -> None:
+    """Also for those that this start did not come to, because the cap is reached: nothing of it is a worst case."""
+    write_log(folder / "logs.jsonl", 150, tokens=(1, 1))
+    options = ("--max-cost", "0.008", "--max-output-tokens", "500", "--cost-sample", "0", *GATES)
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "90%", "--yes", *options)
+        before = verdict()
+        again = llmmigrate("shadow", "--resume", the_run().name, "--yes", "--max-cost", "0.008")
+    assert (before["reason"], verdict()["reason"]) == ("budget", "budget"), again.err
+    records = [json.loads(line) for line in (the_run() / "journal.jsonl").read_text().splitlines()]
+    arms = [item["arm"] for item in records if item["type"] == "result"]
+    assert not any("failure" in arm for arm in arms)
+    paid = sum(Decimal(arm["cost"]) for arm in arms)
+    assert Decimal(before["spend"]["total"]) > 0
+    assert (Decimal(verdict()["spend"]["total"]), verdict()["spend"]["possibly_billed"]) == (paid, "0")
+
+
+def test_a_later_start_is_later_whatever_the_clock_says(llmmigrate: Run, folder: Path) -> None:
+    """The machine's clock was an hour ahead in the first start: it is known all the same what came after what."""
+    write_log(folder / "logs.jsonl", 150, tokens=(1, 1))
+    options = ("--max-cost", "0.008", "--max-output-tokens", "500", "--cost-sample", "0", *GATES)
+    with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:
+        configure(current, target)
+        llmmigrate("shadow", "--canary", "90%", "--yes", *options)
+        path = the_run() / "journal.jsonl"
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        for item in records:
+            if item["type"] == "result":
+                item["arm"]["sent_ns"] += 3600 * 10**9
+        path.write_text("".join(json.dumps(item, separators=(",", ":")) + "\n" for item in records))
+        llmmigrate("shadow", "--resume", the_run().name, "--yes", "--max-cost", "0.012")
+    after = [json.loads(line) for line in path.read_text().splitlines()]
+    sent = [item["arm"]["sent_ns"] for item in after if item["type"] == "result"]
+    before = sum(item["type"] == "result" for item in records)
+    assert 0 < before < len(sent)
+    assert max(sent[:before]) < min(sent[before:])

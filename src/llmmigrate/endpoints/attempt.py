@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from llmmigrate.endpoints import failures, waits
+from llmmigrate.endpoints.clock import Clock
 from llmmigrate.endpoints.dialects import Dialect, Glimpse
 from llmmigrate.endpoints.events import EventReader
 from llmmigrate.endpoints.exchange import Attempt, Failure, Timeouts
@@ -171,10 +172,11 @@ async def attempt(
     stream: bool,
     timeouts: Timeouts,
     key: str | None,
+    clock: Clock,
 ) -> Tried:
     """Sends a request once and reads the answer to its end; every fault of the other side ends in a failure."""
     began = _now()
-    started_ns = time.time_ns()
+    started_ns = clock.moment(began)
     reading = _Reading(dialect, stream, timeouts, began, began)
     failure, said = await _outcome(http, request, reading)
     made = Attempt(

@@ -15,6 +15,7 @@ import msgspec
 from llmmigrate import __version__, errors
 from llmmigrate.endpoints import dialects, failures
 from llmmigrate.endpoints.attempt import Tried, attempt
+from llmmigrate.endpoints.clock import Clock
 from llmmigrate.endpoints.connections import Connections
 from llmmigrate.endpoints.exchange import Attempt, Endpoint, Exchange, Failure
 from llmmigrate.endpoints.limits import Breaker, Limiter
@@ -59,8 +60,10 @@ class Client:
         seed: int = 0,
         dialect: dialects.Dialect | None = None,
         limiter: Limiter | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """`seed` draws the jitter; `dialect` stands in for the endpoint's own; `limiter` is shared with other clients.
+        """`seed` draws the jitter; `dialect` stands in for the endpoint's own; `limiter` and `clock`, which tells when
+        attempts were sent, are shared with other clients.
 
         Raises ConfigError for an address or a key that cannot be used.
         """
@@ -70,6 +73,7 @@ class Client:
         self._retries = retries or Retries()
         self._chance = random.Random(seed)
         self._limiter = limiter or limiter_of(endpoint)
+        self._clock = clock or Clock()
         self._breaker = Breaker()
         self._numbers = itertools.count()
         self._connections = Connections(endpoint)
@@ -161,6 +165,7 @@ class Client:
                 stream=stream,
                 timeouts=self.endpoint.timeouts,
                 key=self.endpoint.key,
+                clock=self._clock,
             )
 
     def _note(self, number: int, made: Attempt, began: float) -> None:

@@ -77,7 +77,7 @@ class Attempt:
     """One time that a request was sent."""
 
     started_ns: int
-    """Nanoseconds since the Unix epoch, UTC."""
+    """Nanoseconds since the Unix epoch, UTC, by the client's `Clock`, which never goes back."""
     latency_ms: float
     """From sending until the answer's end or the failure: service time, without our own waiting."""
     ttft_ms: float | None = None

@@ -291,7 +291,7 @@ def _notes(result: ComparisonResult) -> Iterator[Block]:
             f"{numbers.counted(item.pairs, 'pair')}: {change_words(item.reason)} ({side_name(result, item.side)})"
             for item in result.excluded
         ]
-        yield Bullets("In no gate:", reasons)
+        yield Bullets("Not measured:", reasons)
     for title, counts in (
         ("Cannot be put to a side:", result.incompatible),
         ("Translated for the target:", result.changed),

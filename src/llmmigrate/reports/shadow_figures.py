@@ -14,7 +14,7 @@ _NAMES: Final = {"ttft": "time to first token", "json": "JSON"}
 _REASONS: Final = {
     "ours": "a failure of our own",
     "incompatible": "cannot be put to this side",
-    "interrupted": "broken off in an earlier start",
+    "interrupted": "broken off in an earlier start, which helps neither PASS nor FAIL",
 }
 
 

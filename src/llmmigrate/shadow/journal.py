@@ -48,6 +48,10 @@ class Past(NamedTuple):
     """USD that all of it counts against the cap; an ambiguous intent its worst case."""
     tokens: int
     """The same in tokens."""
+    known: Decimal
+    """The part of `charged` that answers have cost: no worst case is in it."""
+    latest_ns: int
+    """The last moment at which a request was sent, or had failed: nanoseconds since the Unix epoch; 0 without one."""
     pairs: dict[str, int]
     """Key of a logged request → where the last record of its pair begins, in the order of evidence."""
     outage: frozenset[str]
@@ -168,19 +172,22 @@ class Journal:
         pairs: dict[str, int] = {}
         intents = _Intents()
         outages = _Outages()
+        known, latest = Decimal(0), 0
         for place, record in self._read():
             outages.add(record)
             intents.add(record)
             kind = record.get("type")
             if kind == "result":
                 results[record["key"]] = place
+                known = EXACT.add(known, _known_cost(record["arm"]))
+                latest = max(latest, record["arm"].get("sent_ns", 0), record["arm"].get("failed_ns", 0))
             elif kind == "pair":
                 pairs[record["asked"]["key"]] = place
         ambiguous = intents.ambiguous(boot())
         charged, tokens = intents.charged, intents.tokens
         for intent in ambiguous.values():
             charged, tokens = EXACT.add(charged, Decimal(intent["worst"] or 0)), tokens + intent["tokens"]
-        return Past(results, ambiguous, charged, tokens, pairs, frozenset(outages.found), self.torn)
+        return Past(results, ambiguous, charged, tokens, known, latest, pairs, frozenset(outages.found), self.torn)
 
     def records(self, kind: str) -> Iterator[dict[str, Any]]:
         """All records of a kind, in order; one at a time, as there may be many."""
@@ -281,6 +288,12 @@ class _Outages:
 
 _SAY_NOTHING: Final = frozenset({"breaker", "ours", "rate_limit"})
 """Failures that tell neither that an endpoint is up nor that it is down."""
+
+
+def _known_cost(arm: dict[str, Any]) -> Decimal:
+    """USD of a stored answer whose usage the endpoint has told."""
+    told = arm.get("tokens")
+    return Decimal(0) if told is None or told.get("estimated") else Decimal(arm.get("cost") or 0)
 
 
 def boot() -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from llmmigrate.endpoints import embeddings
 from llmmigrate.endpoints.client import Client, limiter_of
+from llmmigrate.endpoints.clock import Clock
 from llmmigrate.endpoints.limits import Limiter
 from llmmigrate.money import EXACT, plain
 from llmmigrate.shadow.budget import Budget, Stake
@@ -112,7 +113,7 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
     return Ran(
         verdict=verdict,
         summary=summary,
-        spend=_spend(budget, senders),
+        spend=_spend(budget, past, senders),
         cost=comparison.cost,
         changed=dict(sorted(senders[1].spending.changes.items())),
         lag_ms_p99=None if lag is None else round(lag, 3),
@@ -124,6 +125,7 @@ async def run(job: Job, stop: asyncio.Event, on_progress: Callable[[Progress], N
 async def _senders(job: Job, clients: AsyncExitStack, budget: Budget, journal: Journal, past: Past) -> list[Sender]:
     """Current, target, and who gives vectors; those of one provider share its limits."""
     limiters: dict[tuple[str, str], Limiter] = {}
+    clock = Clock(after=past.latest_ns)
     senders = []
     for side in filter(None, (job.current, job.target, job.embeddings)):
         embeds, endpoint = side.name == "embeddings", side.endpoint
@@ -132,6 +134,7 @@ async def _senders(job: Job, clients: AsyncExitStack, budget: Budget, journal: J
             seed=job.seed,
             dialect=embeddings if embeds else None,
             limiter=limiters.setdefault((endpoint.provider, endpoint.base_url), limiter_of(endpoint)),
+            clock=clock,
         )
         sender = Sender(
             side=side,
@@ -169,9 +172,9 @@ def _comparison(
     )
 
 
-def _spend(budget: Budget, senders: Sequence[Sender]) -> Spend:
-    """What the answers have cost; all else that counts against the cap may have been billed."""
-    known = Decimal(0)
+def _spend(budget: Budget, past: Past, senders: Sequence[Sender]) -> Spend:
+    """What the answers of all starts have cost; all else that counts against the cap may have been billed."""
+    known = past.known
     for sender in senders:
         known = EXACT.add(known, sender.spending.cost)
     return Spend(

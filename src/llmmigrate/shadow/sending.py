@@ -39,10 +39,10 @@ class Sends(Protocol):
 
 @dataclass(slots=True)
 class Spending:
-    """What one side has done so far, all its requests together: pairs, repetitions, the cost sample."""
+    """What one side has done in this start, all its requests together: pairs, repetitions, the cost sample."""
 
     cost: Decimal = ZERO
-    """USD for answers whose usage and price are known."""
+    """USD for answers whose usage and price are known; for those of earlier starts see `Past.known`."""
     changes: dict[str, int] = field(default_factory=dict)
     """What was translated, in words → in how many requests."""
     asked: bool = False
@@ -144,7 +144,6 @@ class Sender:
         while key in self.past.results:
             arm = restored_arm(self.journal.record_at(self.past.results[key])["arm"])
             if arm.failure is None or not self._is_asked_again(key, arm.failure):
-                self.spending.add(arm)
                 return Told(arm, key)
             key = hashlib.sha256(f"{key} again".encode()).hexdigest()
         before = self.past.ambiguous.get(key)
