@@ -320,7 +320,7 @@ def measures_and_gates(
     check_embeddings(options, found)
     names = [name for name in registry.names(ROOM) if name != MEASURE or options.embeddings is not None]
     measures = [measure(name, vectors=(vectors or Vectors()).get) for name in names]
-    measures += [own_measure(text) for text in options.measure if text not in names]
+    measures += [own_measure(text, store=cast("Store", options.store)) for text in options.measure if text not in names]
     kinds = {item.name: item.kind for item in measures}
     return measures, gates_of(found.config.shadow.gates, options.gate, kinds, demanded)
 

@@ -103,7 +103,7 @@ def _rescore(folder: Path, options: ShadowOptions, to: list[Destination], consol
     if not path.exists():
         raise UsageError(f"the run {folder.name} has not ended", fix=f"llmmigrate shadow --resume {folder.name}")
     plan = load_plan(folder)
-    options = continued(options, plan)
+    options = dataclasses.replace(continued(options, plan), store=plan.store)
     before = msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
     measures, gates = measures_and_gates(options, settings(options), measured(folder))
     judge = _judge(plan, gates, sampled=before.planned_pairs, population=before.population)
