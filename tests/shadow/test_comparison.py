@@ -226,6 +226,7 @@ def test_a_changed_plan_is_refused_with_the_difference(llmmigrate: Run) -> None:
         (("--canary", "10%", "--gate", "errors<=1pt"), "--gate errors='<= +1pt'"),
         (("--canary", "10%", "--store", "plain"), "redacted"),
         (("--canary", "10%", "--resend"), "--resume RUN"),
+        (("--canary", "10%", "--yes", "--cost-sample", "0", "--seed", "-3"), "--seed -3 is below zero"),
         (("--canary", "10%", "--max-output-tokens", "0"), "above 0"),
         (("--canary", "10%", "--to", "nobody/glm-5"), "unknown provider"),
         (("--canary", "10%", "--resume", "2026-01-01T00-00Z"), "no such run"),

@@ -180,6 +180,8 @@ def _check_choices(options: ShadowOptions) -> None:
 
 def _seed(options: ShadowOptions, found: "Settings") -> int:
     if options.seed is not None:
+        if options.seed < 0:
+            raise UsageError(f"--seed {options.seed} is below zero", fix="write a whole number such as --seed 7")
         return options.seed
     return DEFAULT_SEED if found.config.shadow.seed is None else found.config.shadow.seed
 
