@@ -72,7 +72,8 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     limits = _limits(options, found)
     if options.resend and not options.resume:
         raise UsageError("--resend is about an earlier start", fix="name it: --resume RUN --resend")
-    measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
+    _, gates = measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
+    _check_testable(gates, limits.chosen)
     catalog = catalog_of(found)
     target = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
     current = _current(options, found, catalog, console, with_keys)
@@ -83,6 +84,16 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     except BaseException:
         sample.bodies.close()
         raise
+
+
+def _check_testable(gates: "tuple[Gate, ...]", chosen: Choices) -> None:
+    """UsageError where no answer of the target could decide anything."""
+    if chosen.baseline == "logged" and all(gate.comparative for gate in gates):
+        raise UsageError(
+            "no gate can be tested with --baseline logged",
+            why=f"all of them hold the target against fresh answers: {', '.join(map(str, gates))}",
+            fix="demand something of the target alone, such as --gate 'errors=< 5%', or take --baseline fresh",
+        )
 
 
 def _say_lines(reading: Reading, options: ShadowOptions, console: Console) -> None:
@@ -257,7 +268,8 @@ def _nothing_to_send(sample: "Sample", current: Served) -> UsageError:
         return UsageError(
             f"the log holds no request of {current.endpoint.name} to replay",
             why=f"{left['no_request_text']:,} calls have counts but no messages",
-            fix="use a log with request bodies, such as a capture; `llmmigrate ingest --keep-text` keeps them",
+            fix="use a log with request bodies, such as a capture; `llmmigrate record --keep-text` and"
+            " `llmmigrate ingest --keep-text` keep them",
         )
     if left.get("other_model"):
         return UsageError(
