@@ -171,6 +171,9 @@ def load(
     config = _build(Config, "", leaves, given)
     if config.version != VERSION:
         raise ConfigError(f"version {config.version} is not known", where=_place(leaves["version"]), fix="version: 1")
+    seed = config.shadow.seed
+    if "shadow.seed" in leaves and seed is not None and seed < 0:
+        raise ConfigError(f"the seed {seed} is below zero", where=_place(leaves["shadow.seed"]), fix="seed: 7")
     origins = {key: leaf[2] for key, leaf in leaves.items()} | {key: flag.option for key, flag in given.items()}
     return Settings(config, origins, file)
 

@@ -226,6 +226,7 @@ def test_a_changed_plan_is_refused_with_the_difference(llmmigrate: Run) -> None:
         (("--canary", "10%", "--gate", "errors<=1pt"), "--gate errors='<= +1pt'"),
         (("--canary", "10%", "--store", "plain"), "redacted"),
         (("--canary", "10%", "--resend"), "--resume RUN"),
+        (("--canary", "10%", "--yes", "--cost-sample", "0", "--seed", "-3"), "--seed -3 is below zero"),
         (("--canary", "10%", "--max-output-tokens", "0"), "above 0"),
         (("--canary", "10%", "--to", "nobody/glm-5"), "unknown provider"),
         (("--canary", "10%", "--resume", "2026-01-01T00-00Z"), "no such run"),
@@ -259,7 +260,8 @@ def test_a_log_without_texts_says_how_to_get_them(llmmigrate: Run) -> None:
         configure(current, target)
         found = llmmigrate("shadow", "--canary", "10%", "--yes")
     assert found.code == 2
-    assert "--keep-text" in found.err
+    assert "record --keep-text" in found.err
+    assert "ingest --keep-text" in found.err
 
 
 def test_keys_are_nowhere_on_the_disk(llmmigrate: Run, folder: Path) -> None:
@@ -370,10 +372,22 @@ def test_logged_answers_can_stand_for_the_current_side(llmmigrate: Run) -> None:
         gates = ("--gate", "errors=< 5%", "--gate", "latency_p95=off", "--gate", "agreement=off")
         found = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", "--cost-sample", "0", *gates)
         assert found.code == 0, found.out + found.err
-        compared = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", "--cost-sample", "0")
+        mixed = (*gates[:2], "--cost-sample", "0", "--baseline", "logged")
+        compared = llmmigrate("shadow", "--canary", "50%", "--yes", *mixed, "--gate", "ttft_p50=<= 2x")
     assert not current.requests
     assert "not comparable" in compared.out
     assert compared.code == 3
+
+
+@pytest.mark.parametrize("more", [(), ("--gate", "errors=<= +2pt"), ("--dry-run",)])
+def test_gates_that_logged_answers_cannot_decide_are_not_paid_for(llmmigrate: Run, more: tuple[str, ...]) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker()) as target:
+        configure(current, target)
+        found = llmmigrate("shadow", "--canary", "50%", "--baseline", "logged", "--yes", *more)
+    assert found.code == 2
+    assert "no gate can be tested with --baseline logged" in found.err
+    assert "--gate 'errors=< 5%'" in found.err
+    assert not target.requests
 
 
 def test_whole_sessions_are_drawn_where_they_are_the_unit(llmmigrate: Run, folder: Path) -> None:

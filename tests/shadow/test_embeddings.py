@@ -101,24 +101,26 @@ def test_another_meaning_breaks_its_gate(llmmigrate: Run, current: FaultServer, 
 
 
 @pytest.mark.parametrize(
-    ("then", "why"),
+    ("then", "store", "why"),
     [
-        ('error:400 {"error": {"message": "too many texts"}}', "too many texts"),
-        ("few_vectors", "vectors for"),
-        ("html", "failed 20 times in a row"),
+        ('error:400 {"error": {"message": "too many texts"}}', "redacted", "no vectors of the answers: bad_request"),
+        ('error:400 {"error": {"message": "too many texts"}}', "full", "bad_request: too many texts"),
+        ("few_vectors", "redacted", "vectors for"),
+        ("html", "full", "failed 20 times in a row"),
     ],
 )
 def test_a_fault_of_the_endpoint_is_not_measured(
-    llmmigrate: Run, current: FaultServer, target: FaultServer, then: str, why: str
+    llmmigrate: Run, current: FaultServer, target: FaultServer, then: str, store: str, why: str
 ) -> None:
     with FaultServer(then=then) as vectors:
         configure(current, target, vectors)
         gate = ("--gate", "embedding_similarity=>= -10pt")
-        found = llmmigrate(*SHADOW, "--embeddings", SMALL, *gate)
+        found = llmmigrate(*SHADOW, "--embeddings", SMALL, "--store", store, *gate)
     assert found.code == 3, found.out + found.err
     assert similarity()["pairs"] == 0
     assert similarity()["not_measured"] == verdict()["pairs"]
     assert similarity()["target"] is None
+    assert store == "full" or "too many texts" not in similarity()["why"]
     assert why in similarity()["why"]
     assert why in found.out
 

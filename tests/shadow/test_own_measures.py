@@ -24,7 +24,7 @@ def program(tmp_path: Path, body: str, seconds: float = 30) -> Measure:
     path = tmp_path / "judge.py"
     path.write_text(f"#!{sys.executable} -S\nimport json, sys\ntold = json.load(sys.stdin)\n{body}\n")
     path.chmod(0o755)
-    return own_measure(str(path), seconds=seconds)
+    return own_measure(str(path), seconds=seconds, store="full")
 
 
 @pytest.fixture
@@ -54,12 +54,25 @@ def test_a_function(module: str) -> None:
     ("name", "why"),
     [
         ("broken", "ZeroDivisionError: division by zero"),
-        ("boasting", "the score 1.2 is not between 0 and 1"),
-        ("wordy", "the score is no number but 'good'"),
+        ("boasting", "the score is not between 0 and 1: 1.2"),
+        ("wordy", "the score is no number: 'good'"),
     ],
 )
 def test_a_function_that_fails_is_not_measured(module: str, name: str, why: str) -> None:
+    assert score(own_measure(f"{module}:{name}", store="full")) == (None, why)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("broken", "ZeroDivisionError"),
+        ("boasting", "the score is not between 0 and 1"),
+        ("wordy", "the score is no number"),
+    ],
+)
+def test_what_a_function_says_is_kept_with_all_texts_only(module: str, name: str, why: str) -> None:
     assert score(own_measure(f"{module}:{name}")) == (None, why)
+    assert score(own_measure(f"{module}:{name}", store="hashes")) == (None, why)
 
 
 @pytest.mark.parametrize("name", ["absent", "number"])
@@ -86,8 +99,8 @@ def test_a_program(tmp_path: Path) -> None:
         ("sys.exit('out of\\nbeans')", "the program ended with 1: out of beans"),
         ("print('fine')", "the program wrote no JSON: fine"),
         ("print('')", "the program wrote no JSON: "),
-        ("print('NaN')", "the score nan is not between 0 and 1"),
-        ("print('true')", "the score is no number but True"),
+        ("print('NaN')", "the score is not between 0 and 1: nan"),
+        ("print('true')", "the score is no number: True"),
         ("print('null')", None),
     ],
 )

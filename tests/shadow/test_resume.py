@@ -257,3 +257,20 @@ def test_a_later_start_is_later_whatever_the_clock_says(llmmigrate: Run, folder:
     before = sum(item["type"] == "result" for item in records)
     assert 0 < before < len(sent)
     assert max(sent[:before]) < min(sent[before:])
+
+
+def test_an_option_that_is_typed_is_held_against_the_plan_even_where_it_is_the_default(llmmigrate: Run) -> None:
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker()) as target:
+        configure(current, target)
+        chosen = ("--store", "full", "--unit", "session", "--cost-sample", "0", "--gate", "agreement=off")
+        llmmigrate("shadow", "--canary", "5%", "--yes", *chosen)
+        sent = len(current.requests) + len(target.requests)
+        plain = ("--store", "redacted", "--unit", "request", "--cost-sample", "300")
+        other = llmmigrate("shadow", "--resume", the_run().name, "--yes", *plain)
+        assert len(current.requests) + len(target.requests) == sent
+        same = llmmigrate("shadow", "--resume", the_run().name, "--yes", "--baseline", "fresh", *chosen)
+    assert other.code == 2, other.out
+    assert "store was full and is now redacted" in other.err
+    assert "unit was session and is now request" in other.err
+    assert "cost draws was 0 and is now 300" in other.err
+    assert same.code in (1, 3), same.err

@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +15,12 @@ from llmmigrate.cli.comparison import side_at
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.endpoints import served
 from llmmigrate.cli.interrupts import stopped_by_interrupt
+from llmmigrate.cli.next_steps import NO_MORE, given, larger_caps, told
 from llmmigrate.cli.options import ConfigOptions, command, new_app, settings
 from llmmigrate.cli.output import check_writable, destinations, write
 from llmmigrate.cli.reading import catalog_of, command_line, now_ns
 from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import EndpointError, UsageError
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -78,17 +80,37 @@ def batch(options: BatchOptions, console: Console) -> int:
 
         async def whole() -> "BatchResult":
             stop = asyncio.Event()
-            again = f"llmmigrate batch {shlex.quote(options.requests)} -o {shlex.quote(str(output))} --resume"
-            with stopped_by_interrupt(stop, again, console):
+            with stopped_by_interrupt(stop, _again(options, output), console):
                 halt, budget, sender = await job.run(stop, lambda done, budget: advance(done, ""))
             return job.result(halt, budget, sender, command=command_line(), version=__version__)
 
-        result = asyncio.run(whole())
-    step = None
-    if result.left or result.failed:
-        step = shlex.join([*shlex.split(command_line()), *([] if options.resume else ["--resume"])])
+        try:
+            result = asyncio.run(whole())
+        except EndpointError as error:
+            raise told(error, _again(options, output)) from None
+    more = _larger_caps(result, job) if result.stopped == "budget" else NO_MORE
+    step = _again(options, output, more) if result.left or result.failed else None
     write(report(result, output=str(output), next_step=step), to, console)
     return _code(result)
+
+
+def _again(options: BatchOptions, output: Path, more: Mapping[str, str] = NO_MORE) -> str:
+    """The command that goes on with this batch; `more`: caps in place of those it had."""
+    words = ["llmmigrate", "batch", options.requests, *given("--to", options.to), "-o", str(output), "--resume"]
+    caps = {"--max-cost": options.max_cost, "--max-tokens-total": options.max_tokens_total, **more}
+    limits = [word for option, value in caps.items() for word in given(option, value)]
+    last = [*given("--max-output-tokens", options.max_output_tokens), *given("--format", options.format)]
+    return shlex.join([*words, *limits, *last, *given("--config", options.config)])
+
+
+def _larger_caps(result: "BatchResult", job: "Batch") -> dict[str, str]:
+    """Caps that leave room: in dollars only where the next request might not have fitted in."""
+    from llmmigrate.shadow.batch import asked_of
+
+    bodies = (job.side.translate(asked_of(line)).body for line in job.lines)
+    largest = max((job.side.worst(body).cost or Decimal(0) for body in bodies if body is not None), default=Decimal(0))
+    cap = DEFAULT_MAX_COST if job.max_cost is None else job.max_cost
+    return larger_caps(cap, job.token_cap, cost_is_short=Decimal(result.counted) + largest > cap)
 
 
 def _output(options: BatchOptions) -> Path:

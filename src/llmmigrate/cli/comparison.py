@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmmigrate.cli.caps import dollars, token_count
 from llmmigrate.cli.console import Console
@@ -12,7 +12,7 @@ from llmmigrate.cli.embeddings import MEASURE, check_embeddings, embeddings_side
 from llmmigrate.cli.endpoints import Served, served
 from llmmigrate.cli.options import settings
 from llmmigrate.cli.reading import Reading, catalog_of, read_logs
-from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST, DEFAULT_SEED, STORES, ShadowOptions
+from llmmigrate.cli.shadow_options import DEFAULT_MAX_COST, DEFAULT_SEED, Choices, ShadowOptions, choices
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from llmmigrate.shadow.sample import Sample
     from llmmigrate.shadow.scoring import Measure
     from llmmigrate.shadow.sides import Side, SideName
-    from llmmigrate.shadow.storing import Store
     from llmmigrate.shadow.vectors import Vectors
     from llmmigrate.usage.call import Call
 
@@ -71,8 +70,10 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     """
     found = settings(options)
     limits = _limits(options, found)
-    _check_choices(options)
-    measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
+    if options.resend and not options.resume:
+        raise UsageError("--resend is about an earlier start", fix="name it: --resume RUN --resend")
+    _, gates = measures_and_gates(options, found, {})  # what is wrong with them is said before the log is read
+    _check_testable(gates, limits.chosen)
     catalog = catalog_of(found)
     target = served(options.to, found.config.to, found, catalog, option="--to", with_key=with_keys)
     current = _current(options, found, catalog, console, with_keys)
@@ -83,6 +84,16 @@ def prepare(options: ShadowOptions, console: Console, *, with_keys: bool) -> Pre
     except BaseException:
         sample.bodies.close()
         raise
+
+
+def _check_testable(gates: "tuple[Gate, ...]", chosen: Choices) -> None:
+    """UsageError where no answer of the target could decide anything."""
+    if chosen.baseline == "logged" and all(gate.comparative for gate in gates):
+        raise UsageError(
+            "no gate can be tested with --baseline logged",
+            why=f"all of them hold the target against fresh answers: {', '.join(map(str, gates))}",
+            fix="demand something of the target alone, such as --gate 'errors=< 5%', or take --baseline fresh",
+        )
 
 
 def _say_lines(reading: Reading, options: ShadowOptions, console: Console) -> None:
@@ -104,11 +115,13 @@ class _Limits(NamedTuple):
     seed: int
     max_cost: Decimal
     token_cap: int | None
+    chosen: Choices
 
 
 def _limits(options: ShadowOptions, found: "Settings") -> _Limits:
     canary = _canary(options, found)
-    return _Limits(canary, _seed(options, found), _max_cost(options, found), token_count(options.max_tokens_total))
+    tokens = token_count(options.max_tokens_total)
+    return _Limits(canary, _seed(options, found), _max_cost(options, found), tokens, choices(options))
 
 
 def _prepared(
@@ -119,7 +132,7 @@ def _prepared(
     from llmmigrate.shadow.preview import preview
     from llmmigrate.shadow.vectors import Vectors
 
-    catalog, now, fresh = reading.catalog, reading.now, options.baseline == "fresh"
+    catalog, now, fresh = reading.catalog, reading.now, limits.chosen.baseline == "fresh"
     current = side_at("current", current_at, catalog, now, options.max_output_tokens)
     target = side_at("target", target_at, catalog, now, options.max_output_tokens)
     embeddings = embeddings_side(options, found, catalog, now, with_key=with_keys)
@@ -164,22 +177,10 @@ def _canary(options: ShadowOptions, found: "Settings") -> Decimal:
     return canary
 
 
-def _check_choices(options: ShadowOptions) -> None:
-    for name, value, choices in (
-        ("--baseline", options.baseline, ("fresh", "logged")),
-        ("--unit", options.unit, ("request", "session")),
-        ("--store", options.store, STORES),
-    ):
-        if value not in choices:
-            raise UsageError(f"{name} '{value}' is not known", fix=f"choose one of: {', '.join(choices)}")
-    if options.resend and not options.resume:
-        raise UsageError("--resend is about an earlier start", fix="name it: --resume RUN --resend")
-    if options.cost_sample < 0:
-        raise UsageError(f"--cost-sample {options.cost_sample} is below zero", fix="--cost-sample 0 draws none")
-
-
 def _seed(options: ShadowOptions, found: "Settings") -> int:
     if options.seed is not None:
+        if options.seed < 0:
+            raise UsageError(f"--seed {options.seed} is below zero", fix="write a whole number such as --seed 7")
         return options.seed
     return DEFAULT_SEED if found.config.shadow.seed is None else found.config.shadow.seed
 
@@ -202,7 +203,7 @@ def _current(
     side = found.config.from_
     told = options.from_ is not None or (side is not None and side.model is not None)
     name = options.from_ if told else _only_model(options, console, catalog)
-    keyed = with_keys and options.baseline == "fresh"
+    keyed = with_keys and choices(options).baseline == "fresh"
     return served(name, side, found, catalog, option="--from", with_key=keyed)
 
 
@@ -230,9 +231,9 @@ def _sample(
     drawer = Drawer(
         share=float(limits.canary),
         seed=limits.seed,
-        cost_draws=options.cost_sample,
+        cost_draws=limits.chosen.cost_draws,
         wanted=_calls_of(current, catalog),
-        by_session=options.unit == "session",
+        by_session=limits.chosen.unit == "session",
     )
     reading = read_logs(options, console, keep_text=True, on_call=drawer.add)
     sample = drawer.sample()
@@ -267,7 +268,8 @@ def _nothing_to_send(sample: "Sample", current: Served) -> UsageError:
         return UsageError(
             f"the log holds no request of {current.endpoint.name} to replay",
             why=f"{left['no_request_text']:,} calls have counts but no messages",
-            fix="use a log with request bodies, such as a capture; `llmmigrate ingest --keep-text` keeps them",
+            fix="use a log with request bodies, such as a capture; `llmmigrate record --keep-text` and"
+            " `llmmigrate ingest --keep-text` keep them",
         )
     if left.get("other_model"):
         return UsageError(
@@ -320,7 +322,7 @@ def measures_and_gates(
     check_embeddings(options, found)
     names = [name for name in registry.names(ROOM) if name != MEASURE or options.embeddings is not None]
     measures = [measure(name, vectors=(vectors or Vectors()).get) for name in names]
-    measures += [own_measure(text) for text in options.measure if text not in names]
+    measures += [own_measure(text, store=choices(options).store) for text in options.measure if text not in names]
     kinds = {item.name: item.kind for item in measures}
     return measures, gates_of(found.config.shadow.gates, options.gate, kinds, demanded)
 
@@ -350,24 +352,25 @@ def _plan(
 ) -> "Plan":  # fmt: skip
     from llmmigrate.shadow.runs import Plan
 
+    chosen = limits.chosen
     told: dict[str, Any] = {name: getattr(options, name) for name in ("since", "until", "tz", "provider", "log_format")}
     return Plan(
         logs=tuple(os.path.abspath(path) for path in options.logs or found.config.logs),
         where=tuple(options.where),
         current=current.endpoint.name,
         target=target.endpoint.name,
-        current_url=current.endpoint.base_url if options.baseline == "fresh" else None,
+        current_url=current.endpoint.base_url if chosen.baseline == "fresh" else None,
         target_url=target.endpoint.base_url,
         embeddings=options.embeddings,
         canary=f"{limits.canary:f}",
         seed=limits.seed,
-        unit="session" if options.unit == "session" else "request",
-        baseline="fresh" if options.baseline == "fresh" else "logged",
+        unit=chosen.unit,
+        baseline=chosen.baseline,
         gates=tuple(str(gate) for gate in gates),
         gate_flags=tuple(options.gate),
         measures=tuple(options.measure),
-        store=cast("Store", options.store),
-        cost_draws=options.cost_sample,
+        store=chosen.store,
+        cost_draws=chosen.cost_draws,
         max_output_tokens=options.max_output_tokens,
         max_cost=options.max_cost,
         max_tokens_total=options.max_tokens_total,

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -15,11 +14,12 @@ from llmmigrate.cli.caps import no_limit, no_price, too_dear
 from llmmigrate.cli.comparison import Prepared, prepare
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.interrupts import stopped_by_interrupt
+from llmmigrate.cli.next_steps import estimated, larger_caps, resumed, told
 from llmmigrate.cli.options import command, new_app, settings
 from llmmigrate.cli.output import Destination, destinations, whole_file, write
 from llmmigrate.cli.reading import command_line, now_ns
 from llmmigrate.cli.shadow_options import ShadowOptions
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import EndpointError, UsageError
 
 if TYPE_CHECKING:
     from llmmigrate.reports import Report
@@ -66,10 +66,16 @@ def shadow(options: ShadowOptions, console: Console) -> int:
         _ask(prepared, options, console, resumed=before is not None)
         folder = folder or new_run(root, prepared.now, prepared.plan)
         started = now_ns()
-        ran = _run(prepared, folder, options, console)
+        try:
+            ran = _run(prepared, folder, options, console)
+        except EndpointError as error:
+            raise told(error, resumed(folder, options)) from None
         result = _result(prepared, ran, folder, started)
-        _write_files(result, prepared, ran, folder, console)
-    write(_report(result, ran, folder), to, console)
+        page = _report(result, ran, _next_step(result, prepared, folder, options))
+        files = (("verdict.json", "json"), ("summary.md", "markdown"), ("comparison.html", "html"))
+        write(page, [Destination(str(folder / name), format) for name, format in files], console)
+        _write_calibration(prepared, ran, folder, console)
+    write(page, to, console)
     return CODES[result.verdict]
 
 
@@ -103,7 +109,7 @@ def _rescore(folder: Path, options: ShadowOptions, to: list[Destination], consol
     if not path.exists():
         raise UsageError(f"the run {folder.name} has not ended", fix=f"llmmigrate shadow --resume {folder.name}")
     plan = load_plan(folder)
-    options = continued(options, plan)
+    options = dataclasses.replace(continued(options, plan), store=plan.store)
     before = msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
     measures, gates = measures_and_gates(options, settings(options), measured(folder))
     judge = _judge(plan, gates, sampled=before.planned_pairs, population=before.population)
@@ -201,7 +207,7 @@ def _run(prepared: Prepared, folder: Path, options: ShadowOptions, console: Cons
 
         async def whole() -> "Ran":
             stop = asyncio.Event()
-            with stopped_by_interrupt(stop, f"llmmigrate shadow --resume {folder.name}", console):
+            with stopped_by_interrupt(stop, resumed(folder, options), console):
                 return await run(job, stop, lambda progress: advance(progress.pairs, _spent_words(progress)))
 
         return asyncio.run(whole())
@@ -258,13 +264,10 @@ def _result(prepared: Prepared, ran: "Ran", folder: Path, started: int) -> "Comp
     return ran.summary.result(ran.verdict, facts)
 
 
-def _write_files(result: "ComparisonResult", prepared: Prepared, ran: "Ran", folder: Path, console: Console) -> None:
-    """The files that the report, the check and the rollout read."""
+def _write_calibration(prepared: Prepared, ran: "Ran", folder: Path, console: Console) -> None:
+    """What an estimate reads."""
     from llmmigrate.shadow import calibration
 
-    page = _report(result, ran, folder)
-    files = (("verdict.json", "json"), ("summary.md", "markdown"), ("comparison.html", "html"))
-    write(page, [Destination(str(folder / name), format) for name, format in files], console)
     if not ran.cost:
         return
     made = calibration.calibrate(
@@ -279,19 +282,26 @@ def _write_files(result: "ComparisonResult", prepared: Prepared, ran: "Ran", fol
     console.say(f"wrote {folder / 'calibration.json'}")
 
 
-def _report(result: "ComparisonResult", ran: "Ran", folder: Path) -> "Report":
+def _report(result: "ComparisonResult", ran: "Ran", step: str | None) -> "Report":
     from llmmigrate.reports.shadow import report
 
-    return report(result, ran.summary.examples(), next_step=_next_step(result, folder))
+    return report(result, ran.summary.examples(), next_step=step)
 
 
-def _next_step(result: "ComparisonResult", folder: Path) -> str | None:
-    from llmmigrate.shadow.runs import load_plan
-
-    if result.reason in ("interrupted", "budget"):
-        return shlex.join(["llmmigrate", "shadow", "--resume", folder.name])
-    if result.verdict == "PASS" and result.cost_sample:
-        logs = [os.path.relpath(path) for path in load_plan(folder).logs]
-        run = os.path.relpath(folder)
-        return shlex.join(["llmmigrate", "estimate", *logs, "--to", result.target.name, "--calibration", run])
+def _next_step(result: "ComparisonResult", prepared: Prepared, folder: Path, options: ShadowOptions) -> str | None:
+    """What can be typed next; None where nothing would help."""
+    if result.reason == "budget":
+        return resumed(folder, options, more=_larger_caps(result, prepared))
+    if result.reason == "interrupted":
+        return resumed(folder, options)
+    if result.verdict == "PASS" and result.cost_sample and prepared.target.till.entry is not None:
+        return estimated(prepared.plan, folder, options)
     return None
+
+
+def _larger_caps(result: "ComparisonResult", prepared: Prepared) -> dict[str, str]:
+    """Caps that leave room: in dollars only where the next requests might not have fitted in."""
+    spent = Decimal(result.spend.total) + Decimal(result.spend.possibly_billed)
+    current, target = (view.largest or 0 for view in (prepared.preview.current, prepared.preview.target))
+    is_short = spent + 2 * current + target > prepared.max_cost
+    return larger_caps(prepared.max_cost, prepared.token_cap, cost_is_short=is_short)

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import typer
 
 from llmmigrate.cli.options import ReportOptions
+from llmmigrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmmigrate.shadow.storing import Store
 
 DEFAULT_SEED: Final = 7
 DEFAULT_MAX_COST: Final = Decimal(25)
@@ -14,11 +18,16 @@ DEFAULT_MAX_COST: Final = Decimal(25)
 DEFAULT_COST_DRAWS: Final = 300
 """So many draws by tokens give the cost within 3 % where calls are much alike (docs/shadow-statistics.md)."""
 STORES: Final = ("redacted", "hashes", "full")
+BASELINES: Final = ("fresh", "logged")
+UNITS: Final = ("request", "session")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShadowOptions(ReportOptions):
-    """The command line of `shadow`."""
+    """The command line of `shadow`.
+
+    What decides a run's plan has no default here, so that it is known what was typed: `choices` has the defaults.
+    """
 
     from_: Annotated[
         str | None, typer.Option("--from", metavar="P/M", help="Where the traffic is now; else from the settings.")
@@ -48,11 +57,19 @@ class ShadowOptions(ReportOptions):
         str | None, typer.Option(metavar="RUN", help="Judge the stored answers of a run anew; sends nothing.")
     ] = None
     baseline: Annotated[
-        str, typer.Option(metavar="fresh|logged", help="Ask the current model again, or take its logged answers.")
-    ] = "fresh"
+        str | None,
+        typer.Option(
+            metavar="fresh|logged",
+            help="Ask the current model again, or take its logged answers.  [default: fresh]",
+        ),
+    ] = None
     unit: Annotated[
-        str, typer.Option(metavar="request|session", help="What is drawn and judged as one: a request, or a session.")
-    ] = "request"
+        str | None,
+        typer.Option(
+            metavar="request|session",
+            help="What is drawn and judged as one: a request, or a session.  [default: request]",
+        ),
+    ] = None
     measure: Annotated[
         list[str], typer.Option(metavar="M", help="Another measure: a name, module:function, a program. Repeatable.")
     ] = field(default_factory=list)
@@ -62,10 +79,47 @@ class ShadowOptions(ReportOptions):
     gate: Annotated[
         list[str], typer.Option(metavar="KEY=LIMIT", help="A demand, such as errors='<= +1pt' or =off. Repeatable.")
     ] = field(default_factory=list)
-    store: Annotated[str, typer.Option(metavar="redacted|hashes|full", help="How texts lie in the run's journal.")] = (
-        "redacted"
-    )
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="redacted|hashes|full", help="How texts lie in the run's journal.  [default: redacted]"),
+    ] = None
     seed: Annotated[int | None, typer.Option(metavar="N", help="Which requests are drawn; 7.")] = None
     cost_sample: Annotated[
-        int, typer.Option(metavar="N", help="Further requests at the target, drawn by tokens, for its cost; 0 is none.")
-    ] = DEFAULT_COST_DRAWS
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Further requests at the target, drawn by tokens, for its cost; 0 is none.  "
+            f"[default: {DEFAULT_COST_DRAWS}]",
+        ),
+    ] = None
+
+
+class Choices(NamedTuple):
+    """What was chosen, or is taken where nothing was."""
+
+    baseline: Literal["fresh", "logged"]
+    unit: Literal["request", "session"]
+    store: "Store"
+    cost_draws: int
+
+
+def choices(options: ShadowOptions) -> Choices:
+    """The choices in force. UsageError for one that there is not."""
+    draws = DEFAULT_COST_DRAWS if options.cost_sample is None else options.cost_sample
+    if draws < 0:
+        raise UsageError(f"--cost-sample {draws} is below zero", fix="--cost-sample 0 draws none")
+    return Choices(
+        baseline=_one_of(BASELINES, "--baseline", options.baseline),
+        unit=_one_of(UNITS, "--unit", options.unit),
+        store=_one_of(STORES, "--store", options.store),
+        cost_draws=draws,
+    )
+
+
+def _one_of(known: tuple[str, ...], option: str, value: str | None) -> Any:
+    """The value, or the first one that is known where none was given."""
+    if value is None:
+        return known[0]
+    if value not in known:
+        raise UsageError(f"{option} '{value}' is not known", fix=f"choose one of: {', '.join(known)}")
+    return value

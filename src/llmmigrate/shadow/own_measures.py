@@ -6,14 +6,14 @@ Both are told the request and two answers to it, and say how alike these are, 0 
      "other": {…}}
 
 A function returns the score, or None where it does not apply. A program writes it to stdout, or `null`. Whatever else
-happens is "not measured", with the reason.
+happens is "not measured", with the reason. The words of an exception or a program may hold what it was told, and
+reasons stand in the result: the words are kept with `--store full` only.
 """
 
 import contextlib
 import importlib
 import inspect
 import json
-import math
 import os
 import re
 import shutil
@@ -21,7 +21,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,7 @@ from llmmigrate.errors import UsageError, unknown_name
 from llmmigrate.shadow.measures import Asked, NotMeasuredError
 from llmmigrate.shadow.pairs import Answer
 from llmmigrate.shadow.scoring import ROOM, Measure
+from llmmigrate.shadow.storing import Store
 
 SECONDS: Final = 30.0
 """How long a program may take for one comparison."""
@@ -38,18 +39,23 @@ _SHOWN: Final = 120
 _FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
 
-def own_measure(spec: str, *, seconds: float = SECONDS) -> Measure:
+def own_measure(spec: str, *, seconds: float = SECONDS, store: Store = "redacted") -> Measure:
     """The measure that `module:function` or the path of a program names.
+
+    `store`: with "full" a reason for "not measured" has the words of the function or program; else only its kind.
 
     UsageError for a function or program that is not there, UnknownNameError for what could be neither.
     """
+    reasons = _Reasons(words=store == "full")
     if _FUNCTION.fullmatch(spec):
         function = _function(spec)
-        return _measure(spec, "Your function.", lambda told: _called(function, told))
+        return _measure(spec, "Your function.", reasons, lambda told: _called(function, told, reasons))
     program = shutil.which(spec)
     if program is not None:
         path = os.path.abspath(program)
-        return _measure(os.path.basename(path), "Your program.", lambda told: _run(path, told, seconds))
+        return _measure(
+            os.path.basename(path), "Your program.", reasons, lambda told: _run(path, told, seconds, reasons)
+        )
     if os.sep in spec:
         raise UsageError(
             f"the measure {spec} is no program that can be run", fix=f"check the path, and chmod +x {spec}"
@@ -57,9 +63,20 @@ def own_measure(spec: str, *, seconds: float = SECONDS) -> Measure:
     raise unknown_name("measure", spec, registry.names(ROOM))
 
 
-def _measure(name: str, about: str, ask: Callable[[dict[str, Any]], Any]) -> Measure:
+class _Reasons(NamedTuple):
+    """Why something was not measured."""
+
+    words: bool
+    """Whether words that are not our own may be in it."""
+
+    def error(self, kind: str, words: str) -> NotMeasuredError:
+        """Our own words, and what the function or program said."""
+        return NotMeasuredError(_short(f"{kind}: {words}") if self.words else kind)
+
+
+def _measure(name: str, about: str, reasons: _Reasons, ask: Callable[[dict[str, Any]], Any]) -> Measure:
     def agree(asked: Asked, one: Answer, other: Answer) -> float | None:
-        return _score(ask({"request": asked.request, "one": _told(one), "other": _told(other)}))
+        return _score(ask({"request": asked.request, "one": _told(one), "other": _told(other)}), reasons)
 
     return Measure(name=name, kind="agreement", about=about, function=agree, slow=True)
 
@@ -69,13 +86,13 @@ def _told(answer: Answer) -> dict[str, Any]:
     return told
 
 
-def _score(value: Any) -> float | None:
+def _score(value: Any, reasons: _Reasons) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NotMeasuredError(f"the score is no number but {_short(repr(value))}")
-    if not (math.isfinite(value) and 0 <= value <= 1):
-        raise NotMeasuredError(f"the score {value} is not between 0 and 1")
+        raise reasons.error("the score is no number", repr(value))
+    if not 0 <= value <= 1:  # NaN is not, either
+        raise reasons.error("the score is not between 0 and 1", str(value))
     return float(value)
 
 
@@ -95,14 +112,14 @@ def _function(spec: str) -> Callable[[Mapping[str, Any]], Any]:
     return found
 
 
-def _called(function: Callable[[Mapping[str, Any]], Any], told: dict[str, Any]) -> Any:
+def _called(function: Callable[[Mapping[str, Any]], Any], told: dict[str, Any], reasons: _Reasons) -> Any:
     try:
         return function(told)
     except Exception as error:  # whatever the user's code raises
-        raise NotMeasuredError(_short(f"{type(error).__name__}: {error}")) from error
+        raise reasons.error(type(error).__name__, str(error)) from error
 
 
-def _run(program: str, told: dict[str, Any], seconds: float) -> Any:
+def _run(program: str, told: dict[str, Any], seconds: float, reasons: _Reasons) -> Any:
     """What the program writes, as JSON. It and its children are ended when the time is over."""
     try:
         process = subprocess.Popen(
@@ -118,11 +135,11 @@ def _run(program: str, told: dict[str, Any], seconds: float) -> Any:
                 os.killpg(process.pid, signal.SIGKILL)
             raise NotMeasuredError(f"the program took longer than {seconds:g} s") from None
     if process.returncode:
-        raise NotMeasuredError(_short(f"the program ended with {process.returncode}: {_words(err)}"))
+        raise reasons.error(f"the program ended with {process.returncode}", _words(err))
     try:
         return json.loads(out)
     except ValueError:
-        raise NotMeasuredError(_short(f"the program wrote no JSON: {_words(out)}")) from None
+        raise reasons.error("the program wrote no JSON", _words(out)) from None
 
 
 def _words(output: bytes) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.endpoints.exchange import Exchange, Failure
@@ -197,8 +197,14 @@ class Sender:
         self.spending.asked = True
         if arm.failure in ("auth", "quota"):
             what = "refuses the key" if arm.failure == "auth" else "has no quota left for this key"
-            fix = f"check {endpoint.key_env}" if endpoint.key_env else "name the variable with the key: api_key_env"
-            raise EndpointError(f"{endpoint.name} {what}", why=arm.detail, fix=fix)
+            raise EndpointError(f"{endpoint.name} {what}", why=arm.detail, fix=self._way_in(arm.failure))
+
+    def _way_in(self, failure: Literal["auth", "quota"]) -> str:
+        """What somebody has to mend before the endpoint answers."""
+        if failure == "quota":
+            return f"raise the quota of the account at {self.side.endpoint.provider}, or see to its billing"
+        key = self.side.endpoint.key_env
+        return f"check {key}" if key else "name the variable with the key: api_key_env"
 
     def _keep(self, request: Request, arm: Arm, exchange: Exchange) -> None:
         """Settle, write the result, and count it."""

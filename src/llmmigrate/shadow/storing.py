@@ -14,9 +14,13 @@ Store = Literal["redacted", "hashes", "full"]
 
 
 def stored_arm(arm: Arm, store: Store) -> dict[str, Any]:
-    """An arm as a JSON object, its texts redacted, hashed or whole."""
+    """An arm as a JSON object, its texts redacted, hashed or whole; what an endpoint said of a failure is left out
+    where no text is kept.
+    """
     answer = arm.answer if arm.answer is None or arm.altered else stored_answer(arm.answer, store)
     found: dict[str, Any] = msgspec.to_builtins(arm, builtin_types=(Decimal,))
+    if arm.detail is not None and store != "full":  # it may repeat what was asked
+        found["detail"] = redacted_text(arm.detail) if store == "redacted" else None
     found["answer"] = msgspec.to_builtins(answer)
     found["altered"] = arm.altered or answer != arm.answer or None
     return {name: value for name, value in found.items() if value is not None}

@@ -59,7 +59,7 @@ async def fetch(sender: Sender, pair: Pair) -> Found:
     )
 
     def keep(exchange: Exchange) -> None:
-        found.update(_vectors(exchange, texts))
+        found.update(_vectors(exchange, texts, words=sender.store == "full"))
 
     expected = sum(len(text.encode()) for text in texts) // BYTES_A_TOKEN
     try:
@@ -70,10 +70,12 @@ async def fetch(sender: Sender, pair: Pair) -> Found:
     return found
 
 
-def _vectors(exchange: Exchange, texts: Sequence[str]) -> Found:
+def _vectors(exchange: Exchange, texts: Sequence[str], *, words: bool) -> Found:
+    """By text; `words`: a reason for having none may repeat what the endpoint said."""
     name = "no vectors of the answers"
     if exchange.failure is not None or exchange.body is None:
-        return dict.fromkeys(texts, f"{name}: {exchange.failure}: {exchange.detail}")
+        said = f": {exchange.detail}" if words else ""
+        return dict.fromkeys(texts, f"{name}: {exchange.failure}{said}")
     try:
         return dict(zip(texts, vectors_in(exchange.body, len(texts)), strict=True))
     except ValueError as error:
