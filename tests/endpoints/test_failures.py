@@ -154,3 +154,21 @@ def test_what_is_shown_is_one_short_line() -> None:
     assert "\n" not in shown
     assert len(shown) < 350
     assert failures.shown("", None) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'.",
+            "max_tokens",
+        ),
+        ("Unrecognized request argument supplied: top_k", "top_k"),
+        ("top_k: Extra inputs are not permitted", "top_k"),
+        ("[{'type': 'extra_forbidden', 'loc': ['body', 'top_k'], 'msg': 'Extra inputs are not permitted'}]", "top_k"),
+        ("the model does not take that", None),
+        ("Unsupported parameter: 'logprobs'", None),
+    ],
+)
+def test_the_parameter_that_words_are_about(said: str, named: str | None) -> None:
+    assert failures.parameter(said, ["model", "messages", "max_tokens", "top_k", "input"]) == named

@@ -170,6 +170,26 @@ providers:
     assert took >= (len(server.requests) - 1) * 60 / 600
 
 
+def test_two_models_of_one_provider_share_the_minutes_of_its_limits(llmmigrate: Run) -> None:
+    Path("llmmigrate.yaml").write_text("version: 1\nproviders: {openai: {rpm: 10}}\n")
+    options = (
+        "logs.jsonl",
+        "--from",
+        "openai/o3",
+        "--canary",
+        "50%",
+        "--dry-run",
+        "--format",
+        "json",
+        "--cost-sample",
+        "0",
+    )
+    same, other = (json.loads(llmmigrate("shadow", "--to", to, *options).out) for to in ("openai/gpt-4o", "zai/glm-5"))
+    asked = [same[side]["requests"] for side in ("current", "target")]
+    assert same["current"]["minutes"] == same["target"]["minutes"] == sum(asked) / 10
+    assert (other["current"]["minutes"], other["target"]["minutes"]) == (asked[0] / 10, None)
+
+
 def test_the_budget_is_never_overshot_and_the_run_goes_on_later(llmmigrate: Run, folder: Path) -> None:
     write_log(folder / "logs.jsonl", 400, tokens=(1, 1))  # the answers take more than the log lets expect
     with FaultServer(say=speaker(noise=0.1)) as current, FaultServer(say=speaker(noise=0.1, seed=1)) as target:

@@ -1,10 +1,14 @@
 """What a canary can decide, before anything is sent."""
 
+import math
+
 import pytest
 
 from llmmigrate.quantities import limit
-from llmmigrate.shadow.decidability import Assumed, fewest_pairs, outlook
+from llmmigrate.shadow.decidability import Assumed, fewest_pairs, fewest_sessions, outlook
 from llmmigrate.shadow.gates import DEFAULTS, Gate, gates_of, parse
+from llmmigrate.shadow.trial import Trial
+from llmmigrate.shadow.verdict import ALPHA
 
 KINDS = {"agreement": "agreement", "schema_validity": "validity", "tool_validity": "validity"}
 
@@ -50,6 +54,28 @@ def test_the_same_question_has_the_same_answer() -> None:
 )
 def test_the_fewest_pairs_of_a_pass(key: str, text: str, fewest: int | None) -> None:
     assert fewest_pairs(gate(key, text)) == fewest
+
+
+def test_sessions_decide_as_little_as_so_many_pairs() -> None:
+    """Four hundred pairs in forty sessions: a PASS on one point of errors takes 389 independent figures."""
+    tested = [gate("errors"), gate("agreement")]
+    found = outlook(tested, 400, sessions=40)
+    assert (found.unit, found.units, found.pairs) == ("session", 40, 400)
+    assert [item.fewest for item in found.gates] == [389, 76]
+    assert found.passes == 0
+    alone = outlook(tested, 400, sessions=400)
+    assert [item.passes for item in alone.gates] == [item.passes for item in outlook(tested, 400).gates]
+
+
+def test_the_fewest_sessions_for_times_are_those_in_which_current_is_slow_in_its_part_of_each() -> None:
+    tested = gate("latency_p95")
+    assert (fewest_sessions(tested, 1) or 0) < (fewest_pairs(tested) or 0)
+    sessions = fewest_sessions(tested, 20)
+    assert sessions is not None
+    found = Trial(tested, alpha=ALPHA, by_session=True)
+    for _ in range(sessions - math.ceil(tested.pilot / 20)):
+        found.passing.add(-0.05)
+    assert found.passing.most >= found.needed_pass
 
 
 def test_a_gate_that_seldom_applies_takes_longer() -> None:

@@ -1,6 +1,7 @@
 """Money is safe: a run that is killed pays nothing twice, loses nothing that was not sent, and stays below its cap."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import random
@@ -12,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.endpoints.fault_server import FaultServer
+from tests.endpoints.fault_server import USAGE, FaultServer
 from tests.shadow.make_log import record
 
 import llmmigrate.shadow.journal as journal_module
@@ -116,8 +117,10 @@ def test_nothing_is_paid_twice(tmp_path: Path, kills: int) -> None:
     chance = random.Random(5)
     sample = sample_of(1500)
     killed = 0
+    answer = Call(input_tokens=USAGE[0], output_tokens=USAGE[1])
     with FaultServer(then="ok:0.004") as current, FaultServer(then="ok:0.004") as target:
         job = job_of(tmp_path, sample, current, target, concurrency=8)
+        costs = [side.till.cost(answer) or Decimal(0) for side in (job.current, job.target)]
         while killed < kills:
             child = start(job)
             wait_for_work(tmp_path / "journal.jsonl", chance)
@@ -131,8 +134,34 @@ def test_nothing_is_paid_twice(tmp_path: Path, kills: int) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
         past = journal.past()
         assert list(journal.records("end")), "the last start came to its end"
-    assert 0 < past.charged <= CAP
+    billed = sum(len(server.requests) * cost for server, cost in ((current, costs[0]), (target, costs[1])))
+    assert 0 < billed <= past.charged <= CAP
     assert past.ambiguous, "no kill hit a request under way: the test is too gentle"
+
+
+def test_the_cap_holds_through_kills(tmp_path: Path) -> None:
+    """Starts that are killed and one that ends never pass together a cap that the log would use up several times."""
+    chance = random.Random(6)
+    sample = sample_of(1500)
+    answer = Call(input_tokens=USAGE[0], output_tokens=USAGE[1])
+    with FaultServer(then="ok:0.004") as current, FaultServer(then="ok:0.004") as target:
+        job = job_of(tmp_path, sample, current, target, concurrency=8)
+        costs = [side.till.cost(answer) or Decimal(0) for side in (job.current, job.target)]
+        job = dataclasses.replace(job, max_cost=sum(costs, Decimal(0)) * 500)
+        for _ in range(10):
+            child = start(job)
+            wait_for_work(tmp_path / "journal.jsonl", chance)
+            kill(child)
+        _, status = os.waitpid(start(job), 0)
+    sample.bodies.close()
+    assert os.waitstatus_to_exitcode(status) == 0
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        past, (*_, end) = journal.past(), journal.records("end")
+    assert end["reason"] == "budget"
+    billed = sum(len(server.requests) * cost for server, cost in ((current, costs[0]), (target, costs[1])))
+    assert job.max_cost is not None
+    assert 0 < billed <= past.charged <= job.max_cost
+    assert past.charged > job.max_cost / 2, "the cap was not what ended it"
 
 
 def killed_while_pairs_wait(job: Job, current: FaultServer, target: FaultServer) -> tuple[int, int]:

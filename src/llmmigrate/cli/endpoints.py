@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from llmmigrate.errors import UsageError, unknown_name
+from llmmigrate.errors import UnknownNameError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from llmmigrate.config import HardwarePrice, Provider, Settings, Side
@@ -90,7 +90,7 @@ def _told(provider: str, side: "Side | None", settings: "Settings", catalog: "Ca
     table = catalog.tables.get(provider)
     own = settings.config.providers.get(provider)
     if table is None and own is None and (side is None or side.base_url is None):
-        raise unknown_name("provider", provider, {*catalog.tables, *settings.config.providers})
+        raise _unknown_provider(provider, {*catalog.tables, *settings.config.providers})
     found: dict[str, Any] = {}
     if table is not None and table.api is not None:
         api = table.api
@@ -103,6 +103,19 @@ def _told(provider: str, side: "Side | None", settings: "Settings", catalog: "Ca
         names = Provider.__struct_fields__
         found.update({name: value for name in names if (value := getattr(told, name)) is not None})
     return Provider(**found)
+
+
+def _unknown_provider(name: str, known: set[str]) -> UnknownNameError:
+    """A slip of the pen has its nearest name; what resembles none may be an endpoint of one's own."""
+    error = unknown_name("provider", name, known)
+    if error.fix is not None and error.fix.startswith("did you mean"):
+        return error
+    return UnknownNameError(
+        error.what,
+        why="neither the price tables nor llmmigrate.yaml have it",
+        fix=f"for an endpoint of your own add to llmmigrate.yaml: providers: {{{name}: {{base_url:"
+        " http://127.0.0.1:8000/v1, dialect: openai-chat, price: zero}}; `llmmigrate prices list` has the others",
+    )
 
 
 def _key(provider: str, told: "Provider") -> str | None:

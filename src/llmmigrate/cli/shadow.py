@@ -70,6 +70,8 @@ def shadow(options: ShadowOptions, console: Console) -> int:
             ran = _run(prepared, folder, options, console)
         except EndpointError as error:
             raise told(error, resumed(folder, options)) from None
+        if ran.torn:
+            console.warn("the journal ended in a torn line, which is left out: its request counts as broken off")
         result = _result(prepared, ran, folder, started)
         page = _report(result, ran, _next_step(result, prepared, folder, options))
         files = (("verdict.json", "json"), ("summary.md", "markdown"), ("comparison.html", "html"))
@@ -84,7 +86,7 @@ def continued(options: ShadowOptions, plan: "Plan") -> ShadowOptions:
     planned: dict[str, Any] = {
         "logs": list(plan.logs), "where": list(plan.where), "since": plan.since, "until": plan.until, "tz": plan.tz,
         "provider": plan.provider, "log_format": plan.log_format, "from_": plan.current, "to": plan.target,
-        "canary": plan.canary, "seed": plan.seed, "unit": plan.unit, "baseline": plan.baseline,
+        "canary": f"{Decimal(plan.canary) * 100:f}%", "seed": plan.seed, "unit": plan.unit, "baseline": plan.baseline,
         "gate": list(plan.gate_flags), "measure": list(plan.measures), "store": plan.store,
         "embeddings": plan.embeddings, "cost_sample": plan.cost_draws, "max_output_tokens": plan.max_output_tokens,
         "max_cost": plan.max_cost, "max_tokens_total": plan.max_tokens_total, "alias": list(plan.aliases),
@@ -174,7 +176,8 @@ def _preview(prepared: Prepared, options: ShadowOptions) -> "Report":
     assumed = Assumed(applies=applies, repeats=prepared.preview.doubled or None)
     fresh = prepared.plan.baseline == "fresh"
     tested = [gate for gate in prepared.gates if fresh or not gate.comparative]
-    view = outlook(tested, pairs, assumed, seed=prepared.plan.seed) if tested else None
+    sessions = prepared.sample.sessions() if prepared.plan.unit == "session" else None
+    view = outlook(tested, pairs, assumed, sessions=sessions, seed=prepared.plan.seed) if tested else None
     given = [word for word in sys.argv[1:] if word != "--dry-run"]
     step = shlex.join(["llmmigrate", *given]) if options.dry_run else None
     return report(prepared.preview, view, cap=prepared.max_cost, canary=_share(prepared), next_step=step)

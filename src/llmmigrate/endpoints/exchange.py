@@ -71,6 +71,11 @@ class Endpoint:
         """`provider/model`."""
         return f"{self.provider}/{self.model}"
 
+    @property
+    def account(self) -> tuple[str, str]:
+        """What limits are of: all models of one provider at one address share them."""
+        return self.provider, self.base_url
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:

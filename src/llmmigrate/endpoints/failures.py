@@ -7,7 +7,7 @@ https://docs.z.ai/api-reference/api-code). A code is believed before a status, a
 import errno
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from llmmigrate.endpoints.exchange import Failure
@@ -75,6 +75,8 @@ _OURS: Final = frozenset(
 )
 """No handles, no memory, no network: nothing that an endpoint could have done."""
 
+_QUOTED: Final = re.compile(r"['\"`](\w+)")
+_BESIDE_COLON: Final = re.compile(r"\w+(?=\s*:)|(?<=: )\w+")
 _SHORT: Final = 300
 _SECRET: Final = re.compile(
     r"\b(?:Bearer\s+\S{8,}|(?:sk|pk|rk|key|gsk|xai|api)[-_][\w*.-]{8,}|[\w-]{40,}|(?=\w*\d)(?=\w*[A-Za-z])\w{32,})"
@@ -123,6 +125,15 @@ def message(body: Any) -> str:
             if value:
                 return str(value)
     return str(body) if body is not None else ""
+
+
+def parameter(said: str, sent: Iterable[str]) -> str | None:
+    """Which of the parameters that were `sent` an endpoint's words are about; None where they name none.
+
+    Names in quotes come first, then one beside a colon: other words may only happen to be called the same.
+    """
+    names = set(sent)
+    return next((name for name in (*_QUOTED.findall(said), *_BESIDE_COLON.findall(said)) if name in names), None)
 
 
 def shown(said: str, key: str | None) -> str | None:

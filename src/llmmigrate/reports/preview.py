@@ -145,18 +145,23 @@ def _decides(outlook: Outlook | None) -> Iterator[Block]:
             kind="warning",
         )
         return
+    noun = "pair" if outlook.unit == "request" else "session"
     if outlook.passes >= 0.5 and outlook.median is not None:
         yield Paragraph(
             f"A target that is as good as the current side passes all gates in {numbers.share(outlook.passes)} of runs "
-            f"like this, half of them within {numbers.counted(outlook.median, 'pair')}."
+            f"like this, half of them within {numbers.counted(outlook.median, noun)}."
         )
     else:
         yield Paragraph(
-            f"{numbers.counted(outlook.pairs, 'pair')} will probably not decide: even a target that is as good as the "
+            f"{numbers.counted(outlook.units, noun)} will probably not decide: even a target that is as good as the "
             f"current side passes all gates in only {numbers.share(outlook.passes)} of runs like this.",
             kind="warning",
         )
-    columns = [Column("Gate"), Column("Passes by itself", "right"), Column("Pairs at the least", "right", drop=1)]
+    columns = [
+        Column("Gate"),
+        Column("Passes by itself", "right"),
+        Column(f"{noun.title()}s at the least", "right", drop=1),
+    ]
     rows = [[gate.key, numbers.share(gate.passes), numbers.count(gate.fewest)] for gate in outlook.gates]
     yield Table(columns=columns, rows=rows)
 

@@ -11,7 +11,7 @@ from llmmigrate.reports.shadow_figures import change_words, figure_words, gate_n
 from llmmigrate.reports.shadow_web import web_page
 from llmmigrate.reports.tables import Block, Bullets, Column, Command, Paragraph, Table
 from llmmigrate.shadow.examples import Examples
-from llmmigrate.shadow.judgement import GateResult
+from llmmigrate.shadow.judgement import FailureCount, GateResult
 from llmmigrate.shadow.results import ComparisonResult, MeasureSummary, SideSummary
 
 NO_EXAMPLES: Final = Examples()
@@ -259,6 +259,11 @@ def _measure_row(item: MeasureSummary) -> list[str]:
 def _failure_blocks(result: ComparisonResult) -> Iterator[Block]:
     if result.failures:
         yield failures_table(result)
+    for item in result.failures:
+        if item.parameters:
+            told = ", ".join(f"{name} ({numbers.counted(n, 'request')})" for name, n in item.parameters.items())
+            who = side_name(result, item.side)
+            yield Paragraph(f"{who} does not take {told}: such requests fail every time, not by chance.", kind="note")
     clustered = [item for item in result.clustering if item.clustered]
     if clustered:
         sides = " and ".join(side_name(result, item.side) for item in clustered)
@@ -275,7 +280,7 @@ def failures_table(result: ComparisonResult) -> Table:
     ]
     rows = [
         [
-            item.failure.replace("_", " "),
+            failure_words(item),
             side_name(result, item.side),
             numbers.count(item.first_attempts),
             numbers.count(item.after_retries),
@@ -283,6 +288,12 @@ def failures_table(result: ComparisonResult) -> Table:
         for item in result.failures
     ]
     return Table(columns=columns, rows=rows, title="Failures")
+
+
+def failure_words(item: FailureCount) -> str:
+    """A failure's kind, with the parameters that were refused."""
+    kind = item.failure.replace("_", " ")
+    return f"{kind}: {', '.join(item.parameters)}" if item.parameters else kind
 
 
 def _notes(result: ComparisonResult) -> Iterator[Block]:

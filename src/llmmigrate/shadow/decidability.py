@@ -12,6 +12,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 from llmmigrate.shadow.gates import Gate
+from llmmigrate.shadow.judgement import Unit
 from llmmigrate.shadow.verdict import ALPHA
 from llmmigrate.statistics.evidence import BETS, WEIGHTS, fewest
 
@@ -49,7 +50,7 @@ class GateOutlook:
 
     key: str
     fewest: int | None
-    """Pairs that a PASS takes at the very least, with a target that never does worse; None where no number does."""
+    """Units that a PASS takes at the very least, with a target that never does worse; None where no number does."""
     passes: float
     """Probability of its PASS within the canary."""
 
@@ -59,10 +60,14 @@ class Outlook:
     """A planned run: whether it can be expected to pass a target that is as good as the current side."""
 
     pairs: int
+    unit: Unit
+    """What gives one independent figure: each request, or each session."""
+    units: int
+    """How many of them the canary has."""
     passes: float
     """Probability that all gates pass within the canary."""
     median: int | None
-    """Pairs after which they do in half of all runs; None where that is beyond the canary."""
+    """Units after which they do in half of all runs; None where that is beyond the canary."""
     gates: tuple[GateOutlook, ...]
 
 
@@ -73,29 +78,47 @@ class _Law:
     values: tuple[float, ...]
     chances: tuple[float, ...]
     after: int = 0
-    """Pairs that pass before the first one counts."""
+    """Units that pass before the first one counts."""
     until: int | None = None
-    """Pairs after which none counts any more."""
+    """Units after which none counts any more."""
 
 
 def outlook(
-    gates: Sequence[Gate], pairs: int, assumed: Assumed = Assumed(), *, alpha: float = ALPHA, seed: int = 0
+    gates: Sequence[Gate],
+    pairs: int,
+    assumed: Assumed = Assumed(),
+    *,
+    sessions: int | None = None,
+    alpha: float = ALPHA,
+    seed: int = 0,
 ) -> Outlook:
-    """What a canary of so many pairs can decide; below a second for any size."""
+    """What a canary of so many pairs can decide; below a second for any size.
+
+    `sessions`: how many the pairs belong to, where each of them gives one figure. The pairs of one are taken to be
+    alike, as nothing is known of how much they differ: what is promised is then too little rather than too much.
+    """
     from llmmigrate.arrays import np
 
     rng = np.random.default_rng(seed)
-    stride = max(math.ceil(pairs / _STRIDES), 1)
-    looks = [min(look * stride, pairs) for look in range(1, math.ceil(pairs / stride) + 1)]
-    reached = [_play(gate, _law(gate, assumed), looks, alpha, rng) for gate in gates]
+    units = pairs if sessions is None else sessions
+    size = pairs / units if units else 1.0
+    stride = max(math.ceil(units / _STRIDES), 1)
+    looks = [min(look * stride, units) for look in range(1, math.ceil(units / stride) + 1)]
+    reached = [_play(gate, _in_units(_law(gate, assumed), size), looks, alpha, rng) for gate in gates]
     together = np.maximum.reduce(reached) if reached and looks else np.full(REPLICATES, np.inf)
     half = float(np.median(together))
     return Outlook(
         pairs=pairs,
+        unit="request" if sessions is None else "session",
+        units=units,
         passes=float(np.mean(np.isfinite(together))),
         median=int(half) if math.isfinite(half) else None,
         gates=tuple(
-            GateOutlook(key=gate.key, fewest=fewest_pairs(gate, alpha), passes=float(np.mean(np.isfinite(found))))
+            GateOutlook(
+                key=gate.key,
+                fewest=fewest_pairs(gate, alpha) if sessions is None else fewest_sessions(gate, size, alpha),
+                passes=float(np.mean(np.isfinite(found))),
+            )
             for gate, found in zip(gates, reached, strict=True)
         ),
     )
@@ -112,6 +135,24 @@ def fewest_pairs(gate: Gate, alpha: float = ALPHA) -> int | None:
         return fewest(gate.bound, 0.0, threshold)
     slow = fewest(gate.bound, -1.0, threshold)
     return None if slow is None else gate.pilot + math.ceil(slow / (1 - gate.quantile) - 1e-9)
+
+
+def fewest_sessions(gate: Gate, size: float, alpha: float = ALPHA) -> int | None:
+    """How many sessions of `size` pairs a gate's PASS takes at the very least, each giving one figure, their mean.
+
+    For a limit on the ratio of times this mean is best where the current side is slow in its part of every session.
+    """
+    threshold = math.log(1 / alpha)
+    if gate.most is None or gate.quantile is None or not gate.comparative:
+        return fewest(gate.bound, 0.0, threshold)
+    slow = fewest(gate.bound, gate.quantile - 1, threshold)
+    return None if slow is None else math.ceil(gate.pilot / size) + slow
+
+
+def _in_units(law: _Law, size: float) -> _Law:
+    """A law of pairs as one of units of `size` pairs."""
+    until = None if law.until is None else math.ceil(law.until / size)
+    return _Law(law.values, law.chances, after=math.ceil(law.after / size), until=until)
 
 
 def _law(gate: Gate, assumed: Assumed) -> _Law:
@@ -148,7 +189,7 @@ def _times(gate: Gate, assumed: Assumed) -> _Law:
 
 
 def _play(gate: Gate, law: _Law, looks: Sequence[int], alpha: float, rng: "np.random.Generator") -> "Floats":
-    """After how many pairs each replicate passes the gate; infinite where it does not."""
+    """After how many units each replicate passes the gate; infinite where it does not."""
     from llmmigrate.arrays import np
 
     reached = np.full(REPLICATES, np.inf)
@@ -168,6 +209,6 @@ def _play(gate: Gate, law: _Law, looks: Sequence[int], alpha: float, rng: "np.ra
 
 
 def _counting(law: _Law, start: int, stop: int) -> int:
-    """How many of the pairs from `start` to `stop` count."""
+    """How many of the units from `start` to `stop` count."""
     end = stop if law.until is None else min(stop, law.until)
     return max(end - max(start, law.after), 0)

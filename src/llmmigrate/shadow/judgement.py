@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from llmmigrate.costing.results import Money, Record
 from llmmigrate.shadow.trial import Kind
 
@@ -91,6 +93,8 @@ class FailureCount(Record, frozen=True, kw_only=True):
     failure: str
     first_attempts: int
     after_retries: int
+    parameters: dict[str, int] = msgspec.field(default_factory=dict)
+    """Names of the parameters that the endpoint refused, and how often it named each."""
 
 
 class Clustering(Record, frozen=True, kw_only=True):

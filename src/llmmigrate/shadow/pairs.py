@@ -90,6 +90,8 @@ class Arm:
     first_failure: Failure | NotAsked | None = None
     """Of the first attempt: what the gate on errors counts."""
     detail: str | None = None
+    parameter: str | None = None
+    """Of the request, that the endpoint named when it refused a parameter."""
     attempts: int = 1
     latency_ms: float | None = None
     """Service time of the deciding attempt."""

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -30,7 +31,7 @@ class SidePreview:
     tokens: int
     """Expected."""
     minutes: float | None
-    """That the rate limits take; None without limits."""
+    """That the rate limits take, with all sides of the provider, which share them; None without limits."""
     free: bool
     """Nothing is billed by the token."""
     unlimited: int
@@ -101,12 +102,15 @@ class _Sums:
         self.expected = _plus(self.expected, self.side.till.cost(Call(input_tokens=count * text)), 1)
         self.worst = self.largest = None
 
-    def preview(self) -> SidePreview:
-        """What the sums come to."""
+    def preview(self, everybody: Sequence["_Sums"]) -> SidePreview:
+        """What the sums come to; those of `everybody` at the same provider share its limits."""
         endpoint = self.side.endpoint
-        limits = [
-            amount / limit for amount, limit in ((self.requests, endpoint.rpm), (self.tokens, endpoint.tpm)) if limit
-        ]
+        sharing = [sums for sums in everybody if sums.side.endpoint.account == endpoint.account]
+        amounts = (
+            (sum(sums.requests for sums in sharing), endpoint.rpm),
+            (sum(sums.tokens for sums in sharing), endpoint.tpm),
+        )
+        limits = [amount / limit for amount, limit in amounts if limit]
         return SidePreview(
             name=endpoint.name,
             requests=self.requests,
@@ -146,15 +150,16 @@ def preview(
         sums[1].add(asked, there.body, 1)
         if vectors is not None and in_canary:
             vectors.add_answers(asked, 1 + max(of_current, 1) + (fresh and asked.logged is not None))
+    everybody = [*sums, vectors] if vectors is not None else sums
     return Preview(
         population=sample.population,
         left_out=dict(sample.left_out),
         pairs=len(sample.canary),
         doubled=doubled,
         cost_requests=len(sample.cost_only()),
-        current=sums[0].preview(),
-        target=sums[1].preview(),
-        embeddings=None if vectors is None else vectors.preview(),
+        current=sums[0].preview(everybody),
+        target=sums[1].preview(everybody),
+        embeddings=None if vectors is None else vectors.preview(everybody),
         incompatible=dict(incompatible),
         changed=dict(changed),
     )

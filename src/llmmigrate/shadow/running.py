@@ -133,7 +133,7 @@ async def _senders(job: Job, clients: AsyncExitStack, budget: Budget, journal: J
             endpoint,
             seed=job.seed,
             dialect=embeddings if embeds else None,
-            limiter=limiters.setdefault((endpoint.provider, endpoint.base_url), limiter_of(endpoint)),
+            limiter=limiters.setdefault(endpoint.account, limiter_of(endpoint)),
             clock=clock,
         )
         sender = Sender(

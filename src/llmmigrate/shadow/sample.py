@@ -56,6 +56,10 @@ class Sample(NamedTuple):
     """Why calls could not be drawn → how many."""
     bodies: "Bodies"
 
+    def sessions(self) -> int:
+        """How many sessions the canary has, where whole ones were drawn; a request without a session is one."""
+        return len({place.order for place in self.canary})
+
     def cost_only(self) -> list[Place]:
         """Requests of the cost sample that are not in the canary."""
         canary = {place.name for place in self.canary}

@@ -34,6 +34,7 @@ class Tally:
         self._excluded: Counter[tuple[Side, str]] = Counter()
         self._first: Counter[tuple[Side, str]] = Counter()
         self._last: Counter[tuple[Side, str]] = Counter()
+        self._parameters: dict[Side, Counter[str]] = {"current": Counter(), "target": Counter()}
         self._runs: dict[Side, Runs] = {"current": Runs(), "target": Runs()}
         self._spending = _Spending()
 
@@ -62,6 +63,8 @@ class Tally:
             self._first[side, arm.first_failure] += 1
         if arm.failure is not None:
             self._last[side, arm.failure] += 1
+        if arm.parameter is not None:
+            self._parameters[side][arm.parameter] += 1
         if arm.failure == "breaker":
             self.broken = self.broken or side
 
@@ -100,7 +103,11 @@ class Tally:
         kinds = sorted({*self._first, *self._last}, key=lambda kind: (-self._first[kind], kind))
         return [
             FailureCount(
-                side=side, failure=why, first_attempts=self._first[side, why], after_retries=self._last[side, why]
+                side=side,
+                failure=why,
+                first_attempts=self._first[side, why],
+                after_retries=self._last[side, why],
+                parameters=dict(self._parameters[side].most_common()) if why == "unsupported_parameter" else {},
             )
             for side, why in kinds
         ]
