@@ -134,3 +134,18 @@ def test_a_whole_request_is_sent_on_whole(vendor: FaultServer, tmp_path: Path, h
     assert answer.startswith(b"HTTP/1.1 200 "), answer
     assert [asked.body for asked in vendor.requests] == [json.loads(BODY)]
     assert (recorder.counts.recorded, recorder.counts.lost) == (1, {})
+
+
+def test_a_request_without_an_end_is_counted(
+    vendor: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command has ended, one of its requests has not: it may well be billed."""
+    monkeypatch.setattr("llmmigrate.recording.passing._SETTLE_SECONDS", 0.2)
+    vendor.then = "hang"
+    with recording(vendor, tmp_path / "run.jsonl") as (server, recorder):
+        connection = sent(server, f"Content-Length: {len(BODY)}", BODY)
+        deadline = time.monotonic() + 20
+        while not vendor.requests and time.monotonic() < deadline:
+            time.sleep(0.01)
+    connection.close()
+    assert (recorder.counts.recorded, recorder.counts.lost) == (0, {"a request was still under way at the end": 1})

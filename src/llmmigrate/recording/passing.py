@@ -88,6 +88,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Handler)
         self._under_way = 0
+        self._over = False
         self._changed = threading.Condition()
         self.upstreams, self.recorder = upstreams, recorder
         timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
@@ -112,10 +113,19 @@ class Server(http.server.ThreadingHTTPServer):
                 self._under_way -= 1
                 self._changed.notify_all()
 
-    def settle(self) -> bool:
-        """Wait for the requests under way, whose ends the clients may have seen already; whether all have ended."""
+    def note(self, exchange: Exchange) -> None:
+        """Hand a request that has ended to the recorder, unless it has been counted as lost."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._under_way, timeout=_SETTLE_SECONDS)
+            if not self._over:
+                self.recorder.note(exchange)
+
+    def settle(self) -> None:
+        """Wait for the requests under way, whose ends the clients may have seen already; count those that have none."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way, timeout=_SETTLE_SECONDS)
+            self._over = True
+            for _ in range(self._under_way):
+                self.recorder.lose("a request was still under way at the end")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that breaks is the client's business."""
@@ -155,7 +165,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             response.close()
             exchange.ended_ns = time.time_ns()
-            self.server.recorder.note(exchange)
+            self.server.note(exchange)
 
     def _refuse(self, error: NotWholeError) -> None:
         """Send nothing on, count it, and tell the client where it still listens."""
@@ -196,7 +206,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _say_unreachable(self, exchange: Exchange, error: httpx.HTTPError) -> None:
         """Tell the client, in the form of both vendors, and record the failure."""
         exchange.failure, exchange.ended_ns = "upstream_unreachable", time.time_ns()
-        self.server.recorder.note(exchange)
+        self.server.note(exchange)
         words = f"llmmigrate record could not reach {exchange.url}: {type(error).__name__}"
         answer = {"type": "error", "error": {"type": "upstream_unreachable", "message": words}}
         data = json.dumps(answer).encode()
