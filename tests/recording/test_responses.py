@@ -65,3 +65,25 @@ def test_a_stream_that_breaks_off_has_no_usage_and_is_a_failure(way: Way, tmp_pa
     (line,) = (tmp_path / "run.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert (found["model"], found["input_tokens"], found["error"]) == ("gpt-5", None, "upstream_closed")
+
+
+@pytest.mark.parametrize("length", [10, 20_000])
+@pytest.mark.parametrize("end", ["response.completed", "response.output_text.delta"])
+def test_a_client_that_leaves_off_after_the_last_event_is_no_failure(tmp_path: Path, length: int, end: str) -> None:
+    """The last event holds the whole answer, however long it is."""
+    transport: Any = Transport(tmp_path / "run.jsonl")
+    body = {"model": "gpt-5", "input": "hi", "stream": True}
+    with (
+        FaultServer("hang_after_finish", words=("x" * length,)) as vendor,
+        httpx2.Client(transport=transport) as client,
+        client.stream("POST", f"{vendor.base_url}/responses", json=body) as answer,
+    ):
+        said = ""
+        for piece in answer.iter_raw():
+            said += piece.decode()
+            if f'"{end}"' in said and said.endswith("\n\n"):
+                break
+    (line,) = (tmp_path / "run.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    told = (None, USAGE[0]) if end == "response.completed" else ("client_closed", None)
+    assert (found.get("error"), found["input_tokens"]) == told

@@ -191,7 +191,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif chunked:
                 self.wfile.write(b"0\r\n\r\n")
         except OSError:
-            exchange.failure = exchange.failure or "client_closed"
+            if not exchange.said_all():
+                exchange.failure = exchange.failure or "client_closed"
             self.close_connection = True
 
     def _begin(self, response: httpx.Response, *, chunked: bool) -> None:
