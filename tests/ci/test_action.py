@@ -40,6 +40,8 @@ class Comments(http.server.BaseHTTPRequestHandler):
     tokens: ClassVar[list[str | None]] = []
     refused: ClassVar[frozenset[str]] = frozenset()
     """Methods that the token of a run may not use: those that write, on pull requests of forks."""
+    strange: ClassVar[bool] = False
+    """Whether a list of comments is none, as from a proxy in between."""
 
     def parse_request(self) -> bool:
         """Whether to go on with a request; what is refused has been answered."""
@@ -52,6 +54,9 @@ class Comments(http.server.BaseHTTPRequestHandler):
         return True
 
     def do_GET(self) -> None:
+        if self.strange:
+            self._answer({"message": "Sign in"})
+            return
         page = int(self.path.rpartition("page=")[2])
         self._answer(self.held[(page - 1) * 100 : page * 100])
 
@@ -84,7 +89,7 @@ class Comments(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> Iterator[str]:
     Comments.held = [{"id": n, "user": {"type": "User"}, "body": f"<!-- llmmigrate check -->\n{n}"} for n in range(130)]
-    Comments.tokens, Comments.refused = [], frozenset()
+    Comments.tokens, Comments.refused, Comments.strange = [], frozenset(), False
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Comments)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -103,6 +108,8 @@ class Runner:
         self.inputs: dict[str, str] = {name: spec.get("default", "") for name, spec in ACTION["inputs"].items()}
         self.inputs["token"] = TOKEN
         self.outputs: dict[str, str] = {}
+        self.ran: list[str] = []
+        self.number = "7"
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(folder), "RUNNER_TEMP": str(self.temp), "GITHUB_API_URL": api,
             "GITHUB_ACTION_PATH": str(ROOT), "GITHUB_REPOSITORY": "a/b", "SOURCE_DATE_EPOCH": "1795348800",
@@ -128,16 +135,33 @@ class Runner:
         match = re.fullmatch(r"\$\{\{ (inputs|steps\.check\.outputs)\.(\w+) \}\}", text)
         if match is None:
             assert text == "${{ github.event.pull_request.number }}"
-            return "7"
+            return self.number
         return (self.inputs if match[1] == "inputs" else self.outputs)[match[2]]
 
+    def holds(self, name: str) -> bool:
+        """Whether a step is run: its `if`, as far as the action uses expressions."""
+
+        def value(match: re.Match[str]) -> str:
+            return repr(self._value(f"${{{{ {match[0]} }}}}"))
+
+        text = re.sub(r"(?:inputs|steps|github)(?:\.\w+)+", value, STEPS[name].get("if", "True"))
+        return bool(eval(text.replace("&&", "and")))
+
+    def kept(self) -> dict[str, str]:
+        """What the step that is GitHub's own is asked for."""
+        given = {key: str(text) for key, text in STEPS["Keep the result"]["with"].items()}
+        return {key: self._value(text) if "${{" in text else text for key, text in given.items()}
+
     def run(self) -> int:
-        """All steps that have a command, as after an installation; the exit code of the last."""
-        checked = self.step("Check")
-        assert checked.returncode == 0, checked.stderr
-        if self.outputs["verdict"] != "error":
-            commented = self.step("Comment")
-            assert commented.returncode == 0, commented.stderr
+        """The steps that have a command and whose `if` holds, as after an installation; the exit code of the last."""
+        self.ran = []
+        for name, step in STEPS.items():
+            if name == "Install" or not self.holds(name):
+                continue
+            self.ran.append(name)
+            if "run" in step and name != "Verdict":
+                done = self.step(name)
+                assert done.returncode == 0, done.stderr
         return self.step("Verdict").returncode
 
 
@@ -175,6 +199,77 @@ def test_it_is_green_then_red_and_keeps_one_comment(runner: Runner) -> None:
     assert set(Comments.tokens) == {f"Bearer {TOKEN}"}
     assert (runner.temp / "summary.md").read_text().count("### Cost of the LLM calls") == 2
     assert json.loads(Path(runner.outputs["json"]).read_text())["verdict"] == "fail"
+
+
+def test_the_steps_hang_together(runner: Runner) -> None:
+    """The result is kept where there is one, under the name asked for; without a pull request nobody comments."""
+    (runner.work / "run.jsonl").write_text("".join(record(i, 100) for i in range(200)))
+    assert (runner.run(), runner.ran) == (0, ["Check", "Keep the result", "Comment", "Verdict"])
+    runner.inputs["artifact"] = "cost-of-evals"
+    assert runner.kept() == {"name": "cost-of-evals", "path": runner.outputs["json"], "overwrite": "True"}
+    assert json.loads(Path(runner.kept()["path"]).read_text())["schema"] == "llmmigrate.check/1"
+    runner.number = ""
+    assert (runner.run(), runner.ran) == (0, ["Check", "Keep the result", "Verdict"])
+    runner.number, runner.inputs["comment"] = "7", "false"
+    assert (runner.run(), runner.ran) == (0, ["Check", "Keep the result", "Verdict"])
+    runner.inputs["baseline"] = "git:origin/gone:x.json"
+    assert (runner.run(), runner.ran) == (2, ["Check", "Verdict"])
+
+
+def test_strict_and_a_policy_of_one_s_own_reach_the_check(runner: Runner) -> None:
+    (runner.work / "run.jsonl").write_text("".join(record(i, 160) for i in range(200)))
+    (runner.work / "loose.yaml").write_text(
+        'check: {cost_per_1000_calls: "<= +900%", output_tokens_per_call: "<= +900%"}\n'
+    )
+    assert (runner.run(), runner.outputs["verdict"]) == (1, "fail")
+    runner.inputs["policy"] = "loose.yaml"
+    assert (runner.run(), runner.outputs["verdict"]) == (0, "pass")
+    (runner.work / "run.jsonl").write_text(record(1, 100))
+    assert (runner.run(), runner.outputs["verdict"]) == (0, "pass")
+    runner.inputs["strict"] = "true"
+    assert (runner.run(), runner.outputs["verdict"]) == (3, "undecided")
+
+
+def test_logs_are_paths_and_globs_and_never_options(runner: Runner) -> None:
+    for name in ("run-1.jsonl", "run-2.jsonl", "other run.jsonl"):
+        (runner.work / name).write_text("".join(record(i, len(name) * 20) for i in range(50)))
+    runner.inputs["logs"] = "run-*.jsonl\n\nother run.jsonl"
+    runner.run()
+    found = json.loads(Path(runner.outputs["json"]).read_text())
+    assert [source["path"] for source in found["sources"]] == ["run-1.jsonl", "run-2.jsonl", "other run.jsonl"]
+    assert found["verdict"] == "fail"
+    runner.inputs["logs"] = "other run.jsonl\n--exit-zero"
+    assert runner.run() == 2
+
+
+def test_a_comment_of_nobody_is_passed_over(runner: Runner) -> None:
+    """Accounts are deleted, and a comment may be empty."""
+    Comments.held = [{"id": 1, "user": None, "body": "x"}, {"id": 2, "user": {"type": "Bot"}, "body": None}]
+    (runner.work / "run.jsonl").write_text("".join(record(i, 100) for i in range(200)))
+    assert runner.run() == 0
+    assert [comment["body"][:4] for comment in Comments.held[2:]] == ["<!--"]
+
+
+def test_an_answer_that_is_no_list_leaves_the_verdict(runner: Runner) -> None:
+    Comments.strange = True
+    (runner.work / "run.jsonl").write_text("".join(record(i, 160) for i in range(200)))
+    assert runner.run() == 1
+
+
+def test_every_input_and_output_is_documented() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", page, re.MULTILINE))
+    for name, given in ACTION["inputs"].items():
+        default = given.get("default")
+        assert rows[name] == ("required" if given.get("required") else f"`{default}`" if default else "none"), name
+    assert [name for name in ACTION["outputs"] if rows.get(name) != "output"] == []
+
+
+def test_every_input_is_used_and_every_step_s_command_has_a_test() -> None:
+    text = json.dumps(ACTION["runs"])
+    assert [name for name in ACTION["inputs"] if f"inputs.{name} " not in text] == []
+    assert [name for name, step in STEPS.items() if "run" in step] == ["Install", "Check", "Comment", "Verdict"]
+    assert all("shell" in step for step in STEPS.values() if "run" in step)
 
 
 def test_what_could_not_be_checked_is_red_without_a_comment(runner: Runner) -> None:

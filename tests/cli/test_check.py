@@ -193,16 +193,26 @@ def test_what_cannot_be_compared_leaves_everything_as_it_was(llmmigrate: Run, ba
     assert Path(baseline).read_bytes() == held
 
 
+UNKNOWN = '{"model": "nobody-knows", "provider": "openai", "route": "/chat", "input_tokens": 5, "output_tokens": 5}'
+
+
 @pytest.mark.parametrize(
-    ("line", "code"), [("{broken", 2), ('{"model": "gpt-4.1", "route": "/chat", "status": 200}', 3)]
+    ("line", "code", "why"),
+    [
+        ("{broken", 2, "rejected records: 1"),
+        ('{"model": "gpt-4.1", "route": "/chat", "status": 200}', 3, "calls without usage: 1, without a price: 0"),
+        (UNKNOWN, 3, "calls without usage: 0, without a price: 1"),
+    ],
 )
-def test_what_strict_refuses_is_no_new_baseline(llmmigrate: Run, baseline: str, line: str, code: int) -> None:
+def test_what_strict_refuses_is_no_new_baseline(llmmigrate: Run, baseline: str, line: str, code: int, why: str) -> None:
     held = Path(baseline).read_bytes()
     bad = Path(log("bad.jsonl", seed=2))
     bad.write_text(bad.read_text() + line + "\n")
     strict = llmmigrate("check", "bad.jsonl", "--update-baseline", "--by", "tag.route", "--strict")
     assert (strict.code, Path(baseline).read_bytes() == held) == (code, True)
+    assert f"--strict: {why}" in strict.err
     assert f"nothing was written to {baseline}" in strict.err
+    assert llmmigrate("check", "bad.jsonl", "--strict").code == code
     assert llmmigrate("check", "bad.jsonl", "--update-baseline", "--by", "tag.route").code == 0
     assert Path(baseline).read_bytes() != held
 

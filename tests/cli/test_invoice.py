@@ -111,6 +111,86 @@ def test_openai_s_export_may_have_empty_rows(llmmigrate: Run) -> None:
     assert (found["vendor"], reasons(found)) == ("openai", {"2026-10-01": "equal"})
 
 
+HEAD = "date,model,item,quantity,amount\n"
+IN, CACHED, OUT = (
+    "2026-10-01,gpt-4.1,{},{},{}\n".replace("{}", name, 1) for name in ("input", "cached_input", "output")
+)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason", "detail", "rates"),
+    [
+        (IN.format(MILLION, "2.50") + OUT.format(100_000, ".80"), "rates",
+         "input billed at 2.5 USD per 1M tokens, 2 by the table", [["input", "2.5", "2", "0.5"]]),
+        (IN.format(MILLION, "2.50") + OUT.format(100_000, "1.00"), "rates",
+         "input billed at 2.5 USD per 1M tokens, 2 by the table, output billed at 10 USD per 1M tokens, 8 by the table",
+         [["input", "2.5", "2", "0.5"], ["output", "10", "8", "0.2"]]),
+        (IN.format("1,500,000", "3.75").replace("1,500,000", '"1,500,000"') + OUT.format(100_000, ".80"),
+         "rates_and_tokens", "input billed at 2.5 USD per 1M tokens, 2 by the table: that makes +0.75",
+         [["input", "2.5", "2", "0.75"]]),
+        (IN.format(1_500_000, 3) + OUT.format(100_000, ".80"), "tokens",
+         "1,500,000 input tokens billed, 1,000,000 in the log", []),
+        (IN.format(MILLION, 2) + OUT.format(100_000, ".80") + CACHED.format(200_000, ".10"), "tokens",
+         "200,000 cached input tokens billed, 0 in the log", []),
+        (IN.format(MILLION, 1) + OUT.format(100_000, ".40"), "service_tier", "as if all calls were served as batch",
+         [["input", "1", "2", "-1"], ["output", "4", "8", "-0.4"]]),
+        (IN.format(1, "2.50") + OUT.format(100_000, ".80"), "unexplained", "billed is 1.179 × recomputed", []),
+        (IN.format("", "2.50") + OUT.format(100_000, ".80"), "unexplained", "billed is 1.179 × recomputed", []),
+        (IN.format(MILLION, 2) + "2026-10-01,gpt-4.1,web search,7,.50\n" + OUT.format(100_000, ".80"), "unexplained",
+         "billed is 1.179 × recomputed", []),
+    ],
+)  # fmt: skip
+def test_another_rate_is_named_beside_the_table_s(
+    llmmigrate: Run, rows: str, reason: str, detail: str, rates: list[list[str]]
+) -> None:
+    """The log has a million tokens in at 2 USD and 100,000 out at 8: 2.80."""
+    path = log(call(1, output_tokens=100_000, timestamp="2026-10-01T00:10:00Z"),
+               call(1, input_tokens=0, timestamp="2026-10-01T23:50:00Z"))  # fmt: skip
+    found = invoice(llmmigrate("analyze", path, "--invoice", bill(HEAD + rows), "--format", "json"))
+    (line,) = found["lines"]
+    assert line["recomputed"] == "2.8"
+    assert (line["reason"], line["detail"]) == (reason, detail)
+    assert [
+        [rate[name] for name in ("token_class", "billed", "table", "difference")] for rate in line["rates"]
+    ] == rates
+
+
+def test_openai_s_quantities_are_of_tokens_unless_they_say_otherwise(llmmigrate: Run) -> None:
+    path = log(call(1), call(1, input_tokens=0, timestamp="2026-10-01T23:50:00Z"))
+    result = {"amount": {"value": 3, "currency": "usd"}, "line_item": "gpt-4.1-2025-04-14, input"}
+    reasons_by_unit = {}
+    for unit in (None, "tokens", "1M tokens"):
+        results = [{**result, "quantity": MILLION, "quantity_unit": unit}]
+        page = {"data": [{"start_time": 1790812800, "results": results}]}
+        found = invoice(llmmigrate("analyze", path, "--invoice", bill(json.dumps(page)), "--format", "json"))
+        reasons_by_unit[unit] = found["lines"][0]["reason"]
+    assert reasons_by_unit == {None: "rates", "tokens": "rates", "1M tokens": "unexplained"}
+
+
+def test_what_the_log_states_stands_beside_the_bill(llmmigrate: Run) -> None:
+    path = log(call(1, cost_usd="2.5"), call(2), call(3, cost_usd="2.25"))
+    text = "date,amount\n2026-10-01,2.50\n2026-10-02,4.00\n2026-10-03,2\n"
+    outcome = llmmigrate("analyze", path, "--invoice", bill(text))
+    assert (
+        "Billed 8.50 USD on the days of the log, recomputed 6.00 (+2.50), 4.75 by the log's own costs." in outcome.out
+    )
+    rows = [line.split() for line in outcome.out.splitlines() if line.lstrip().startswith("2026-10-")]
+    assert [row[:6] for row in rows] == [
+        ["2026-10-01", "all", "2.50", "2.00", "2.50", "+0.50"],
+        ["2026-10-02", "all", "4.00", "2.00", "—", "+2.00"],
+    ]
+    found = invoice(llmmigrate("analyze", path, "--invoice", "bill.csv", "--format", "json"))
+    assert found["logged"] == "4.75"
+
+
+def test_a_quantity_that_is_no_number_is_an_error_with_its_line(llmmigrate: Run) -> None:
+    text = f"{HEAD}{IN.format(5, 1)}{IN.format('many', 1)}"
+    outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
+    assert (outcome.code, outcome.err.splitlines()[:2]) == (
+        2, ["error: the invoice bill.csv has a quantity that is none: 'many'", "  --> bill.csv:3"],
+    )  # fmt: skip
+
+
 def test_models_of_the_bill_that_the_log_lacks_are_said(llmmigrate: Run) -> None:
     text = "date,amount,model\n2026-10-01,2,gpt-4.1\n2026-10-01,7,o3\n"
     found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))

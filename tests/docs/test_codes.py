@@ -6,6 +6,7 @@ import pytest
 from tools.screens import ROOT
 
 from llmmigrate.costing.assumptions import FROM_CLAUDE, OTHER, TO_CLAUDE
+from llmmigrate.reports.invoice import WORDS as INVOICE_WORDS
 
 SOURCES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").rglob("*.py"))]
 
@@ -27,7 +28,7 @@ def explained(page_name: str) -> set[str]:
     "pattern",
     [
         r'Unpriced\(\s*"(\w+)"',
-        r'return "(logged_as_free|cost_outlier|rates_\w+|cache_\w+|fees_\w+)"',
+        r'return "(logged_as_free|cost_outlier|rates_of_\w+|cache_\w+|fees_\w+)"',
         r'_reject\(\s*"(\w+)"',
     ],
     ids=["unpriced", "stated", "rejected"],
@@ -36,6 +37,11 @@ def test_every_reason_is_explained(pattern: str) -> None:
     found = in_code(pattern)
     assert found
     assert found - explained("analyze.md") == set()
+
+
+def test_every_reason_of_a_bill_is_explained() -> None:
+    told = re.findall(r"^\| (`.*?`) \|", page("invoice.md"), re.MULTILINE)
+    assert set(INVOICE_WORDS) - {name for cell in told for name in re.findall(r"`(\w+)`", cell)} == set()
 
 
 def test_the_page_on_estimates_has_the_ratios_of_the_code() -> None:

@@ -217,6 +217,15 @@ def ok(asked: Asked, _: str) -> Iterator[Step]:
     yield END
 
 
+def partly_cached(asked: Asked, tokens: str) -> Iterator[Step]:
+    """A stream of the Responses API that says how many tokens of its prompt were read from a cache."""
+    answer = whole(asked)
+    answer["usage"]["input_tokens_details"] = {"cached_tokens": int(tokens)}
+    last = [_event({"type": "response.completed", "response": answer})]
+    yield from _streamed(opening(asked), content(asked), last, closing(asked))
+    yield END
+
+
 def spoken_slowly(asked: Asked, seconds: str) -> Iterator[Step]:
     """A stream with a wait after its opening, and one between all words."""
     yield from _streamed(opening(asked))
@@ -457,7 +466,7 @@ def swollen(asked: Asked, _: str) -> Iterator[Step]:
 BEHAVIOURS: Final[dict[str, Behaviour]] = {
     behaviour.__name__: behaviour
     for behaviour in (
-        *(ok, spoken_slowly, thought_first, only_thoughts, unasked_whole),
+        *(ok, partly_cached, spoken_slowly, thought_first, only_thoughts, unasked_whole),
         *(no_done, no_usage, no_last_line, wrong_type, byte_by_byte),
         *(hang, hang_after_headers, hang_after_opening, hang_mid_stream, hang_after_finish),
         *(pings_for_ever, words_for_ever, huge, disconnect),

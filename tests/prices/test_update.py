@@ -344,6 +344,48 @@ def test_a_wrong_command_line_is_told_before_anything_is_fetched(
     assert words in done.err
 
 
+@pytest.mark.parametrize("words", [["--source", "FILE"], ["--source", "NAME", "--from-wheel", "FILE"]])
+@pytest.mark.parametrize("name", ["genai-prices", "litellm"])
+@pytest.mark.parametrize("kind", ["wheel", "json"])
+def test_a_file_may_be_the_source(llmmigrate: Run, tmp_path: Path, words: list[str], name: str, kind: str) -> None:
+    listed = {"xai/grok-9": {"litellm_provider": "xai", "mode": "chat", "input_cost_per_token": 2e-06,
+                             "output_cost_per_token": 8e-06}}  # fmt: skip
+    if kind == "json":
+        source = genai_json(tmp_path / "p.json", x_ai=[model("grok-9")])
+        source = source if name == "genai-prices" else tmp_path / "l.json"
+        if name == "litellm":
+            source.write_text(json.dumps(listed))
+    else:
+        source = genai_wheel(tmp_path, "1.0", x_ai=[model("grok-9")])
+        source = source if name == "genai-prices" else litellm_wheel(tmp_path, "1.0", listed)
+    given = [{"FILE": str(source), "NAME": name}.get(word, word) for word in words]
+    done = llmmigrate("prices", "update", *given, "--dry-run", "--format", "json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["source"], [each["model"] for each in told["added"]]) == (name, ["x-ai/grok-9"])
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "words"),
+    [
+        (None, [], "cannot read gone.json"),
+        ("{}", [], "is this price data of any source that is known here?"),
+        ("[1, 2]", [], "is this price data of any source that is known here?"),
+        ("PK and no wheel", [], "the wheel is damaged"),
+        ("{}", ["--from", "b.json"], "--source and --from both name a file"),
+    ],
+)
+def test_a_file_of_no_source_is_told(
+    llmmigrate: Run, tables: Path, text: str | None, more: list[str], words: str
+) -> None:
+    if text is not None:
+        Path("gone.json").write_text(text)
+    done = llmmigrate("prices", "update", "--source", "gone.json", *more)
+    assert (done.code, done.out, files(tables)) == (2, "", {})
+    assert words in done.err.splitlines()[0]
+    assert "unexpected" not in done.err
+
+
 def test_a_hostile_name_is_text_in_the_changes(llmmigrate: Run, tmp_path: Path, tables: Path) -> None:
     started(llmmigrate, tmp_path, model("<b>|x"))
     assert "&lt;b&gt;\\|x" in (tables / "CHANGES.md").read_text()

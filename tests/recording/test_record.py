@@ -292,7 +292,7 @@ def test_other_requests_pass_and_are_no_calls(tmp_path: Path) -> None:
     [
         ("https://api.openai.com/v1", "/v1/chat/completions", "https://api.openai.com/v1/chat/completions"),
         ("https://api.z.ai/api/paas/v4", "/v1/chat/completions", "https://api.z.ai/api/paas/v4/chat/completions"),
-        ("https://api.deepseek.com", "/v1/chat/completions", "https://api.deepseek.com/v1/chat/completions"),
+        ("https://api.deepseek.com", "/v1/chat/completions", "https://api.deepseek.com/chat/completions"),
         ("https://a.example/v1/", "/v1/models?limit=2", "https://a.example/v1/models?limit=2"),
     ],
 )

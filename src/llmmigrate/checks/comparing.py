@@ -84,11 +84,11 @@ def check_traffic(baseline: Baseline, profile: Profile, catalog: Catalog, reques
     )  # fmt: skip
 
 
-def header_of(profile: Profile, catalog: Catalog, *, now: int, commit: str | None) -> Header:
-    """What a new baseline says beside its profile: its costs by the tables of now."""
+def header_of(profile: Profile, catalog: Catalog, *, now: int, commit: str | None) -> tuple[Header, int]:
+    """What a new baseline says beside its profile: its costs by the tables of now; and how many calls have no price."""
     pricer = Pricer(catalog, currency=CURRENCY, exchange_at=now)
     side = pricer.side(profile, at_own_date(Biller(catalog, as_of=now)))
-    return Header(
+    header = Header(
         created=rfc3339(now * NANOSECONDS),
         commit=commit,
         currency=CURRENCY,
@@ -98,6 +98,7 @@ def header_of(profile: Profile, catalog: Catalog, *, now: int, commit: str | Non
             for (provider, model, tier), (calls, cost) in _by_model(side).items()
         ],
     )
+    return header, side.unpriced_calls
 
 
 def check_prices(baseline: Baseline, catalog: Catalog, request: Request) -> PriceCheck:

@@ -141,11 +141,12 @@ def _update(options: CheckOptions, policy: "Policy", console: Console) -> int:
     path = _baseline_file(options)
     by = groups_of([*options.by, *(f"tag.{name}" for name in policy.tags())])
     reading = read_logs(options, console, by=by)
-    refused = strict_code(reading.profile, options, console, unpriced=0)
+    commit = commit_of(Path.cwd(), os.environ)
+    header, unpriced = header_of(reading.profile, reading.catalog, now=reading.now, commit=commit)
+    refused = strict_code(reading.profile, options, console, unpriced=unpriced)
     if refused:
         console.warn(f"--strict: nothing was written to {path}")
         return refused
-    header = header_of(reading.profile, reading.catalog, now=reading.now, commit=commit_of(Path.cwd(), os.environ))
     if not sum(cost.calls for cost in header.costs):
         what = f"no baseline was written: none of {reading.profile.total_calls():,} calls has usage and a price"
         raise InputError(what, fix="see why: llmmigrate analyze LOGS")

@@ -9,7 +9,7 @@ import typer
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import command, new_app
-from llmmigrate.errors import UsageError
+from llmmigrate.errors import UsageError, unknown_name
 
 app = new_app()
 
@@ -60,6 +60,9 @@ class InitOptions:
         str | None, typer.Option("--from", metavar="P/M", help="Where the traffic is now, as provider/model.")
     ] = None
     to: Annotated[str | None, typer.Option(metavar="P/M", help="Where it might go, as provider/model.")] = None
+    ci: Annotated[
+        str | None, typer.Option(metavar="SYSTEM", help="Write a job of github or gitlab instead: a cost check.")
+    ] = None
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False
     rollout: Annotated[bool, typer.Option("--rollout", help="Write a migration.yaml instead: the way there.")] = False
     from_playbook: Annotated[
@@ -77,10 +80,13 @@ def init(options: InitOptions, console: Console) -> int:
       llmmigrate init
       llmmigrate init --from openai/o3 --to zai/glm-5
       llmmigrate init --rollout
+      llmmigrate init --ci github
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.cli.output import whole_file
     from llmmigrate.config import FILE_NAME, schema
 
+    if options.ci is not None:
+        return _write_job(options, options.ci, console)
     if options.rollout or options.from_playbook:
         return _write_plan(options, console)
     text = settings_text(options.from_, options.to)
@@ -93,6 +99,26 @@ def init(options: InitOptions, console: Console) -> int:
         stream.write(text.encode())
     console.say(f"wrote {FILE_NAME} and {SCHEMA_PLACE}")
     console.say("→ llmmigrate analyze")
+    return 0
+
+
+def _write_job(options: InitOptions, system: str, console: Console) -> int:
+    """Write a job of a CI system; exit code 0. UsageError for an unknown one, and with options of another file."""
+    from llmmigrate.cli.ci_files import CI_FILES
+    from llmmigrate.cli.output import whole_file
+
+    if system not in CI_FILES:
+        raise unknown_name("CI system", system, CI_FILES)
+    if options.rollout or options.from_playbook or options.from_ or options.to:
+        raise UsageError("--ci writes a job alone", fix=f"llmmigrate init --ci {system}")
+    made = CI_FILES[system]
+    if Path(made.path).exists() and not options.force:
+        raise UsageError(f"{made.path} already exists", fix="edit it, or overwrite it with --force")
+    Path(made.path).parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(made.path) as stream:
+        stream.write(made.text.encode())
+    console.say(f"wrote {made.path}")
+    console.say(f"→ {made.then}")
     return 0
 
 

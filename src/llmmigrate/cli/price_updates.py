@@ -35,10 +35,16 @@ class UpdateOptions(OutputOptions):
     """The command line of `prices update`."""
 
     source: Annotated[
-        str, typer.Option(metavar="NAME", show_default=False, help="genai-prices or litellm; pip fetches its newest.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            show_default=False,
+            help="genai-prices or litellm, whose newest pip fetches; or a file of theirs.",
+        ),
     ]
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="FILE", help="Read this wheel or JSON file; fetch nothing.")
+        str | None,
+        typer.Option("--from", "--from-wheel", metavar="FILE", help="Read this wheel or JSON file; fetch nothing."),
     ] = None
     tables: Annotated[
         str | None, typer.Option(metavar="DIR", help="The tables to update; otherwise pricing beside llmmigrate.yaml.")
@@ -63,19 +69,19 @@ def update(options: UpdateOptions, console: Console) -> int:
     Examples:
       llmmigrate prices update --source genai-prices --dry-run
       llmmigrate prices update --source litellm --from litellm-1.109.1.whl --provider openai
-      llmmigrate prices update --source genai-prices --accept 'x-ai/*'
+      llmmigrate prices update --source genai_prices-0.0.40-py3-none-any.whl --accept 'x-ai/*'
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.prices.appending import Origin, contents
-    from llmmigrate.prices.updates import source_named
     from llmmigrate.reports.price_update import report
 
-    source, found = source_named(options.source), settings(options)
-    to = destinations(options.format, options.output, inputs=[options.from_] if options.from_ else [])
-    directory, observed = _directory(options, found), _day(options.observed)
+    observed = _day(options.observed)
+    (source, file), found = _source(options, observed), settings(options)
+    to = destinations(options.format, options.output, inputs=[file] if file else [])
+    directory = _directory(options, found)
     catalog = _catalog(directory)
     _check_providers(options.provider, source)
-    package, snapshot = _read(source, options, observed, console)
+    package, snapshot = _read(source, file, observed, console)
     origin = Origin(source.PACKAGE, package.version, source.URL, package.licence, observed)
     _check_age(catalog, origin)
     plan = _planned(catalog, snapshot, origin, options)
@@ -97,6 +103,21 @@ def write_files(files: Mapping[Path, bytes], console: Console) -> None:
         with whole_file(str(path)) as stream:
             stream.write(content)
         console.say(f"wrote {path}")
+
+
+def _source(options: UpdateOptions, observed: date) -> "tuple[PriceSource, str | None]":
+    """The source and the file that was named, None where pip fetches it. --source may name either."""
+    from llmmigrate.prices.packages import source_of
+    from llmmigrate.prices.updates import source_named, source_names
+
+    is_file = options.source not in source_names() and (
+        Path(options.source).is_file() or options.source.endswith((".whl", ".json"))
+    )
+    if not is_file:
+        return source_named(options.source), options.from_
+    if options.from_ is not None:
+        raise UsageError("--source and --from both name a file", fix="name one of them")
+    return source_of(Path(options.source), observed), options.source
 
 
 def _directory(options: UpdateOptions, found: "Settings") -> Path:
@@ -139,16 +160,14 @@ def _check_providers(names: list[str], source: "PriceSource") -> None:
             raise unknown_name(f"provider of {source.PACKAGE}", name, set(source.PROVIDERS.values()))
 
 
-def _read(
-    source: "PriceSource", options: UpdateOptions, observed: date, console: Console
-) -> "tuple[Package, Snapshot]":
+def _read(source: "PriceSource", file: str | None, observed: date, console: Console) -> "tuple[Package, Snapshot]":
     """The prices of the source, from the file that was named or from the package index."""
     from llmmigrate.prices.packages import fetch, read_package, snapshot_of
 
     with tempfile.TemporaryDirectory() as folder:
-        if options.from_ is None:
+        if file is None:
             console.say(f"pip downloads {source.PACKAGE}")
-        path = Path(options.from_) if options.from_ else fetch(source.PACKAGE, Path(folder))
+        path = Path(file) if file else fetch(source.PACKAGE, Path(folder))
         package = read_package(source, path)
         return package, snapshot_of(source, path, package, observed)
 

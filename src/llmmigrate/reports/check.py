@@ -33,6 +33,8 @@ CAUSES: Final = {
     "pieces": "searches, images, fees",
     "conditions": "hours and size bands",
 }
+ORDER: Final = ("fail", "warn", "unknown", "unclear", "pass")
+FEW_RULES: Final = 20
 LEVELS: Final = {"fail": "error", "warn": "warning", "unclear": "warning", "unknown": "warning", "pass": "pass"}
 
 
@@ -114,9 +116,14 @@ def _rules(rules: Sequence[RuleResult]) -> Table:
             rule.limit,
             rule.result,
         ]
-        for rule in rules
+        for rule in _ordered(rules)
     ]
     return Table(columns=columns, rows=rows)
+
+
+def _ordered(rules: Sequence[RuleResult]) -> Sequence[RuleResult]:
+    """The rules as the policy has them; where they are many, the broken ones first: a comment shows a part of them."""
+    return rules if len(rules) <= FEW_RULES else sorted(rules, key=lambda rule: ORDER.index(rule.result))
 
 
 def rule_name(rule: RuleResult) -> str:

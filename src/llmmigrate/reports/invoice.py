@@ -14,6 +14,9 @@ WORDS: Final = {
     "unpriced_calls": "calls without a price",
     "service_tier": "another service tier than the log states",
     "cache": "the log's cached tokens were billed in full",
+    "rates": "other rates than those of the price tables",
+    "rates_and_tokens": "other rates than those of the price tables, and other calls than those of the log",
+    "tokens": "other numbers of tokens than the log has, at the same rates",
     "partial_day": "the log begins or ends within the day",
     "calls_not_in_log": "billed models that the log has no calls of",
     "day_not_in_log": "billed days that the log does not have",
@@ -27,8 +30,9 @@ def invoice_blocks(result: InvoiceResult) -> Iterator[Block]:
     """The sentence, the lines that differ, and the differences by reason."""
     billed, recomputed = (numbers.money(Decimal(amount)) for amount in (result.billed, result.recomputed))
     difference = numbers.signed_money(Decimal(result.difference))
+    logged = "" if result.logged is None else f", {numbers.money(Decimal(result.logged))} by the log's own costs"
     yield Paragraph(
-        f"Billed {billed} {result.currency} on the days of the log, recomputed {recomputed} ({difference}).",
+        f"Billed {billed} {result.currency} on the days of the log, recomputed {recomputed} ({difference}){logged}.",
         strong=True,
     )
     odd = [line for line in result.lines if line.reason != "equal"]
@@ -38,23 +42,27 @@ def invoice_blocks(result: InvoiceResult) -> Iterator[Block]:
 
 
 def _table(lines: list[InvoiceLineResult]) -> Table:
+    """The lines with the largest differences; what the log states as costs has a column where it states any."""
+    stated = any(line.logged is not None for line in lines)
     columns = [
         Column("Day"),
         Column("Model"),
         Column("Billed", "right"),
         Column("Recomputed", "right"),
+        *([Column("Logged", "right", drop=2)] if stated else []),
         Column("Difference", "right"),
         Column("Why", drop=1),
     ]
     largest = sorted(lines, key=lambda line: -abs(Decimal(line.difference)))[:LINES_SHOWN]
-    rows = [_row(line) for line in sorted(largest, key=lambda line: (line.day, line.model or ""))]
+    rows = [_row(line, stated=stated) for line in sorted(largest, key=lambda line: (line.day, line.model or ""))]
     if len(lines) > LINES_SHOWN:
-        rows.append([f"… {len(lines) - LINES_SHOWN} more", *[""] * 5])
+        rows.append([f"… {len(lines) - LINES_SHOWN} more", *[""] * (len(columns) - 1)])
     return Table(columns=columns, rows=rows)
 
 
-def _row(line: InvoiceLineResult) -> list[str]:
-    amounts = [None if amount is None else Decimal(amount) for amount in (line.billed, line.recomputed)]
+def _row(line: InvoiceLineResult, *, stated: bool) -> list[str]:
+    told = [line.billed, line.recomputed, *([line.logged] if stated else [])]
+    amounts = [None if amount is None else Decimal(amount) for amount in told]
     why = line.detail or line.reason.replace("_", " ")
     return [line.day, line.model or "all", *(numbers.money(amount) for amount in amounts),
             numbers.signed_money(Decimal(line.difference)), why]  # fmt: skip
