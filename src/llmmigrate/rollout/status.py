@@ -5,11 +5,11 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.errors import LlmmigrateError
+from llmmigrate.rollout.answers import Report
 from llmmigrate.rollout.changing import stage_in_file
 from llmmigrate.rollout.emission import config_hash
 from llmmigrate.rollout.plan import Plan
 from llmmigrate.rollout.state import Lock, Place, Verified
-from llmmigrate.rollout.watch import Report
 
 SCHEMA: Final = "llmmigrate.rollout-status/1"
 _LAST: Final = 10
