@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import command
-from llmmigrate.cli.rollout import PlanArgument, drill, emit
+from llmmigrate.cli.rollout import PlanArgument, change_code, drill, emit, show_change
 from llmmigrate.errors import UsageError
 
 
@@ -45,7 +45,7 @@ class BackOptions:
 
 @command(app)
 def now(options: BackOptions, console: Console) -> int:
-    """Go back now. The stage stays locked until a person releases it.
+    """Go back now. The stage stays locked until a person releases it. Exit code 3 if the gateway does not take it up.
 
     \b
     Examples:
@@ -61,13 +61,11 @@ def now(options: BackOptions, console: Console) -> int:
     plan = load(path)
     place = Place(path, plan)
     change = roll_back(plan, place, options.reason)
-    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s, locked")
+    show_change(change, console, ", locked")
     for other in emitted_elsewhere(plan, place):
         console.warn(f"{other} is as it was: this acts on {plan.gateway.kind} in {place.gateway_directory(plan)} alone")
-    if change.left_to_do is not None:
-        console.warn(change.left_to_do)
     console.say(f"→ llmmigrate rollout status {options.plan}")
-    return 0
+    return change_code(change)
 
 
 command(app, "emit")(emit)

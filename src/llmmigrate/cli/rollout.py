@@ -14,6 +14,7 @@ from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
+    from llmmigrate.rollout.changing import Change
     from llmmigrate.rollout.emission import Emission
     from llmmigrate.rollout.plan import Plan
 
@@ -230,7 +231,7 @@ def drill(options: DrillOptions, console: Console) -> int:
 
 @command(app)
 def stage(options: StageOptions, console: Console) -> int:
-    """Put a stage in force: one file replaced as a whole, and taken up by the gateway.
+    """Put a stage in force: one file replaced as a whole, and taken up by the gateway. Exit code 3 if it does not.
 
     \b
     Examples:
@@ -251,11 +252,9 @@ def stage(options: StageOptions, console: Console) -> int:
         console.result(difference(plan, place, name) or f"{name} is in force")
         return 0
     change = take_stage(plan, place, name, release=options.release)
-    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s")
-    if change.left_to_do is not None:
-        console.warn(change.left_to_do)
+    show_change(change, console)
     console.say(f"→ llmmigrate rollout watch {options.plan} --apply")
-    return 0
+    return change_code(change)
 
 
 @command(app)
@@ -329,6 +328,21 @@ def run(options: RunOptions, console: Console) -> int:
     arrived = walk(plan, place, reader, console.say, clock=lambda: datetime.now(UTC), release=options.release)
     console.result("all stages taken" if arrived else "rolled back, locked")
     return 0 if arrived else 1
+
+
+def show_change(change: "Change", console: Console, more: str = "") -> None:
+    """What was changed, and whether the gateway says that it has taken it up."""
+    confirmed = ", confirmed by the gateway" if change.uptake.confirmed else ""
+    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s{more}{confirmed}")
+    if change.left_to_do is not None:
+        console.warn(change.left_to_do)
+    elif not change.uptake.confirmed:
+        console.warn(f"written, not confirmed: {change.uptake.words}")
+
+
+def change_code(change: "Change") -> int:
+    """3 where the gateway was asked and does not have the change in force; 0 where it has, or cannot be asked."""
+    return 3 if change.uptake.confirmed is False else 0
 
 
 def _address(text: str | None) -> tuple[str, int] | None:

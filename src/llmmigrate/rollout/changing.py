@@ -7,13 +7,17 @@ entirely the new one; what is remembered follows. `status` compares both and say
 import difflib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
+from llmmigrate.rollout import Uptake
 from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.staging import replace_file
 from llmmigrate.rollout.state import SCHEMA, Lock, Place, State, instant
+
+_RED_BUTTON_WAITS: Final = 10.0
+"""Seconds that a person's rollback waits for another change to end: a `stage` that asks a slow gateway."""
 
 
 class Change(NamedTuple):
@@ -24,6 +28,8 @@ class Change(NamedTuple):
     seconds: float
     diff: str
     left_to_do: str | None
+    uptake: Uptake
+    """Whether the running gateway has taken it up, as far as it tells."""
 
 
 def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) -> Change:
@@ -47,8 +53,13 @@ def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) ->
 
 def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") -> Change:
     """Send everything to the current provider and lock the stage, in one step."""
-    with place.alone():
+    with place.alone(wait=_RED_BUTTON_WAITS if by == "rollback" else 0.0):
         return _change(plan, place, BACK, Lock(at=instant(datetime.now(UTC)), reason=reason, by=by), by)
+
+
+def confirmation(change: Change) -> str:
+    """In a few words, whether the gateway has taken a change up."""
+    return "confirmed by the gateway" if change.uptake.confirmed else f"not confirmed: {change.uptake.words}"
 
 
 def is_own(plan: Plan, place: Place, kind: str, directory: Path) -> bool:
@@ -135,20 +146,23 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     told = {"at": instant(began), "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
     place.journal("begun", **told)
     old = _read(path)
+    confirm = gateway.confirming(plan, directory)
     replace_file(path, gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE])
     try:
         left_to_do = gateway.reload(plan, directory)
+        place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
+        uptake = confirm() if left_to_do is None else Uptake(None, left_to_do)
     except GatewayError as error:
         if error.code == "refused":
             replace_file(path, old)
+            place.put_back(state)
         else:  # it will take the file up when it runs again
             place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
         place.journal("refused", **told, why=error.what)
         raise
     seconds = (datetime.now(UTC) - began).total_seconds()
-    place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
-    place.journal("done", **told, seconds=seconds)
-    return Change(before, name, seconds, diff, left_to_do)
+    place.journal("done", **told, seconds=seconds, confirmed=uptake.confirmed)
+    return Change(before, name, seconds, diff, left_to_do, uptake)
 
 
 def _check_proved(plan: Plan, place: Place) -> None:

@@ -10,10 +10,11 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import jsonlines
 import msgspec
@@ -76,6 +77,13 @@ class Place:
         """Write what is in force."""
         self.write("state.json", msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")
 
+    def put_back(self, state: State | None) -> None:
+        """Write what was in force before a change that was refused."""
+        if state is not None:
+            self.keep_state(state)
+        else:
+            (self.directory / "state.json").unlink(missing_ok=True)
+
     def verified(self) -> Mapping[str, Verified]:
         """What drills have proved, by gateway."""
         return self.read("verified.json", dict[str, Verified]) or {}
@@ -118,14 +126,18 @@ class Place:
         replace_file(self.directory / name, text)
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Let nobody else change the stage meanwhile; the lock of a killed process is gone with it."""
+    def alone(self, wait: float = 0.0) -> Iterator[None]:
+        """Let nobody else change the stage meanwhile; the lock of a killed process is gone with it.
+
+        GatewayError where somebody else still does after `wait` seconds.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise GatewayError("another llmmigrate changes the stage now", fix="try again in a moment") from None
+            ends = time.monotonic() + wait
+            while not _locked(stream):
+                if time.monotonic() >= ends:
+                    raise GatewayError("another llmmigrate changes the stage now", fix="try again in a moment")
+                time.sleep(0.05)
             yield
 
     def read(self, name: str, kind: Any) -> Any:
@@ -138,6 +150,14 @@ class Place:
         except (OSError, msgspec.DecodeError) as error:
             fix = f"look at {self.directory / 'journal.jsonl'}, then remove the file"
             raise ConfigError(f"{name} cannot be read", where=Location(str(path)), why=str(error), fix=fix) from None
+
+
+def _locked(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def instant(moment: datetime) -> str:

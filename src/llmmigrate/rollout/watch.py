@@ -19,7 +19,7 @@ import msgspec
 from llmmigrate.errors import ConfigError, GatewayError, LlmmigrateError
 from llmmigrate.rollout import Counts, Reader
 from llmmigrate.rollout.answers import Report, answer, metrics
-from llmmigrate.rollout.changing import roll_back
+from llmmigrate.rollout.changing import confirmation, roll_back
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.state import Place, instant
 from llmmigrate.rollout.webhook import alert, check_secret
@@ -237,8 +237,10 @@ class Watch:
         """Go back; what was done, None where there is nothing to go back by. GatewayError where it fails."""
         if self.options.apply:
             change = roll_back(self.plan, self.place, reason, by="watch")
-            self.say(f"rolled back in {change.seconds:.3f} s: {reason}")
-            return "applied"
+            if change.uptake.confirmed is False:  # the next look tries again
+                raise GatewayError(change.uptake.words)
+            self.say(f"rolled back in {change.seconds:.3f} s ({confirmation(change)}): {reason}")
+            return f"applied, {confirmation(change)}"
         if self.options.command is None:
             return None
         code = _run(self.options.command, reason)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader, Status
+from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Status, Uptake
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     PARTS,
@@ -30,6 +30,7 @@ from llmmigrate.rollout.gateways._common import (
     sticky_finding,
     yaml_text,
 )
+from llmmigrate.rollout.gateways._routes_in_force import RoutesInForce
 from llmmigrate.rollout.plan import Plan, Provider, Role
 
 STAGE_FILE: Final = "rds.json"
@@ -94,6 +95,43 @@ def findings(plan: Plan) -> Sequence[Finding]:
 
 def reload(plan: Plan, directory: Path) -> str | None:
     """Nothing to do: Envoy watches the directory."""
+    return None
+
+
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """Asks the admin interface which routes are in force."""
+    asked = RoutesInForce(plan.gateway.admin, directory / STAGE_FILE)
+
+    def confirm() -> Uptake:
+        found = asked.wait()
+        if found is None:
+            fix = "the configuration in force has not been changed; its log says more (update rejected)"
+            why = _refusal(plan, directory) or "its counters say that the update was refused"
+            raise GatewayError("Envoy refuses the routes", why=why, fix=fix, code="refused")
+        return found
+
+    return confirm
+
+
+def _refusal(plan: Plan, directory: Path) -> str | None:
+    """Envoy's words on the routes, by its own check of them as a part of its configuration; None where it says none."""
+    import tempfile
+
+    from llmmigrate.rollout.process import check
+
+    bootstrap = _bootstrap(plan)
+    try:
+        routes = json.loads((directory / STAGE_FILE).read_text(encoding="utf-8"))["resources"][0]
+        manager = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        del manager["rds"]
+        manager["route_config"] = {key: value for key, value in routes.items() if key != "@type"}
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / "envoy.yaml").write_text(json.dumps(bootstrap), encoding="utf-8")
+            check(PROGRAM, Path(place))
+    except GatewayError as error:
+        return error.why
+    except (ValueError, LookupError, TypeError) as error:
+        return f"{STAGE_FILE} holds no routes: {error}"
     return None
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Finding, Pace, Program, Reader
-from llmmigrate.rollout.gateways._common import PARTS, common_findings, parts, span, sticky_finding, yaml_text
+from llmmigrate.rollout import Confirming, Finding, Pace, Program, Reader
+from llmmigrate.rollout.gateways._common import PARTS, common_findings, parts, span, sticky_finding, untold, yaml_text
 from llmmigrate.rollout.plan import Plan, Role
 
 STAGE_FILE: Final = "httproute.yaml"
@@ -52,6 +52,11 @@ def findings(plan: Plan) -> Sequence[Finding]:
 def reload(plan: Plan, directory: Path) -> str | None:
     """A cluster takes up what is applied."""
     return f"apply it: kubectl apply -f {directory / STAGE_FILE}"
+
+
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """No cluster is asked."""
+    return untold("no cluster is asked: kubectl get httproute shows what it has")
 
 
 def reader(plan: Plan, directory: Path) -> Reader:
