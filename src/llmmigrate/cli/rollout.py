@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmmigrate.rollout.changing import Change
     from llmmigrate.rollout.emission import Emission
     from llmmigrate.rollout.plan import Plan
+    from llmmigrate.rollout.state import Place
 
 app = new_app()
 
@@ -170,6 +171,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     from llmmigrate.rollout.changing import check_emission, is_own
     from llmmigrate.rollout.emission import emit as emitted
     from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.emitted import keep_emitted
     from llmmigrate.rollout.state import Place
 
     to = destinations(options.format, [])
@@ -186,6 +188,8 @@ def emit(options: EmitOptions, console: Console) -> int:
         with place.alone():
             check_emission(plan, place, kind, directory, stage)
             _write_files(emission, directory, force=options.force)
+            if own:
+                keep_emitted(place, datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC))
             place.journal("emitted", at=_now_text(), gateway=kind, stage=stage, directory=str(directory))
     drilled = gateway_of(emission.gateway).PROGRAM is not None and not refused
     next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
@@ -253,6 +257,7 @@ def stage(options: StageOptions, console: Console) -> int:
         return 0
     change = take_stage(plan, place, name, release=options.release)
     show_change(change, console)
+    _warn_of_edits(plan, place, console)
     console.say(f"→ llmmigrate rollout watch {options.plan} --apply")
     return change_code(change)
 
@@ -296,6 +301,7 @@ def watch(options: WatchOptions, console: Console) -> int:
     plan = _plan(options.plan)
     place = Place(Path(options.plan), plan)
     reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    _warn_of_edits(plan, place, console)
     chosen = Options(apply=options.apply, command=options.exec, once=options.once, address=_address(options.serve))
     running = Watch(plan, place, reader, chosen, console.say)
     if running.run() or running.due is not None:
@@ -325,9 +331,19 @@ def run(options: RunOptions, console: Console) -> int:
         console.result(table.render(timetable_report(plan, steps), width=console.width()))
         return 0
     reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    _warn_of_edits(plan, place, console)
     arrived = walk(plan, place, reader, console.say, clock=lambda: datetime.now(UTC), release=options.release)
     console.result("all stages taken" if arrived else "rolled back, locked")
     return 0 if arrived else 1
+
+
+def _warn_of_edits(plan: "Plan", place: "Place", console: Console) -> None:
+    """Say where the plan is not what the gateway's files were made of."""
+    from llmmigrate.rollout.emitted import differences, edited
+
+    found = differences(plan, place)
+    if found:
+        console.warn(f"{edited(found)}: llmmigrate rollout emit {place.plan_path} writes the files anew")
 
 
 def show_change(change: "Change", console: Console, more: str = "") -> None:

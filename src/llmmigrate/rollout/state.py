@@ -4,6 +4,7 @@
 .llmmigrate/rollout/<name>/journal.jsonl   every change, begun and done, one line each
 .llmmigrate/rollout/<name>/verified.json   gateway → configuration and version that a drill has proved
 .llmmigrate/rollout/<name>/watch.json      what the watch remembers
+.llmmigrate/rollout/<name>/emitted.json    the plan as it was emitted
 """
 
 import contextlib
@@ -25,6 +26,8 @@ from llmmigrate.rollout.plan import Plan
 from llmmigrate.rollout.staging import replace_file
 
 SCHEMA: Final = "llmmigrate.rollout/1"
+ROOT: Final = Path(".llmmigrate") / "rollout"
+"""Beside the plan; in it, a folder for each name of a plan."""
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +65,7 @@ class Place:
     def __init__(self, plan_path: Path, plan: Plan) -> None:
         self.plan_path = plan_path
         self.root = plan_path.parent
-        self.directory = self.root / ".llmmigrate" / "rollout" / plan.name
+        self.directory = self.root / ROOT / plan.name
 
     def gateway_directory(self, plan: Plan) -> Path:
         """Where the gateway's files are."""

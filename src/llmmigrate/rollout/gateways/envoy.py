@@ -175,12 +175,17 @@ def _counts(stats: list[dict[str, Any]], limit: Decimal | None) -> Counts:
 
 
 def _times(stats: list[dict[str, Any]], limit: Decimal | None) -> tuple[int, int]:
-    """How many answers Envoy has timed, whole, and how many took longer than the limit, which is a bucket's bound."""
+    """How many answers Envoy has timed, whole, and how many took longer than the limit, which is a bucket's bound.
+
+    None was timed where it is no bound: Envoy runs with files of another limit.
+    """
     found = [each for stat in stats for each in stat.get("histograms", []) if each["name"] == _TIMES]
     buckets = {bucket["upper_bound"]: bucket["cumulative"] for each in found for bucket in each["buckets"]}
     total = max(buckets.values(), default=0)
-    below = buckets.get(float(limit * 1000), total) if limit is not None else total
-    return total, total - below
+    if limit is None:
+        return total, 0
+    below = buckets.get(float(limit * 1000))
+    return (total, total - below) if below is not None else (0, 0)
 
 
 def _bootstrap(plan: Plan) -> dict[str, Any]:
