@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from llmmigrate.errors import ConfigError, LlmmigrateError
-from llmmigrate.rollout.emission import changed_by_hand, gateway_of, text_of
+from llmmigrate.rollout.emission import FINDINGS, changed_by_hand, gateway_of, text_of
 from llmmigrate.rollout.plan import BACK, Plan, load, parse
 from llmmigrate.rollout.state import ROOT, Place, instant
 
@@ -99,11 +99,13 @@ def differences(plan: Plan, place: Place) -> list[str]:
     """
     directory, kind = place.gateway_directory(plan), plan.gateway.kind
     kept = emitted_plan(place)
+    if kept is None and not (directory / FINDINGS).exists():
+        return []  # nothing was emitted yet
     moved = kept is not None and (kept.gateway.kind, kept.gateway.directory) != (kind, plan.gateway.directory)
     files = [] if moved else [*changed_by_hand(plan, kind, directory), *_stages_changed(plan, directory)]
     if not files and not moved:
         return []
-    return settings_differing(plan, place) or [f"{directory / file} is not what the plan makes of it" for file in files]
+    return settings_differing(plan, place) or [f"{directory}: {', '.join(files)}"]
 
 
 def settings_differing(plan: Plan, place: Place) -> list[str]:
