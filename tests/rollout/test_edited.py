@@ -146,6 +146,32 @@ def test_files_of_a_plan_that_was_not_kept_are_named(staged: Run) -> None:
     assert weights() == [0, 10000]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_plan_that_makes_no_files_any_more_is_gone_back_from(kept: bool, tmp_path: Path, llmmigrate: Run) -> None:
+    path = tmp_path / "migration.yaml"
+    path.write_text(PLAN.replace(', webhook: "env:ALERT_WEBHOOK"', "") + STAGES + "gateway: {kind: litellm}\n")
+    assert llmmigrate("rollout", "emit", str(path), "--stage", "half").code == 0
+    assert llmmigrate("rollout", "stage", str(path), "half").code == 0
+    if not kept:
+        next(tmp_path.glob(".llmmigrate/rollout/*/emitted.json")).unlink()
+    path.write_text(
+        path.read_text().replace("models: {o3: glm-5}", "models: {}").replace("models: {o3: local-glm}", "models: {}")
+    )
+    status = json.loads(llmmigrate("rollout", "status", str(path), "--format", "json").out)
+    assert "LiteLLM needs the names" in status["differs"][0] or "models.o3: glm-5 → none" in status["differs"][0]
+    assert status["stage_in_file"] == ("half" if kept else None)
+    assert llmmigrate("rollback", str(path), "--reason", "x").code == 0
+    assert json.loads((tmp_path / "gateway" / "stage.json").read_text())["parts"] == 0
+
+
+def test_a_state_that_cannot_be_read_holds_no_rollback_up(staged: Run) -> None:
+    Path(".llmmigrate/rollout/o3-to-glm5/state.json").write_text("{")
+    assert staged("rollout", "stage", "migration.yaml", "half").code == 2
+    back = staged("rollback", "--reason", "x")
+    assert (back.code, weights()) == (0, [0, 10000])
+    assert shown(staged)["lock"]["reason"] == "x"
+
+
 def test_every_setting_has_a_path() -> None:
     one, other = parse(PLAN, "p"), parse(PLAN.replace("o3: glm-5", "o3: glm-4, o4: x").replace("64k", "32k"), "p")
     assert settings_changed(one, other) == [

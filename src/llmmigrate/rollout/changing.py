@@ -141,7 +141,15 @@ def stage_in_file(plan: Plan, place: Place) -> Stage | None:
     plans = [plan, kept] if _same_gateway(plan, kept) else [kept]
     found = [(each, stage) for each in plans for stage in (each.stage(BACK), *each.stages)]
     found.sort(key=lambda pair: state is None or pair[1].name != state.stage)
-    return next((stage for each, stage in found if _stage_text(each, place, stage) == text), None)
+    return next((stage for each, stage in found if _made(each, place, stage) == text), None)
+
+
+def _made(plan: Plan, place: Place, stage: Stage) -> str | None:
+    """The stage file of a plan; None for a plan that was edited so that there is none."""
+    try:
+        return _stage_text(plan, place, stage)
+    except GatewayError:
+        return None
 
 
 def _same_gateway(plan: Plan, other: Plan) -> bool:
@@ -152,7 +160,7 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     gateway = gateway_of(plan.gateway.kind)
     directory = place.gateway_directory(plan)
     path = directory / gateway.STAGE_FILE
-    state = place.state()
+    state = _state_to_leave(place, name)
     before = state.stage if state is not None else None
     diff = difference(plan, place, name)
     began = datetime.now(UTC)
@@ -176,6 +184,16 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     seconds = (datetime.now(UTC) - began).total_seconds()
     place.journal("done", **told, seconds=seconds, confirmed=uptake.confirmed)
     return Change(before, name, seconds, diff, left_to_do, uptake)
+
+
+def _state_to_leave(place: Place, name: str) -> State | None:
+    """What is in force. On the way back a state file that cannot be read is as good as none."""
+    try:
+        return place.state()
+    except ConfigError:
+        if name != BACK:
+            raise
+        return None
 
 
 def _stage_text(plan: Plan, place: Place, stage: Stage) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from llmmigrate.errors import ConfigError, LlmmigrateError
+from llmmigrate.errors import ConfigError, GatewayError, LlmmigrateError
 from llmmigrate.rollout.emission import FINDINGS, changed_by_hand, gateway_of, text_of
 from llmmigrate.rollout.plan import BACK, Plan, load, parse
 from llmmigrate.rollout.state import ROOT, Place, instant
@@ -72,7 +72,7 @@ def way_back(plan_path: Path) -> Way:
     place = Place(plan_path, plan)
     kept = emitted_plan(place)
     if kept is None:
-        found = None if place.state() is not None else _last_emitted(plan_path)
+        found = None if (place.directory / "state.json").exists() else _last_emitted(plan_path)
         renamed = f"nothing was emitted under the name {plan.name}: went back by the plan as it was emitted"
         return Way(*found, renamed) if found is not None else Way(plan, place, None)
     changed = differences(plan, place)
@@ -102,7 +102,10 @@ def differences(plan: Plan, place: Place) -> list[str]:
     if kept is None and not (directory / FINDINGS).exists():
         return []  # nothing was emitted yet
     moved = kept is not None and (kept.gateway.kind, kept.gateway.directory) != (kind, plan.gateway.directory)
-    files = [] if moved else [*changed_by_hand(plan, kind, directory), *_stages_changed(plan, directory)]
+    try:
+        files = [] if moved else [*changed_by_hand(plan, kind, directory), *_stages_changed(plan, directory)]
+    except GatewayError as error:
+        return settings_differing(plan, place) or [error.what]
     if not files and not moved:
         return []
     return settings_differing(plan, place) or [f"{directory}: {', '.join(files)}"]

@@ -59,10 +59,18 @@ def status_of(plan: Plan, place: Place) -> Status:
         differs=differences(plan, place),
         lock=state.lock if state is not None else None,
         verified=proof,
-        verified_is_current=proof is not None and proof.config_sha256 == config_hash(plan, kind),
+        verified_is_current=proof is not None and proof.config_sha256 == _hash(plan, kind),
         watch=place.read("watch.json", Report),
         journal=place.journaled(_LAST),
     )
+
+
+def _hash(plan: Plan, kind: str) -> str | None:
+    """None for a plan that was edited so that the gateway has no files for it."""
+    try:
+        return config_hash(plan, kind)
+    except LlmmigrateError:
+        return None
 
 
 def _in_file(plan: Plan, place: Place) -> Stage | None:
