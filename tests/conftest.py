@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_FROM_THE_INDEX = ("nginx is not installed", "haproxy is not installed")
-"""Gateways that the system has to have; all others are installed by `make gateways`."""
+NOT_NEEDED = ("haproxy is not installed",)
+"""Gateways that no run needs; the others have to be there where LLMMIGRATE_GATEWAYS is set."""
 NO_GATEWAY = tuple(f"{name} is not installed" for name in ("envoy", "nginx", "haproxy", "litellm", "SDK of OpenAI"))
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
@@ -22,6 +22,7 @@ NO_VLLM = "vllm is not on the PATH, or torch and transformers are not installed"
 NO_PARSER = ("vllm is not on the PATH", "sglang is not on the PATH")
 NO_CHECKER = "is not installed here: nothing checks this file but us"
 NO_RELAY = "litellm is not installed"
+NO_ROOT = "only root starts workers as another user"
 
 _skipped: list[str] = []
 
@@ -99,11 +100,11 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
     _note_skip(report)
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run.
+def unexpected_skips(skipped: Sequence[str], environment: Mapping[str, str], *, data: bool, root: bool) -> list[str]:
+    """Skips without a known reason. `data` and `root`: whether the data folder is here, whether root runs the tests.
 
     LLMMIGRATE_BROWSER says that there has to be a browser with axe-core, LLMMIGRATE_REAL_ENGINE an engine,
-    LLMMIGRATE_LITELLM where LiteLLM is.
+    LLMMIGRATE_GATEWAYS all gateways but HAProxy, LLMMIGRATE_LITELLM where LiteLLM is.
     """
     asked_by = {
         NO_BROWSER: "LLMMIGRATE_BROWSER",
@@ -117,11 +118,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         NO_LLAMA_CPP,
         NO_VLLM,
         *NO_PARSER,
-        *NOT_FROM_THE_INDEX,
-        *(() if _DATA.is_dir() else (NO_DATA,)),
-        *(reason for reason, variable in asked_by.items() if not os.environ.get(variable)),
+        *NOT_NEEDED,
+        *(() if data else (NO_DATA,)),
+        *(() if root else (NO_ROOT,)),
+        *(reason for reason, variable in asked_by.items() if not environment.get(variable)),
     )
-    unexpected = [line for line in _skipped if not line.endswith(expected)]
+    return [line for line in skipped if not line.endswith(expected)]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With LLMMIGRATE_STRICT_SKIPS (continuous integration), a skip without a known reason fails the run."""
+    unexpected = unexpected_skips(_skipped, os.environ, data=_DATA.is_dir(), root=os.geteuid() == 0)
     if unexpected and os.environ.get("LLMMIGRATE_STRICT_SKIPS"):
         print("\nunexpected skips:", *unexpected, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from tests.loopback import no_network as no_network
 from tools.make_docs import DOCS
 
 from llmmigrate.rollout.drill.faults import chosen

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.conftest import NO_ROOT
 from tests.rollout.live import emitted, site
 
 from llmmigrate.errors import GatewayError
@@ -72,7 +73,7 @@ async def _served(directory: Path, kind: str) -> list[str]:
 def test_root_can_start_nginx_in_a_private_directory(tmp_path: Path, needs: Callable[[str], None]) -> None:
     needs("nginx")
     if os.geteuid() != 0:
-        pytest.skip("only root starts workers as another user")
+        pytest.skip(NO_ROOT)
     (tmp_path / "gateway").mkdir(mode=0o700)
     assert asyncio.run(_served_as_root(tmp_path)) == "target"
 

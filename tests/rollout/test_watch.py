@@ -14,12 +14,13 @@ from tests.rollout.live import Site, site
 
 from llmmigrate.errors import GatewayError
 from llmmigrate.rollout import Counts
+from llmmigrate.rollout.answers import Report
 from llmmigrate.rollout.changing import roll_back, take_stage
 from llmmigrate.rollout.drill.lab import free_ports
 from llmmigrate.rollout.drill.traffic import Traffic, send
 from llmmigrate.rollout.emission import gateway_of
 from llmmigrate.rollout.state import instant
-from llmmigrate.rollout.watch import Options, Report, Watch
+from llmmigrate.rollout.watch import Options, Watch
 from llmmigrate.rollout.wire import Listening, Reply, Request, ask
 
 QUICK = """\

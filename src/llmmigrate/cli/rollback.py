@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import command
-from llmmigrate.cli.rollout import PlanArgument, drill, emit
+from llmmigrate.cli.rollout import PlanArgument, change_code, drill, emit, show_change
 from llmmigrate.errors import UsageError
 
 
@@ -45,29 +45,27 @@ class BackOptions:
 
 @command(app)
 def now(options: BackOptions, console: Console) -> int:
-    """Go back now. The stage stays locked until a person releases it.
+    """Go back now. The stage stays locked until a person releases it. Exit code 3 if the gateway does not take it up.
 
     \b
     Examples:
       llmmigrate rollback migration.yaml --reason "answers are cut off"
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.rollout.changing import emitted_elsewhere, roll_back
-    from llmmigrate.rollout.plan import load
-    from llmmigrate.rollout.state import Place
+    from llmmigrate.rollout.emitted import as_emitted, way_back
 
     if not options.reason:
         raise UsageError("no reason given", fix='add --reason "what is wrong"')
-    path = Path(options.plan)
-    plan = load(path)
-    place = Place(path, plan)
+    plan, place, remark = way_back(Path(options.plan))
+    plan = as_emitted(plan, place)
     change = roll_back(plan, place, options.reason)
-    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s, locked")
+    show_change(change, console, ", locked")
+    if remark is not None:
+        console.warn(remark)
     for other in emitted_elsewhere(plan, place):
         console.warn(f"{other} is as it was: this acts on {plan.gateway.kind} in {place.gateway_directory(plan)} alone")
-    if change.left_to_do is not None:
-        console.warn(change.left_to_do)
     console.say(f"→ llmmigrate rollout status {options.plan}")
-    return 0
+    return change_code(change)
 
 
 command(app, "emit")(emit)

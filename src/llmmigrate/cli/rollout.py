@@ -14,8 +14,10 @@ from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
+    from llmmigrate.rollout.changing import Change
     from llmmigrate.rollout.emission import Emission
     from llmmigrate.rollout.plan import Plan
+    from llmmigrate.rollout.state import Place
 
 app = new_app()
 
@@ -169,6 +171,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     from llmmigrate.rollout.changing import check_emission, is_own
     from llmmigrate.rollout.emission import emit as emitted
     from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.emitted import keep_emitted
     from llmmigrate.rollout.state import Place
 
     to = destinations(options.format, [])
@@ -185,6 +188,8 @@ def emit(options: EmitOptions, console: Console) -> int:
         with place.alone():
             check_emission(plan, place, kind, directory, stage)
             _write_files(emission, directory, force=options.force)
+            if own:
+                keep_emitted(place, datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC))
             place.journal("emitted", at=_now_text(), gateway=kind, stage=stage, directory=str(directory))
     drilled = gateway_of(emission.gateway).PROGRAM is not None and not refused
     next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
@@ -230,7 +235,7 @@ def drill(options: DrillOptions, console: Console) -> int:
 
 @command(app)
 def stage(options: StageOptions, console: Console) -> int:
-    """Put a stage in force: one file replaced as a whole, and taken up by the gateway.
+    """Put a stage in force: one file replaced as a whole, and taken up by the gateway. Exit code 3 if it does not.
 
     \b
     Examples:
@@ -251,11 +256,10 @@ def stage(options: StageOptions, console: Console) -> int:
         console.result(difference(plan, place, name) or f"{name} is in force")
         return 0
     change = take_stage(plan, place, name, release=options.release)
-    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s")
-    if change.left_to_do is not None:
-        console.warn(change.left_to_do)
+    show_change(change, console)
+    _warn_of_edits(plan, place, console)
     console.say(f"→ llmmigrate rollout watch {options.plan} --apply")
-    return 0
+    return change_code(change)
 
 
 @command(app)
@@ -297,6 +301,7 @@ def watch(options: WatchOptions, console: Console) -> int:
     plan = _plan(options.plan)
     place = Place(Path(options.plan), plan)
     reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    _warn_of_edits(plan, place, console)
     chosen = Options(apply=options.apply, command=options.exec, once=options.once, address=_address(options.serve))
     running = Watch(plan, place, reader, chosen, console.say)
     if running.run() or running.due is not None:
@@ -326,9 +331,34 @@ def run(options: RunOptions, console: Console) -> int:
         console.result(table.render(timetable_report(plan, steps), width=console.width()))
         return 0
     reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    _warn_of_edits(plan, place, console)
     arrived = walk(plan, place, reader, console.say, clock=lambda: datetime.now(UTC), release=options.release)
     console.result("all stages taken" if arrived else "rolled back, locked")
     return 0 if arrived else 1
+
+
+def _warn_of_edits(plan: "Plan", place: "Place", console: Console) -> None:
+    """Say where the plan is not what the gateway's files were made of."""
+    from llmmigrate.rollout.emitted import differences, edited
+
+    found = differences(plan, place)
+    if found:
+        console.warn(f"{edited(found)}: llmmigrate rollout emit {place.plan_path} writes the files anew")
+
+
+def show_change(change: "Change", console: Console, more: str = "") -> None:
+    """What was changed, and whether the gateway says that it has taken it up."""
+    confirmed = ", confirmed by the gateway" if change.uptake.confirmed else ""
+    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s{more}{confirmed}")
+    if change.left_to_do is not None:
+        console.warn(change.left_to_do)
+    elif not change.uptake.confirmed:
+        console.warn(f"written, not confirmed: {change.uptake.words}")
+
+
+def change_code(change: "Change") -> int:
+    """3 where the gateway was asked and does not have the change in force; 0 where it has, or cannot be asked."""
+    return 3 if change.uptake.confirmed is False else 0
 
 
 def _address(text: str | None) -> tuple[str, int] | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.tables import Block, Bullets, Column, Paragraph, Table
+from llmmigrate.rollout.emitted import edited
 from llmmigrate.rollout.plan import Plan
 from llmmigrate.rollout.state import instant
 from llmmigrate.rollout.status import Status
@@ -42,6 +43,8 @@ def _page(found: Status) -> Iterator[Block]:
         yield Paragraph(
             f"the gateway's file is that of {held}: a change did not finish; take the stage again.", kind="warning"
         )
+    if found.differs:
+        yield Paragraph(f"{edited(found.differs)}: emit again; the gateway goes by what was emitted.", kind="warning")
     yield Bullets("State:", list(_items(found)))
     if found.journal:
         yield _journal(found)

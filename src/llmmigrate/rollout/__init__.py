@@ -105,6 +105,18 @@ Reader = Callable[[], Counts]
 """Asks a gateway for its counts. GatewayError where it does not answer."""
 
 
+class Uptake(NamedTuple):
+    """Whether a running gateway has taken up a stage file that was replaced."""
+
+    confirmed: bool | None
+    """By the gateway itself; False: it has another stage in force. None: it does not tell, or does not answer."""
+    words: str
+
+
+Confirming = Callable[[], Uptake]
+"""Asks a gateway after the change, for a few seconds at most. GatewayError, code `refused`, where it refuses it."""
+
+
 class Gateway(Protocol):
     """What a module of `rollout/gateways` offers."""
 
@@ -132,6 +144,10 @@ class Gateway(Protocol):
 
         GatewayError where it refuses the file or does not run.
         """
+        ...
+
+    def confirming(self, plan: Plan, directory: Path) -> Confirming:
+        """What asks whether the stage file is in force; made before the file is replaced."""
         ...
 
     def reader(self, plan: Plan, directory: Path) -> Reader:

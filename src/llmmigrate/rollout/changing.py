@@ -7,13 +7,18 @@ entirely the new one; what is remembered follows. `status` compares both and say
 import difflib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
-from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of
-from llmmigrate.rollout.plan import BACK, Plan
+from llmmigrate.rollout import Uptake
+from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, text_of
+from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
+from llmmigrate.rollout.plan import BACK, Plan, Stage
 from llmmigrate.rollout.staging import replace_file
 from llmmigrate.rollout.state import SCHEMA, Lock, Place, State, instant
+
+_RED_BUTTON_WAITS: Final = 10.0
+"""Seconds that a person's rollback waits for another change to end: a `stage` that asks a slow gateway."""
 
 
 class Change(NamedTuple):
@@ -24,6 +29,8 @@ class Change(NamedTuple):
     seconds: float
     diff: str
     left_to_do: str | None
+    uptake: Uptake
+    """Whether the running gateway has taken it up, as far as it tells."""
 
 
 def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) -> Change:
@@ -46,9 +53,18 @@ def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) ->
 
 
 def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") -> Change:
-    """Send everything to the current provider and lock the stage, in one step."""
-    with place.alone():
+    """Send everything to the current provider and lock the stage, in one step.
+
+    It acts on the gateway as it was emitted, whatever the plan says by now.
+    """
+    plan = as_emitted(plan, place)
+    with place.alone(wait=_RED_BUTTON_WAITS if by == "rollback" else 0.0):
         return _change(plan, place, BACK, Lock(at=instant(datetime.now(UTC)), reason=reason, by=by), by)
+
+
+def confirmation(change: Change) -> str:
+    """In a few words, whether the gateway has taken a change up."""
+    return "confirmed by the gateway" if change.uptake.confirmed else f"not confirmed: {change.uptake.words}"
 
 
 def is_own(plan: Plan, place: Place, kind: str, directory: Path) -> bool:
@@ -77,6 +93,16 @@ def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: 
             fix=f"leave --stage out, then: llmmigrate rollout stage {place.plan_path} {stage}",
             code="in_force",
         )
+    found = stage_in_file(plan, place) if (directory / gateway_of(kind).STAGE_FILE).exists() else None
+    wanted = plan.stage(stage).part
+    if found is not None and found.name == stage and found.part != wanted:
+        shares = [f"{(part * 100).normalize():f} %" for part in (found.part, wanted)]
+        raise RolloutRefusedError(
+            f"stage {stage} is in force in {directory} with {shares[0]}: the plan now says {shares[1]}",
+            why="emitting it there would change what the running gateway does, without lock, drill and journal",
+            fix=f"llmmigrate rollout stage {place.plan_path} {stage}; where more was edited, rollback first",
+            code="in_force",
+        )
 
 
 def emitted_elsewhere(plan: Plan, place: Place) -> list[str]:
@@ -101,54 +127,81 @@ def difference(plan: Plan, place: Place, name: str) -> str:
     """What a stage would change in the gateway's file, as a unified diff; empty for nothing."""
     gateway = gateway_of(plan.gateway.kind)
     path = place.gateway_directory(plan) / gateway.STAGE_FILE
-    new = gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE]
-    old = _read(path)
+    old, new = _read(path), _stage_text(plan, place, plan.stage(name))
     lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), str(path), f"{path} ({name})", n=1)
     return "".join(lines)
 
 
-def stage_in_file(plan: Plan, place: Place) -> str | None:
-    """The stage whose file the gateway has, None where it is none of the plan's."""
-    gateway = gateway_of(plan.gateway.kind)
-    text = _read(place.gateway_directory(plan) / gateway.STAGE_FILE)
+def stage_in_file(plan: Plan, place: Place) -> Stage | None:
+    """The stage whose file the gateway has, by the plan or by what was emitted; None where it is of neither."""
+    kept = as_emitted(plan, place)
+    gateway = gateway_of(kept.gateway.kind)
+    text = _read(place.gateway_directory(kept) / gateway.STAGE_FILE)
     state = place.state()
-    names = [*([state.stage] if state else []), BACK, *(stage.name for stage in plan.stages)]
-    known = {BACK, *(stage.name for stage in plan.stages)}
-    return next(
-        (
-            name
-            for name in names
-            if name in known and gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE] == text
-        ),
-        None,
-    )
+    plans = [plan, kept] if _same_gateway(plan, kept) else [kept]
+    found = [(each, stage) for each in plans for stage in (each.stage(BACK), *each.stages)]
+    found.sort(key=lambda pair: state is None or pair[1].name != state.stage)
+    return next((stage for each, stage in found if _made(each, place, stage) == text), None)
+
+
+def _made(plan: Plan, place: Place, stage: Stage) -> str | None:
+    """The stage file of a plan; None for a plan that was edited so that there is none."""
+    try:
+        return _stage_text(plan, place, stage)
+    except GatewayError:
+        return None
+
+
+def _same_gateway(plan: Plan, other: Plan) -> bool:
+    return (plan.gateway.kind, plan.gateway.directory) == (other.gateway.kind, other.gateway.directory)
 
 
 def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> Change:
     gateway = gateway_of(plan.gateway.kind)
     directory = place.gateway_directory(plan)
     path = directory / gateway.STAGE_FILE
-    state = place.state()
+    state = _state_to_leave(place, name)
     before = state.stage if state is not None else None
     diff = difference(plan, place, name)
     began = datetime.now(UTC)
     told = {"at": instant(began), "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
     place.journal("begun", **told)
     old = _read(path)
-    replace_file(path, gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE])
+    confirm = gateway.confirming(plan, directory)
+    replace_file(path, _stage_text(plan, place, plan.stage(name)))
     try:
         left_to_do = gateway.reload(plan, directory)
+        place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
+        uptake = confirm() if left_to_do is None else Uptake(None, left_to_do)
     except GatewayError as error:
         if error.code == "refused":
             replace_file(path, old)
+            place.put_back(state)
         else:  # it will take the file up when it runs again
             place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
         place.journal("refused", **told, why=error.what)
         raise
     seconds = (datetime.now(UTC) - began).total_seconds()
-    place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
-    place.journal("done", **told, seconds=seconds)
-    return Change(before, name, seconds, diff, left_to_do)
+    place.journal("done", **told, seconds=seconds, confirmed=uptake.confirmed)
+    return Change(before, name, seconds, diff, left_to_do, uptake)
+
+
+def _state_to_leave(place: Place, name: str) -> State | None:
+    """What is in force. On the way back a state file that cannot be read is as good as none."""
+    try:
+        return place.state()
+    except ConfigError:
+        if name != BACK:
+            raise
+        return None
+
+
+def _stage_text(plan: Plan, place: Place, stage: Stage) -> str:
+    """What the stage file is to hold: for the way back what was emitted with the files that run, else by the plan."""
+    gateway = gateway_of(plan.gateway.kind)
+    emitted = place.gateway_directory(plan) / "stages" / BACK / gateway.STAGE_FILE
+    kept = text_of(emitted) if stage.name == BACK else None
+    return kept or gateway.files(plan, stage.part)[gateway.STAGE_FILE]
 
 
 def _check_proved(plan: Plan, place: Place) -> None:
@@ -168,6 +221,7 @@ def _check_directory(plan: Plan, place: Place) -> None:
     if changed:
         raise RolloutRefusedError(
             f"{directory} is not what the plan makes of it: {', '.join(changed)}",
+            why=edited(known) if (known := settings_differing(plan, place)) else None,
             fix=f"llmmigrate rollout emit {place.plan_path}, then start the gateway with it",
             code="not_emitted",
         )

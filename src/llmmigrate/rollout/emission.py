@@ -71,10 +71,11 @@ def changed_by_hand(plan: Plan, name: str, directory: Path) -> list[str]:
     """Files in a gateway's directory, the stage file apart, that are not what the plan makes of them."""
     gateway = gateway_of(name)
     expected = {file: text for file, text in gateway.files(plan, Decimal(0)).items() if file != gateway.STAGE_FILE}
-    return [file for file, text in expected.items() if _text(directory / file) != text]
+    return [file for file, text in expected.items() if text_of(directory / file) != text]
 
 
-def _text(path: Path) -> str | None:
+def text_of(path: Path) -> str | None:
+    """The text of a file; None where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

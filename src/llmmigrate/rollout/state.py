@@ -4,16 +4,18 @@
 .llmmigrate/rollout/<name>/journal.jsonl   every change, begun and done, one line each
 .llmmigrate/rollout/<name>/verified.json   gateway → configuration and version that a drill has proved
 .llmmigrate/rollout/<name>/watch.json      what the watch remembers
+.llmmigrate/rollout/<name>/emitted.json    the plan as it was emitted
 """
 
 import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import jsonlines
 import msgspec
@@ -24,6 +26,8 @@ from llmmigrate.rollout.plan import Plan
 from llmmigrate.rollout.staging import replace_file
 
 SCHEMA: Final = "llmmigrate.rollout/1"
+ROOT: Final = Path(".llmmigrate") / "rollout"
+"""Beside the plan; in it, a folder for each name of a plan."""
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +65,7 @@ class Place:
     def __init__(self, plan_path: Path, plan: Plan) -> None:
         self.plan_path = plan_path
         self.root = plan_path.parent
-        self.directory = self.root / ".llmmigrate" / "rollout" / plan.name
+        self.directory = self.root / ROOT / plan.name
 
     def gateway_directory(self, plan: Plan) -> Path:
         """Where the gateway's files are."""
@@ -75,6 +79,13 @@ class Place:
     def keep_state(self, state: State) -> None:
         """Write what is in force."""
         self.write("state.json", msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")
+
+    def put_back(self, state: State | None) -> None:
+        """Write what was in force before a change that was refused."""
+        if state is not None:
+            self.keep_state(state)
+        else:
+            (self.directory / "state.json").unlink(missing_ok=True)
 
     def verified(self) -> Mapping[str, Verified]:
         """What drills have proved, by gateway."""
@@ -118,14 +129,18 @@ class Place:
         replace_file(self.directory / name, text)
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Let nobody else change the stage meanwhile; the lock of a killed process is gone with it."""
+    def alone(self, wait: float = 0.0) -> Iterator[None]:
+        """Let nobody else change the stage meanwhile; the lock of a killed process is gone with it.
+
+        GatewayError where somebody else still does after `wait` seconds.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise GatewayError("another llmmigrate changes the stage now", fix="try again in a moment") from None
+            ends = time.monotonic() + wait
+            while not _locked(stream):
+                if time.monotonic() >= ends:
+                    raise GatewayError("another llmmigrate changes the stage now", fix="try again in a moment")
+                time.sleep(0.05)
             yield
 
     def read(self, name: str, kind: Any) -> Any:
@@ -138,6 +153,14 @@ class Place:
         except (OSError, msgspec.DecodeError) as error:
             fix = f"look at {self.directory / 'journal.jsonl'}, then remove the file"
             raise ConfigError(f"{name} cannot be read", where=Location(str(path)), why=str(error), fix=fix) from None
+
+
+def _locked(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def instant(moment: datetime) -> str:

@@ -5,11 +5,12 @@ from typing import Any, Final
 import msgspec
 
 from llmmigrate.errors import LlmmigrateError
+from llmmigrate.rollout.answers import Report
 from llmmigrate.rollout.changing import stage_in_file
 from llmmigrate.rollout.emission import config_hash
-from llmmigrate.rollout.plan import Plan
+from llmmigrate.rollout.emitted import as_emitted, differences
+from llmmigrate.rollout.plan import Plan, Stage
 from llmmigrate.rollout.state import Lock, Place, Verified
-from llmmigrate.rollout.watch import Report
 
 SCHEMA: Final = "llmmigrate.rollout-status/1"
 _LAST: Final = 10
@@ -29,6 +30,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The target's part of the requests, as a decimal fraction."""
     stage_in_file: str | None
     """The stage whose file the gateway has; another one than `stage` after a change that did not finish."""
+    differs: list[str]
+    """What the emitted files would hold otherwise by the plan of now; empty where they are the plan's."""
     lock: Lock | None
     verified: Verified | None
     verified_is_current: bool
@@ -39,28 +42,38 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def status_of(plan: Plan, place: Place) -> Status:
     """Where a plan's rollout stands."""
     state = place.state()
-    kind = plan.gateway.kind
+    running = as_emitted(plan, place).gateway
+    kind = running.kind
     proof = place.verified().get(kind)
-    known = {stage.name for stage in plan.stages} | {"back"}
-    share = plan.stage(state.stage).part if state is not None and state.stage in known else None
+    held = _in_file(plan, place)
+    share = held.part if state is not None and held is not None and held.name == state.stage else None
     return Status(
         schema=SCHEMA,
         plan=plan.name,
         gateway=kind,
-        directory=str(place.gateway_directory(plan)),
+        directory=str(place.root / running.directory),
         stage=state.stage if state is not None else None,
         since=state.since if state is not None else None,
         share=f"{share.normalize():f}" if share is not None else None,
-        stage_in_file=_in_file(plan, place),
+        stage_in_file=held.name if held is not None else None,
+        differs=differences(plan, place),
         lock=state.lock if state is not None else None,
         verified=proof,
-        verified_is_current=proof is not None and proof.config_sha256 == config_hash(plan, kind),
+        verified_is_current=proof is not None and proof.config_sha256 == _hash(plan, kind),
         watch=place.read("watch.json", Report),
         journal=place.journaled(_LAST),
     )
 
 
-def _in_file(plan: Plan, place: Place) -> str | None:
+def _hash(plan: Plan, kind: str) -> str | None:
+    """None for a plan that was edited so that the gateway has no files for it."""
+    try:
+        return config_hash(plan, kind)
+    except LlmmigrateError:
+        return None
+
+
+def _in_file(plan: Plan, place: Place) -> Stage | None:
     try:
         return stage_in_file(plan, place)
     except LlmmigrateError:

@@ -14,7 +14,7 @@ import msgspec
 
 from llmmigrate.errors import RolloutRefusedError
 from llmmigrate.rollout import Reader
-from llmmigrate.rollout.changing import take_stage
+from llmmigrate.rollout.changing import confirmation, take_stage
 from llmmigrate.rollout.plan import BACK, Plan, Stage
 from llmmigrate.rollout.state import Place
 from llmmigrate.rollout.watch import Options, Progress, Say, Watch
@@ -120,7 +120,7 @@ def _stay(plan: Plan, place: Place, reader: Reader, say: Say, stage: Stage, cloc
     state = place.state()
     if state is None or state.stage != stage.name or state.lock is not None:
         change = take_stage(plan, place, stage.name, release=release)
-        say(f"stage {stage.name}" + (f": {change.left_to_do}" if change.left_to_do else ""))
+        say(f"stage {stage.name}, {confirmation(change)}")
         state = place.state()
     if stage.for_ is None and not stage.min_requests and (stage.part == 0 or stage == plan.stages[-1]):
         return True

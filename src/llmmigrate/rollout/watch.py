@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from llmmigrate.errors import ConfigError, GatewayError, LlmmigrateError
 from llmmigrate.rollout import Counts, Reader
-from llmmigrate.rollout.changing import roll_back
+from llmmigrate.rollout.answers import Report, answer, metrics
+from llmmigrate.rollout.changing import confirmation, roll_back
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.state import Place, instant
 from llmmigrate.rollout.webhook import alert, check_secret
@@ -27,22 +28,11 @@ from llmmigrate.rollout.wire import Listening, Reply, Request
 
 SCHEMA: Final = "llmmigrate.watch/1"
 _COMMAND_SECONDS: Final = 300
+_STAYS_WINDOWS: Final = 2
+"""Windows for which the end is still shown."""
+_NOTHING: Final = "no window has ended in the stage in force"
 
 Say = Callable[[str], None]
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What the watch knows: what `/verdict` shows and `watch.json` keeps."""
-
-    schema: str
-    plan: str
-    at: str
-    verdict: str
-    """good, breach, inconclusive, due (a rollback that was not made), rolled_back or locked."""
-    reasons: list[str]
-    streak: int
-    straight: int
-    window: Window | None
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +118,7 @@ class Watch:
                 ) from None
         try:
             await self._windows()
+            await self._stay()
         finally:
             listening.stop()
 
@@ -177,17 +168,20 @@ class Watch:
 
     def _keep(self, verdict: str, judgement: Judgement, window: Window | None) -> None:
         self.windows[verdict] = self.windows.get(verdict, 0) + 1
-        self.latest = Report(
+        self.latest = self._report(verdict, judgement, window, self.memory)
+        self.place.write("watch.json", msgspec.json.format(msgspec.json.encode(self.latest), indent=1).decode() + "\n")
+
+    def _report(self, verdict: str, judgement: Judgement, window: Window | None, memory: Memory) -> Report:
+        return Report(
             schema=SCHEMA,
             plan=self.plan.name,
             at=instant(self.clock()),
             verdict=verdict,
             reasons=judgement.reasons,
-            streak=self.memory.streak,
-            straight=self.memory.straight,
+            streak=memory.streak,
+            straight=memory.straight,
             window=window,
         )
-        self.place.write("watch.json", msgspec.json.format(msgspec.json.encode(self.latest), indent=1).decode() + "\n")
 
     def _go_back(self, judgement: Judgement, window: Window | None) -> None:
         """Act once: a stage that is locked already has been gone back from. What fails stays due."""
@@ -243,8 +237,10 @@ class Watch:
         """Go back; what was done, None where there is nothing to go back by. GatewayError where it fails."""
         if self.options.apply:
             change = roll_back(self.plan, self.place, reason, by="watch")
-            self.say(f"rolled back in {change.seconds:.3f} s: {reason}")
-            return "applied"
+            if change.uptake.confirmed is False:  # the next look tries again
+                raise GatewayError(change.uptake.words)
+            self.say(f"rolled back in {change.seconds:.3f} s ({confirmation(change)}): {reason}")
+            return f"applied, {confirmation(change)}"
         if self.options.command is None:
             return None
         code = _run(self.options.command, reason)
@@ -257,28 +253,24 @@ class Watch:
 
     async def _show(self, request: Request, reply: Reply) -> None:
         path = request.path.partition("?")[0]
+        nothing = self._report("inconclusive", Judgement(verdict="inconclusive", reasons=[_NOTHING]), None, Memory())
         if path == "/verdict":
-            body = msgspec.json.encode(self.latest) if self.latest is not None else b'{"verdict": "inconclusive"}'
+            body = msgspec.json.encode(answer(nothing, self.latest, self.place))
             await reply.send(200, body, {"content-type": "application/json"})
         elif path in (self.plan.monitoring.metrics_path, "/metrics"):
-            await reply.send(200, self._metrics().encode(), {"content-type": "text/plain; version=0.0.4"})
+            text = metrics(answer(nothing, self.latest, self.place), self.windows)
+            await reply.send(200, text.encode(), {"content-type": "text/plain; version=0.0.4"})
         else:
             await reply.send(404, b"see /verdict and /metrics\n", {"content-type": "text/plain"})
 
-    def _metrics(self) -> str:
-        """Prometheus text."""
-        window = self.latest.window if self.latest is not None else None
-        lines = ["# TYPE llmmigrate_windows_total counter"]
-        lines += [
-            f'llmmigrate_windows_total{{verdict="{name}"}} {count}' for name, count in sorted(self.windows.items())
-        ]
-        gauges: dict[str, Any] = {"streak": self.memory.streak, "rolled_back": int(self.rolled_back)}
-        gauges["rollback_due"] = int(self.due is not None)
-        if window is not None:
-            gauges |= {"window_attempts": window.attempts, "window_errors": window.errors, "window_slow": window.slow}
-        for name, value in gauges.items():
-            lines += [f"# TYPE llmmigrate_{name} gauge", f"llmmigrate_{name} {value}"]
-        return "\n".join(lines) + "\n"
+    async def _stay(self) -> None:
+        """Show the end for a while: who asks once a window would otherwise find nobody there, and take it for calm."""
+        ended = self.rolled_back or self.due is not None
+        if self.options.address is None or self.options.once or not ended:
+            return
+        seconds = _STAYS_WINDOWS * float(self.plan.monitoring.every)
+        self.say(f"/verdict shows it for another {seconds:g} s")
+        await asyncio.sleep(seconds)
 
 
 def remembered(place: Place, plan: Plan, now: datetime) -> Memory:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Finding, Program, Status
+from llmmigrate.rollout import Confirming, Finding, Program, Status, Uptake
 from llmmigrate.rollout.plan import Plan
 
 PARTS: Final = 10_000
@@ -58,6 +58,11 @@ def readable(where: str) -> Iterator[None]:
         why = f"{type(error).__name__}: {error}"[:200]
         fix = "check that the emitted gateway answers there, and its version"
         raise GatewayError(f"no counts of the target can be read at {where}", why=why, fix=fix) from None
+
+
+def untold(words: str) -> Confirming:
+    """For a gateway that cannot be asked what is in force; the words say what is known instead."""
+    return lambda: Uptake(None, words)
 
 
 def common_findings(plan: Plan) -> list[Finding]:

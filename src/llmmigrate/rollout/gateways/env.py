@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Finding, Pace, Program, Reader
+from llmmigrate.rollout import Confirming, Finding, Pace, Program, Reader
+from llmmigrate.rollout.gateways._common import untold
 from llmmigrate.rollout.plan import Plan, Role
 
 STAGE_FILE: Final = "llm.env"
@@ -65,6 +66,11 @@ def findings(plan: Plan) -> Sequence[Finding]:
 def reload(plan: Plan, directory: Path) -> str | None:
     """Nothing takes the file up but a new start of the clients."""
     return "clients read llm.env when they start: start them anew"
+
+
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """Nobody can be asked."""
+    return untold("clients cannot be asked what they have read")
 
 
 def reader(plan: Plan, directory: Path) -> Reader:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader, Status
+from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Status, Uptake
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     PARTS,
@@ -30,6 +30,7 @@ from llmmigrate.rollout.gateways._common import (
     sticky_finding,
     yaml_text,
 )
+from llmmigrate.rollout.gateways._routes_in_force import RoutesInForce
 from llmmigrate.rollout.plan import Plan, Provider, Role
 
 STAGE_FILE: Final = "rds.json"
@@ -97,6 +98,43 @@ def reload(plan: Plan, directory: Path) -> str | None:
     return None
 
 
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """Asks the admin interface which routes are in force."""
+    asked = RoutesInForce(plan.gateway.admin, directory / STAGE_FILE)
+
+    def confirm() -> Uptake:
+        found = asked.wait()
+        if found is None:
+            fix = "the configuration in force has not been changed; its log says more (update rejected)"
+            why = _refusal(plan, directory) or "its counters say that the update was refused"
+            raise GatewayError("Envoy refuses the routes", why=why, fix=fix, code="refused")
+        return found
+
+    return confirm
+
+
+def _refusal(plan: Plan, directory: Path) -> str | None:
+    """Envoy's words on the routes, by its own check of them as a part of its configuration; None where it says none."""
+    import tempfile
+
+    from llmmigrate.rollout.process import check
+
+    bootstrap = _bootstrap(plan)
+    try:
+        routes = json.loads((directory / STAGE_FILE).read_text(encoding="utf-8"))["resources"][0]
+        manager = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        del manager["rds"]
+        manager["route_config"] = {key: value for key, value in routes.items() if key != "@type"}
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / "envoy.yaml").write_text(json.dumps(bootstrap), encoding="utf-8")
+            check(PROGRAM, Path(place))
+    except GatewayError as error:
+        return error.why
+    except (ValueError, LookupError, TypeError) as error:
+        return f"{STAGE_FILE} holds no routes: {error}"
+    return None
+
+
 def reader(plan: Plan, directory: Path) -> Reader:
     """Asks Envoy's admin interface."""
 
@@ -137,12 +175,17 @@ def _counts(stats: list[dict[str, Any]], limit: Decimal | None) -> Counts:
 
 
 def _times(stats: list[dict[str, Any]], limit: Decimal | None) -> tuple[int, int]:
-    """How many answers Envoy has timed, whole, and how many took longer than the limit, which is a bucket's bound."""
+    """How many answers Envoy has timed, whole, and how many took longer than the limit, which is a bucket's bound.
+
+    None was timed where it is no bound: Envoy runs with files of another limit.
+    """
     found = [each for stat in stats for each in stat.get("histograms", []) if each["name"] == _TIMES]
     buckets = {bucket["upper_bound"]: bucket["cumulative"] for each in found for bucket in each["buckets"]}
     total = max(buckets.values(), default=0)
-    below = buckets.get(float(limit * 1000), total) if limit is not None else total
-    return total, total - below
+    if limit is None:
+        return total, 0
+    below = buckets.get(float(limit * 1000))
+    return (total, total - below) if below is not None else (0, 0)
 
 
 def _bootstrap(plan: Plan) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import MODEL, Counts, Finding, Pace, Program, Reader
+from llmmigrate.rollout import MODEL, Confirming, Counts, Finding, Pace, Program, Reader, Uptake
 from llmmigrate.rollout.gateways._common import (
     common_findings,
     milliseconds,
@@ -45,6 +45,7 @@ PROGRAM: Final = Program(
 _SOCKET: Final = "haproxy.sock"
 _BUFFER: Final = 1_048_576
 """Bytes of `tune.bufsize`: every connection holds up to two of them while it is read."""
+_SHARE: Final = re.compile(r"\bshare ([0-9]+)$", re.ASCII | re.MULTILINE)
 _TIMES: Final = re.compile(r"key=target .*gpc0=([0-9]+) gpc1=([0-9]+)", re.ASCII)
 _ASKED: Final = "/v1/models"
 """What health checks ask for. A provider without it, or a key that may not list models, is not sick: any answer but a
@@ -101,6 +102,19 @@ def reload(plan: Plan, directory: Path) -> str | None:
     if answer:
         raise GatewayError("HAProxy refuses the share", why=answer[:200], code="refused")
     return None
+
+
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """Asks HAProxy for the share that it draws by."""
+
+    def confirm() -> Uptake:
+        wanted = (directory / STAGE_FILE).read_text(encoding="ascii").split()[1]
+        found = _SHARE.search(_ask(directory, f"show map {STAGE_FILE}"))
+        if found is not None and found[1] == wanted:
+            return Uptake(True, "HAProxy says that this share is in force")
+        return Uptake(False, f"HAProxy draws by another share: {found[1] if found is not None else 'none'}")
+
+    return confirm
 
 
 def reader(plan: Plan, directory: Path) -> Reader:

@@ -2,17 +2,18 @@
 
 Argo Rollouts and Flagger move replicas; a provider has none. What fits is the route itself, and an AnalysisRun beside
 it whose verdict is that of `llmmigrate rollout watch --serve`. No cluster was asked: the files are held against golden
-ones only.
+ones, and against the API's rules.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Finding, Pace, Program, Reader
-from llmmigrate.rollout.gateways._common import PARTS, common_findings, parts, span, sticky_finding, yaml_text
+from llmmigrate.rollout import Confirming, Finding, Pace, Program, Reader
+from llmmigrate.rollout.gateways._common import PARTS, common_findings, parts, span, sticky_finding, untold, yaml_text
 from llmmigrate.rollout.plan import Plan, Role
 
 STAGE_FILE: Final = "httproute.yaml"
@@ -41,7 +42,10 @@ def findings(plan: Plan) -> Sequence[Finding]:
         Finding("fallback", "unsupported", "it has no chain: use the policies of your implementation", "providers"),
         Finding("ejection", "unsupported", "use the policies of your implementation", "failover: eject_after"),
         Finding(
-            "model names, parameters, keys", "manual", f"set by your implementation's backends: {keys}", "providers"
+            "model names, parameters, paths, keys",
+            "manual",
+            f"set by your implementation's backends: {keys}",
+            "providers",
         ),
         Finding("change of stage", "manual", "kubectl apply, or a commit for GitOps: rollout watch --exec", "stages"),
         Finding("rollback by the watch", "manual", "an AnalysisRun asks llmmigrate-watch:9109/verdict", "rollback"),
@@ -52,6 +56,11 @@ def findings(plan: Plan) -> Sequence[Finding]:
 def reload(plan: Plan, directory: Path) -> str | None:
     """A cluster takes up what is applied."""
     return f"apply it: kubectl apply -f {directory / STAGE_FILE}"
+
+
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """No cluster is asked."""
+    return untold("no cluster is asked: kubectl get httproute shows what it has")
 
 
 def reader(plan: Plan, directory: Path) -> Reader:
@@ -71,9 +80,15 @@ def _route(plan: Plan, share: Decimal) -> dict[str, Any]:
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": plan.name},
+        "metadata": {"name": _object_name(plan)},
         "spec": {"parentRefs": [{"name": "llm"}], "rules": [rule]},
     }
+
+
+def _object_name(plan: Plan) -> str:
+    """The plan's name as Kubernetes takes one (RFC 1123): small letters, digits, hyphens inside, parts between dots."""
+    plain = re.sub(r"[^a-z0-9.]+", "-", plan.name.lower())
+    return ".".join(part for each in plain.split(".") if (part := each.strip("-")))
 
 
 def _analysis(plan: Plan) -> dict[str, Any]:
@@ -88,6 +103,6 @@ def _analysis(plan: Plan) -> dict[str, Any]:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AnalysisTemplate",
-        "metadata": {"name": plan.name},
+        "metadata": {"name": _object_name(plan)},
         "spec": {"metrics": [verdict]},
     }

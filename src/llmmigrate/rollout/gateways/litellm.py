@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
+from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Uptake
 from llmmigrate.rollout.gateways._common import (
     common_findings,
     parts,
@@ -54,6 +54,7 @@ PROGRAM: Final = Program(
 )
 
 _STATES: Final = "litellm_deployment_state"
+_RUNS_SECONDS: Final = 2.0
 _OWN: Final = "llmmigrate_target_"
 """How the metrics of `_litellm_stage.py` begin."""
 
@@ -110,9 +111,27 @@ def reload(plan: Plan, directory: Path) -> str | None:
     return None
 
 
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """It shows no stage; whether it runs can be asked."""
+
+    def confirm() -> Uptake:
+        try:
+            get_text(_metrics_url(plan), seconds=_RUNS_SECONDS)
+        except HttpError as error:
+            there = f"LiteLLM does not answer at {_metrics_url(plan)} ({error})"
+            return Uptake(None, f"{there}: it goes by the file when it runs")
+        return Uptake(None, "LiteLLM runs and looks at the file for each request; it does not tell what it has read")
+
+    return confirm
+
+
+def _metrics_url(plan: Plan) -> str:
+    return plan.monitoring.source or f"http://{plan.gateway.listen}/metrics/"
+
+
 def reader(plan: Plan, directory: Path) -> Reader:
     """Reads LiteLLM's Prometheus metrics: by the plan's `monitoring.source`, else where callers reach it."""
-    url = plan.monitoring.source or f"http://{plan.gateway.listen}/metrics/"
+    url = _metrics_url(plan)
 
     def read() -> Counts:
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Counts, Finding, Pace, Program, Reader
+from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     common_findings,
@@ -25,6 +25,7 @@ from llmmigrate.rollout.gateways._common import (
     size_finding,
     start_script,
     sticky_finding,
+    untold,
 )
 from llmmigrate.rollout.plan import Plan, Role
 
@@ -99,6 +100,11 @@ def reload(plan: Plan, directory: Path) -> str | None:
     check(PROGRAM, directory)
     send_hangup(directory / "nginx.pid")
     return None
+
+
+def confirming(plan: Plan, directory: Path) -> Confirming:
+    """There is no interface of nginx that tells."""
+    return untold("nginx has checked the files and was told to take them up; it does not tell when it has")
 
 
 def reader(plan: Plan, directory: Path) -> Reader:
