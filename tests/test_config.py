@@ -130,8 +130,14 @@ def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
         ("providers: {a: {price: {gpus: 8}}}", "1:24", "key 'gpu_hour_usd' is missing", None),
         ("providers: {a: {rpm: -5}}", "1:22", "'-5' is no whole number: write it like 600 or 2M", None),
         ("shadow:\n  canary: 10", "2:11", "'10' is ambiguous: write 10% or a fraction below 1", None),
-        ("shadow: {seed: x}", "1:16", "'x' is not a whole number", "write a whole number"),
-        ("shadow: {seed: -3}", "1:16", "the seed -3 is below zero", "seed: 7"),
+        (
+            "providers: {a: {price: {gpu_hour_usd: 1, gpus: x}}}",
+            "1:48",
+            "'x' is not a whole number",
+            "write a whole number",
+        ),
+        ("shadow: {seed: x}", "1:16", "'x' is no whole number: write it like 600 or 2M", None),
+        ("shadow: {seed: -3}", "1:16", "'-3' is no whole number: write it like 600 or 2M", None),
         ("discounts: {openai: 120%}", "1:21", "'120%' is not between 0% and 100%", None),
         ("logs: x", "1:7", "a list is expected here", "write [a, b]"),
         ("from: openai/o3", "1:7", "keys and values are expected here", "write key: value"),
@@ -231,7 +237,7 @@ def test_the_schema_accepts_the_example() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["lgos: []", "to: {api_key: x}", "logs: x", "shadow: {seed: x}", "providers: {a: {price: 3}}"]
+    "text", ["lgos: []", "to: {api_key: x}", "logs: x", "shadow: {canary: [x]}", "providers: {a: {price: 3}}"]
 )
 def test_the_schema_refuses_what_the_loader_refuses(text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):

@@ -78,7 +78,7 @@ class Shadow(msgspec.Struct, frozen=True, kw_only=True):
 
     canary: Annotated[Share | None, About("Part of the calls that are replayed.")] = None
     max_cost: Annotated[Money | None, About("Stop before this is spent.")] = None
-    seed: Annotated[int | None, About("Which calls are drawn.")] = None
+    seed: Annotated[Size | None, About("Which calls are drawn.")] = None
     gates: Annotated[dict[str, Bound], About("What each measure may be.")] = {}
 
 
@@ -171,9 +171,6 @@ def load(
     config = _build(Config, "", leaves, given)
     if config.version != VERSION:
         raise ConfigError(f"version {config.version} is not known", where=_place(leaves["version"]), fix="version: 1")
-    seed = config.shadow.seed
-    if "shadow.seed" in leaves and seed is not None and seed < 0:
-        raise ConfigError(f"the seed {seed} is below zero", where=_place(leaves["shadow.seed"]), fix="seed: 7")
     origins = {key: leaf[2] for key, leaf in leaves.items()} | {key: flag.option for key, flag in given.items()}
     return Settings(config, origins, file)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.endpoints.fault_server import FaultServer
 from tests.shadow.make_log import write_log
+from tests.shadow.project import configure
 from tests.shadow.servers import speaker
 
 GATES = ("--gate", "latency_p95=off", "--gate", "errors=<= +2pt", "--gate", "agreement=>= -20pt")
@@ -27,14 +28,7 @@ def servers(tmp_path: Path) -> Iterator[tuple[FaultServer, FaultServer]]:
         FaultServer(say=speaker(noise=0.1)) as current,
         FaultServer(say=speaker(noise=0.1, seed=1)) as target,
     ):
-        (tmp_path / "llmmigrate.yaml").write_text(f"""\
-version: 1
-logs: [logs.jsonl]
-from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
-to: {{provider: local, model: glm-5}}
-providers:
-  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: zero}}
-""")
+        configure(current, target, folder=tmp_path)
         yield current, target
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Outcome
 from tests.endpoints.fault_server import FaultServer
 from tests.shadow.make_log import write_log
+from tests.shadow.project import configure, the_run, verdict
 from tests.shadow.servers import speaker
 
 Run = Callable[..., Outcome]
@@ -18,32 +19,12 @@ LENIENT = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "a
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
-    write_log(tmp_path / "logs.jsonl", 400)
-    yield tmp_path
-
-
-def configure(current: FaultServer, target: FaultServer, *, price: str = "zero", more: str = "") -> None:
-    Path("llmmigrate.yaml").write_text(f"""\
-version: 1
-logs: [logs.jsonl]
-from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
-to: {{provider: local, model: glm-5}}
-providers:
-  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: {price}}}
-{more}""")
-
-
-def verdict() -> dict[str, Any]:
-    found = sorted(Path(".llmmigrate/runs").glob("*/verdict.json"))
-    document: dict[str, Any] = json.loads(found[-1].read_text())
-    return document
+def folder(project: Path) -> Path:
+    return write_log(project / "logs.jsonl", 400).parent
 
 
 def run_name() -> str:
-    return sorted(Path(".llmmigrate/runs").iterdir())[-1].name
+    return the_run().name
 
 
 def test_a_target_that_is_as_good_passes(llmmigrate: Run) -> None:

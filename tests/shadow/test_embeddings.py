@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from tests.conftest import Outcome
 from tests.endpoints.fault_server import FaultServer
+from tests.shadow import project
 from tests.shadow.make_log import write_log
+from tests.shadow.project import the_run, verdict
 from tests.shadow.servers import speaker
 
 Run = Callable[..., Outcome]
@@ -22,33 +24,13 @@ RATE = Decimal("0.02") / 1_000_000
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
-    write_log(tmp_path / "logs.jsonl", 150)
-    yield tmp_path
+def folder(project: Path) -> Path:
+    return write_log(project / "logs.jsonl", 150).parent
 
 
 def configure(current: FaultServer, target: FaultServer, vectors: FaultServer) -> None:
-    Path("llmmigrate.yaml").write_text(f"""\
-version: 1
-logs: [logs.jsonl]
-from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
-to: {{provider: local, model: glm-5}}
-providers:
-  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: zero}}
-  azure: {{base_url: "{vectors.base_url}"}}
-  mine: {{base_url: "{vectors.base_url}"}}
-""")
-
-
-def the_run() -> Path:
-    return sorted(Path(".llmmigrate/runs").iterdir())[-1]
-
-
-def verdict() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((the_run() / "verdict.json").read_text())
-    return document
+    served = f'{{base_url: "{vectors.base_url}"}}'
+    project.configure(current, target, more=f"  azure: {served}\n  mine: {served}\n")
 
 
 def similarity() -> dict[str, Any]:

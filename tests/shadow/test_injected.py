@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Outcome
 from tests.endpoints.fault_server import WORDS, FaultServer
 from tests.shadow.make_log import record, write_log
+from tests.shadow.project import configure, the_run, verdict
 from tests.shadow.servers import speaker
 
 Run = Callable[..., Outcome]
@@ -18,24 +19,15 @@ NO_TIMES = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--cost-sam
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
-    write_log(tmp_path / "logs.jsonl", 400)
-    yield tmp_path
+def folder(project: Path) -> Path:
+    return write_log(project / "logs.jsonl", 400).parent
 
 
 def compared(llmmigrate: Run, current: FaultServer, target: FaultServer, *options: str) -> tuple[Outcome, Any]:
     """A run on the whole log, and its verdict."""
-    Path("llmmigrate.yaml").write_text(f"""\
-version: 1
-from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
-providers:
-  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: zero}}
-""")
-    outcome = llmmigrate("shadow", "logs.jsonl", "--to", "local/glm-5", "--canary", "100%", "--yes", *options)
-    found = sorted(Path(".llmmigrate/runs").glob("*/verdict.json"))
-    return outcome, json.loads(found[-1].read_text())
+    configure(current, target)
+    outcome = llmmigrate("shadow", "--canary", "100%", "--yes", *options)
+    return outcome, verdict()
 
 
 def taking(milliseconds: float, seed: int) -> list[str]:
@@ -46,18 +38,18 @@ def taking(milliseconds: float, seed: int) -> list[str]:
 
 def test_a_target_three_times_as_slow_fails_by_its_times(llmmigrate: Run) -> None:
     with FaultServer(*taking(30, 1)) as current, FaultServer(*taking(90, 2)) as target:
-        outcome, verdict = compared(llmmigrate, current, target, *ONLY_TIMES)
+        outcome, found = compared(llmmigrate, current, target, *ONLY_TIMES)
     assert outcome.code == 1, outcome.out + outcome.err
-    (gate,) = verdict["gates"]
+    (gate,) = found["gates"]
     assert (gate["key"], gate["result"]) == ("latency_p95", "FAIL")
     assert gate["low"] > 1.5
 
 
 def test_a_target_that_is_faster_passes_by_its_times(llmmigrate: Run) -> None:
     with FaultServer(*taking(60, 1)) as current, FaultServer(*taking(20, 2)) as target:
-        outcome, verdict = compared(llmmigrate, current, target, *ONLY_TIMES)
+        outcome, found = compared(llmmigrate, current, target, *ONLY_TIMES)
     assert outcome.code == 0, outcome.out + outcome.err
-    assert verdict["gates"][0]["high"] < 1
+    assert found["gates"][0]["high"] < 1
 
 
 def test_answers_that_are_all_alike_decide_nothing(llmmigrate: Run, folder: Path) -> None:
@@ -67,23 +59,23 @@ def test_answers_that_are_all_alike_decide_nothing(llmmigrate: Run, folder: Path
         each["response"]["choices"][0]["message"]["content"] = "".join(WORDS)
     (folder / "logs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
     with FaultServer() as current, FaultServer() as target:
-        outcome, verdict = compared(llmmigrate, current, target, *NO_TIMES)
-    assert (outcome.code, verdict["reason"]) == (3, "cannot_decide"), outcome.out + outcome.err
+        outcome, found = compared(llmmigrate, current, target, *NO_TIMES)
+    assert (outcome.code, found["reason"]) == (3, "cannot_decide"), outcome.out + outcome.err
     assert "the measure cannot decide: unrelated answers score nearly as high" in outcome.out.replace("\n", " ")
 
 
 def test_a_current_side_that_no_longer_answers_as_logged_is_no_pass(llmmigrate: Run) -> None:
     with FaultServer(say=speaker(drop=1)) as current, FaultServer(say=speaker(drop=1)) as target:
-        outcome, verdict = compared(llmmigrate, current, target, *NO_TIMES)
-    assert (outcome.code, verdict["reason"]) == (3, "drift"), outcome.out + outcome.err
+        outcome, found = compared(llmmigrate, current, target, *NO_TIMES)
+    assert (outcome.code, found["reason"]) == (3, "drift"), outcome.out + outcome.err
     assert "no longer answers as logged" in outcome.out
 
 
 def test_a_burst_of_failures_is_no_verdict(llmmigrate: Run) -> None:
     script = [*["ok"] * 60, *["status:503"] * 14]
     with FaultServer(say=speaker()) as current, FaultServer(*script, say=speaker()) as target:
-        outcome, verdict = compared(llmmigrate, current, target, *NO_TIMES)
-    assert (outcome.code, verdict["reason"]) == (3, "clustered"), outcome.out + outcome.err
+        outcome, found = compared(llmmigrate, current, target, *NO_TIMES)
+    assert (outcome.code, found["reason"]) == (3, "clustered"), outcome.out + outcome.err
 
 
 UNSUPPORTED = (
@@ -94,9 +86,9 @@ UNSUPPORTED = (
 @pytest.mark.parametrize("code", ["null", '"unsupported_parameter"'])
 def test_a_parameter_that_the_target_does_not_take_is_named(llmmigrate: Run, code: str) -> None:
     with FaultServer(say=speaker()) as current, FaultServer(then=UNSUPPORTED % code) as target:
-        outcome, verdict = compared(llmmigrate, current, target, *NO_TIMES)
-    assert (outcome.code, verdict["reason"]) == (1, "gate_broken"), outcome.out + outcome.err
-    (failure,) = verdict["failures"]
+        outcome, found = compared(llmmigrate, current, target, *NO_TIMES)
+    assert (outcome.code, found["reason"]) == (1, "gate_broken"), outcome.out + outcome.err
+    (failure,) = found["failures"]
     assert failure["failure"] == "unsupported_parameter"
     assert failure["parameters"] == {"stream_options": failure["first_attempts"]}
     assert "local/glm-5 does not take stream_options" in outcome.out
@@ -108,9 +100,9 @@ BUDGET = ("--max-cost", "0.008", "--max-output-tokens", "500")
 def test_a_journal_that_ends_in_a_torn_line_is_recovered_and_said(llmmigrate: Run, folder: Path) -> None:
     write_log(folder / "logs.jsonl", 150, tokens=(1, 1))
     with FaultServer(say=speaker()) as current, FaultServer(say=speaker()) as target:
-        outcome, verdict = compared(llmmigrate, current, target, *BUDGET, *NO_TIMES)
-        assert verdict["reason"] == "budget", outcome.out + outcome.err
-        (run,) = Path(".llmmigrate/runs").iterdir()
+        outcome, found = compared(llmmigrate, current, target, *BUDGET, *NO_TIMES)
+        assert found["reason"] == "budget", outcome.out + outcome.err
+        run = the_run()
         with (run / "journal.jsonl").open("ab") as journal:
             journal.write(b'{"type":"resu')
         again = llmmigrate("shadow", "--resume", run.name, "--yes", *BUDGET[:2])

@@ -2,14 +2,14 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.conftest import Outcome
 from tests.endpoints.fault_server import FaultServer
 from tests.shadow.make_log import write_log
+from tests.shadow.project import the_run, verdict
 from tests.shadow.servers import speaker
 
 Run = Callable[..., Outcome]
@@ -19,12 +19,8 @@ OWN = 'to: {provider: local, model: glm-5}\nproviders:\n  local: {base_url: "URL
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    for name in ("OPENAI_API_KEY", "ZAI_API_KEY"):
-        monkeypatch.setenv(name, "sk-test-0123456789abcdef")
-    write_log(tmp_path / "logs.jsonl", 150)
-    yield tmp_path
+def folder(project: Path) -> Path:
+    return write_log(project / "logs.jsonl", 150).parent
 
 
 def configure(current: FaultServer, target: FaultServer, to: str = OWN) -> None:
@@ -33,14 +29,6 @@ version: 1
 logs: [logs.jsonl]
 from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
 {to.replace("URL", target.base_url)}""")
-
-
-def the_run() -> Path:
-    return sorted(Path(".llmmigrate/runs").iterdir())[-1]
-
-
-def reason() -> Any:
-    return json.loads((the_run() / "verdict.json").read_text())["reason"]
 
 
 def step(said: str) -> list[str]:
@@ -56,7 +44,7 @@ def test_after_a_cap_the_step_leaves_room(llmmigrate: Run, folder: Path) -> None
         configure(current, target)
         options = ("--config", "other.yaml", "--cost-sample", "0", "--max-output-tokens", "500", *GATES)
         first = llmmigrate("shadow", "--canary", "90%", "--yes", "--max-cost", "0.008", *options)
-        assert reason() == "budget", first.out + first.err
+        assert verdict()["reason"] == "budget", first.out + first.err
         sent = len(current.requests)
         words = step(first.out)
         assert words == ["shadow", "--resume", the_run().name, "--config", "other.yaml", "--max-cost", "0.016"]
@@ -69,7 +57,7 @@ def test_a_cap_in_tokens_is_raised_and_not_the_one_in_dollars(llmmigrate: Run) -
         configure(current, target)
         options = ("--config", "other.yaml", "--cost-sample", "0", "--max-output-tokens", "100", *GATES)
         first = llmmigrate("shadow", "--canary", "90%", "--yes", "--max-tokens-total", "3k", *options)
-        assert reason() == "budget", first.out + first.err
+        assert verdict()["reason"] == "budget", first.out + first.err
         words = step(first.out)
         assert words[-2:] == ["--max-tokens-total", "6000"]
         assert "--max-cost" not in words

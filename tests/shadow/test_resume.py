@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import Outcome
 from tests.endpoints.fault_server import FaultServer
 from tests.shadow.make_log import record, write_log
+from tests.shadow.project import configure, the_run, verdict
 from tests.shadow.servers import speaker
 
 Run = Callable[..., Outcome]
@@ -18,31 +19,8 @@ GATES = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "agr
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
-    write_log(tmp_path / "logs.jsonl", 150)
-    yield tmp_path
-
-
-def configure(current: FaultServer, target: FaultServer) -> None:
-    Path("llmmigrate.yaml").write_text(f"""\
-version: 1
-logs: [logs.jsonl]
-from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
-to: {{provider: local, model: glm-5}}
-providers:
-  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: zero}}
-""")
-
-
-def the_run() -> Path:
-    return sorted(Path(".llmmigrate/runs").iterdir())[-1]
-
-
-def verdict() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((the_run() / "verdict.json").read_text())
-    return document
+def folder(project: Path) -> Path:
+    return write_log(project / "logs.jsonl", 150).parent
 
 
 def journal_without(kind: str) -> None:

@@ -1,7 +1,7 @@
 """What a run leaves on the disk, searched whole: no text that `--store` does not keep, whoever said it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Outcome
 from tests.endpoints.fault_server import FaultServer
 from tests.shadow.make_log import write_log
+from tests.shadow.project import configure, the_run
 from tests.shadow.servers import speaker
 
 Run = Callable[..., Outcome]
@@ -20,15 +21,13 @@ PROGRAM = "#!/bin/sh\ncat >&2\nexit 1\n"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    write_log(tmp_path / "logs.jsonl", 60)
-    (tmp_path / "rules_that_repeat.py").write_text(OWN)
-    (tmp_path / "repeats").write_text(PROGRAM)
-    (tmp_path / "repeats").chmod(0o755)
-    yield tmp_path
+def folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(project))
+    write_log(project / "logs.jsonl", 60)
+    (project / "rules_that_repeat.py").write_text(OWN)
+    (project / "repeats").write_text(PROGRAM)
+    (project / "repeats").chmod(0o755)
+    return project
 
 
 def says(body: dict[str, Any]) -> tuple[str, ...]:
@@ -36,20 +35,13 @@ def says(body: dict[str, Any]) -> tuple[str, ...]:
 
 
 def files_of_the_run() -> dict[str, str]:
-    return {path.name: path.read_text() for path in next(Path(".llmmigrate/runs").iterdir()).iterdir()}
+    return {path.name: path.read_text() for path in the_run().iterdir()}
 
 
 def run(llmmigrate: Run, store: str) -> dict[str, str]:
     """The files of a run in which answers, a failing endpoint and failing measures say what must not be kept."""
     with FaultServer(say=says) as current, FaultServer(*["ok"] * 3, REPEATS, REPEATS, say=says) as target:
-        Path("llmmigrate.yaml").write_text(f"""\
-version: 1
-logs: [logs.jsonl]
-from: {{provider: openai, model: o3, base_url: "{current.base_url}", api_key_env: OPENAI_API_KEY}}
-to: {{provider: local, model: glm-5}}
-providers:
-  local: {{base_url: "{target.base_url}", dialect: openai-chat, price: zero}}
-""")
+        configure(current, target)
         own = ("--measure", "rules_that_repeat:echo", "--measure", "./repeats")
         found = llmmigrate("shadow", "--canary", "30%", "--yes", "--cost-sample", "5", "--store", store, *own)
     assert found.code in (1, 3), found.err

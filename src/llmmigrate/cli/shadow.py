@@ -45,6 +45,7 @@ def shadow(options: ShadowOptions, console: Console) -> int:
       llmmigrate shadow logs.jsonl --to local/glm-5 --canary 5% --gate errors='<= +2pt' --yes -o verdict.json
       llmmigrate shadow --resume 2026-11-22T01-10Z
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    from llmmigrate.reports.shadow import report
     from llmmigrate.shadow.runs import check_same, find_run, load_plan, new_run
 
     root = Path.cwd()
@@ -73,7 +74,8 @@ def shadow(options: ShadowOptions, console: Console) -> int:
         if ran.torn:
             console.warn("the journal ended in a torn line, which is left out: its request counts as broken off")
         result = _result(prepared, ran, folder, started)
-        page = _report(result, ran, _next_step(result, prepared, folder, options))
+        step = _next_step(result, prepared, folder, options)
+        page = report(result, ran.summary.examples(), next_step=step)
         files = (("verdict.json", "json"), ("summary.md", "markdown"), ("comparison.html", "html"))
         write(page, [Destination(str(folder / name), format) for name, format in files], console)
         _write_calibration(prepared, ran, folder, console)
@@ -177,7 +179,7 @@ def _preview(prepared: Prepared, options: ShadowOptions) -> "Report":
     fresh = prepared.plan.baseline == "fresh"
     tested = [gate for gate in prepared.gates if fresh or not gate.comparative]
     sessions = prepared.sample.sessions() if prepared.plan.unit == "session" else None
-    view = outlook(tested, pairs, assumed, sessions=sessions, seed=prepared.plan.seed) if tested else None
+    view = outlook(tested, pairs, assumed, sessions=sessions, seed=prepared.plan.seed)
     given = [word for word in sys.argv[1:] if word != "--dry-run"]
     step = shlex.join(["llmmigrate", *given]) if options.dry_run else None
     return report(prepared.preview, view, cap=prepared.max_cost, canary=_share(prepared), next_step=step)
@@ -283,12 +285,6 @@ def _write_calibration(prepared: Prepared, ran: "Ran", folder: Path, console: Co
     with whole_file(str(folder / "calibration.json")) as stream:
         stream.write(calibration.dump(made))
     console.say(f"wrote {folder / 'calibration.json'}")
-
-
-def _report(result: "ComparisonResult", ran: "Ran", step: str | None) -> "Report":
-    from llmmigrate.reports.shadow import report
-
-    return report(result, ran.summary.examples(), next_step=step)
 
 
 def _next_step(result: "ComparisonResult", prepared: Prepared, folder: Path, options: ShadowOptions) -> str | None:

@@ -120,7 +120,8 @@ class Client:
         asked = _now()
         lag: float | None = None
         number = next(self._numbers)
-        request = self._request(body, stream)
+        sent = self._dialect.prepare(body, self.endpoint.model, stream)
+        request = self._request(sent)
         attempts: list[Attempt] = []
         tried: Tried | None = None
         while not self.is_down():
@@ -136,7 +137,7 @@ class Client:
             if tried.attempt.failure not in failures.RETRIED or len(attempts) == self._retries.attempts:
                 break
             await self._breaker.rest(self._delay(tried.attempt, len(attempts)))
-        return await self._exchange(attempts, tried, lag or 0.0)
+        return await self._exchange(attempts, tried, sent, lag or 0.0)
 
     async def models(self) -> tuple[str, ...] | None:
         """The names of the models that the endpoint lists, sorted; None when it does not list them."""
@@ -144,15 +145,14 @@ class Client:
             self._offered = asyncio.ensure_future(self._list_models())
         return await asyncio.shield(self._offered)
 
-    def _request(self, body: dict[str, Any], stream: bool) -> httpx.Request:
+    def _request(self, sent: dict[str, Any]) -> httpx.Request:
         import httpx
 
-        prepared = self._dialect.prepare(body, self.endpoint.model, stream)
         return httpx.Request(
             "POST",
             self._address,
             headers=self._headers,
-            content=_encoded(prepared),
+            content=_encoded(sent),
             extensions={"timeout": {"connect": self.endpoint.timeouts.connect}},
         )
 
@@ -189,17 +189,21 @@ class Client:
         doublings = 0 if made.retry_after is not None else count - 1
         return self._chance.uniform(0.0, min(self._retries.longest, self._retries.base * 2**doublings))
 
-    async def _exchange(self, attempts: list[Attempt], tried: Tried | None, lag_ms: float) -> Exchange:
+    async def _exchange(
+        self, attempts: list[Attempt], tried: Tried | None, sent: dict[str, Any], lag_ms: float
+    ) -> Exchange:
         if tried is None:
             down = f"{self.endpoint.name} failed {Breaker.FAILURES} times in a row or more; nothing further was sent"
             return Exchange(attempts=(), failure="breaker", detail=down, lag_ms=lag_ms)
         last = tried.attempt
+        named = failures.parameter(last.detail or "", sent) if last.failure == "unsupported_parameter" else None
         return Exchange(
             attempts=tuple(attempts),
             body=tried.body,
             events=tried.events,
             failure=last.failure,
             detail=await self._with_offer(last.detail) if last.failure == "not_found" else last.detail,
+            parameter=named,
             lag_ms=lag_ms,
         )
 

@@ -113,6 +113,8 @@ class Exchange:
     failure: Failure | None = None
     """Why there is no whole answer, after all attempts; None for success."""
     detail: str | None = None
+    parameter: str | None = None
+    """The one that the endpoint named when it refused a parameter."""
     lag_ms: float = 0.0
     """How long the request waited for our own limits and schedule before it was first sent."""
 

@@ -35,14 +35,11 @@ class PreviewDocument(Preview):
     """USD that the run stops before."""
     canary: Decimal
     """Part of 1."""
-    outlook: Outlook | None
-    """None where no gate can be tested."""
+    outlook: Outlook
 
 
-def report(
-    view: Preview, outlook: Outlook | None, *, cap: Decimal, canary: Decimal, next_step: str | None = None
-) -> Report:
-    """The report of a dry run; `outlook` None where no gate can be tested, `cap` in USD, `canary` a part of 1."""
+def report(view: Preview, outlook: Outlook, *, cap: Decimal, canary: Decimal, next_step: str | None = None) -> Report:
+    """The report of a dry run; `cap` in USD, `canary` a part of 1."""
     told = {field.name: getattr(view, field.name) for field in fields(view)}
     made = PreviewDocument(**told, max_cost=cap, canary=canary, outlook=outlook)
     document = _texts(msgspec.to_builtins(made, builtin_types=(Decimal,)))
@@ -50,9 +47,7 @@ def report(
     return Report(document=document, page=list(_page(view, outlook, cap, canary, next_step)), records=sides)
 
 
-def _page(
-    view: Preview, outlook: Outlook | None, cap: Decimal, canary: Decimal, next_step: str | None
-) -> Iterator[Block]:
+def _page(view: Preview, outlook: Outlook, cap: Decimal, canary: Decimal, next_step: str | None) -> Iterator[Block]:
     yield Paragraph(headline(view, canary), strong=True)
     yield _table(view)
     yield Paragraph(money_words(view, cap))
@@ -137,14 +132,8 @@ def _counted(found: dict[str, int]) -> Sequence[str]:
     return [*lines, f"and {len(ranked) - SHOWN} more"] if len(ranked) > SHOWN else lines
 
 
-def _decides(outlook: Outlook | None) -> Iterator[Block]:
+def _decides(outlook: Outlook) -> Iterator[Block]:
     """Whether a target that is as good as the current side would be passed."""
-    if outlook is None:
-        yield Paragraph(
-            "No gate can be tested against logged answers: add one on the target alone, such as --gate 'errors=< 1%'.",
-            kind="warning",
-        )
-        return
     noun = "pair" if outlook.unit == "request" else "session"
     if outlook.passes >= 0.5 and outlook.median is not None:
         yield Paragraph(

@@ -1,14 +1,13 @@
 """One request to one side, from the reservation to the journal: the only way in which a run spends money."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from llmmigrate.costing.audit.findings import Translation
-from llmmigrate.endpoints import failures
 from llmmigrate.endpoints.exchange import Exchange, Failure
 from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
@@ -24,9 +23,6 @@ from llmmigrate.usage.sketch import Sketch, add
 ZERO: Final = Decimal(0)
 NOT_THE_MODELS: Final = frozenset({"auth", "quota", "not_found", "breaker", "ours"})
 """Failures that end a run until somebody has mended something: they are no evidence when it goes on."""
-
-ADDED: Final = ("stream", "stream_options")
-"""Parameters that the client puts into a body."""
 
 BeforeSending = Callable[[Failure | None], Awaitable[None]]
 """Told why the attempt before failed; None before the first one."""
@@ -175,7 +171,7 @@ class Sender:
         )
         if on_exchange is not None:
             on_exchange(exchange)
-        arm = self._arm(exchange, request)
+        arm = self._arm(exchange, len(request.read.canonical))
         self._keep(request, arm, exchange)
         self._check_served(arm)
         return Told(arm, request.key)
@@ -228,15 +224,15 @@ class Sender:
             add(self.spending.lags_ms, exchange.lag_ms)
         self.spending.add(arm)
 
-    def _arm(self, exchange: Exchange, request: Request) -> Arm:
+    def _arm(self, exchange: Exchange, prompt_bytes: int) -> Arm:
         last, found = exchange.last, body_of(exchange)
-        call = None if found is None else call_of(found, exchange, prompt_bytes=len(request.read.canonical))
+        call = None if found is None else call_of(found, exchange, prompt_bytes=prompt_bytes)
         return Arm(
             answer=answer_of(call, found) if call is not None and exchange.failure is None else None,
             failure=exchange.failure,
             first_failure=exchange.first_failure,
             detail=exchange.detail,
-            parameter=_refused_parameter(exchange, request.body),
+            parameter=exchange.parameter,
             attempts=len(exchange.attempts),
             latency_ms=last.latency_ms if last else None,
             ttft_ms=last.ttft_ms if last else None,
@@ -252,13 +248,6 @@ def incompatible(translation: Translation) -> Arm:
     """The arm of a request that this side cannot be asked at all."""
     words = "; ".join(finding.words for finding in translation.refused)
     return Arm(answer=None, failure="incompatible", first_failure="incompatible", detail=words, attempts=0)
-
-
-def _refused_parameter(exchange: Exchange, body: Mapping[str, Any]) -> str | None:
-    """Which parameter of a body the endpoint did not take, where it has named one."""
-    if exchange.failure != "unsupported_parameter":
-        return None
-    return failures.parameter(exchange.detail or "", (*body, *ADDED))
 
 
 def _spent(arm: Arm, worst: Stake) -> Stake:
