@@ -74,6 +74,12 @@ class GatewayError(LlmmigrateError):
     """A gateway that is missing, does not run or refuses its files."""
 
 
+class NotInForceError(GatewayError):
+    """A stage that is written, and that the gateway was asked about and does not have in force."""
+
+    exit_code = 3
+
+
 class RolloutRefusedError(LlmmigrateError):
     """A stage that may not be taken now: it is locked, or was never proved."""
 

@@ -172,6 +172,45 @@ def test_a_state_that_cannot_be_read_holds_no_rollback_up(staged: Run) -> None:
     assert shown(staged)["lock"]["reason"] == "x"
 
 
+@pytest.mark.parametrize("held", [None, b"\xff\x00"])
+def test_a_stage_file_that_is_gone_or_damaged_holds_no_rollback_up(held: bytes | None, staged: Run) -> None:
+    file = Path("gateway/rds.json")
+    file.unlink() if held is None else file.write_bytes(held)
+    assert shown(staged)["stage_in_file"] is None
+    refused = staged("rollout", "stage", "migration.yaml", "half")
+    assert (refused.code, "internal" in refused.err) == (2, False)
+    assert staged("rollback", "migration.yaml", "--reason", "x").code == 0
+    assert file.read_text() == Path("gateway/stages/back/rds.json").read_text()
+
+
+def test_an_edited_share_is_never_emitted_past_the_stage_in_force(staged: Run) -> None:
+    """Not after a change that the emitted plan does not know of, either."""
+    edit("share: 10%", "share: 20%")
+    assert staged("rollout", "stage", "migration.yaml", "canary").code == 0
+    edit("share: 20%", "share: 30%")
+    refused = staged("rollout", "emit")
+    assert (refused.code, weights()) == (1, [2000, 8000])
+    assert "stage canary is in force in gateway with 20 %: the plan now says 30 %" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "more"),
+    [
+        ("name: o3-to-glm5", "name: renamed", ()),
+        ("stages: [", "gateway: {directory: elsewhere}\nstages: [", ("-o", "gateway")),
+    ],
+)
+def test_what_is_locked_is_not_emitted_anew_under_another_name_or_directory(
+    before: str, after: str, more: tuple[str, ...], staged: Run
+) -> None:
+    assert staged("rollback", "migration.yaml", "--reason", "x").code == 0
+    edit(before, after)
+    back = weights()
+    refused = staged("rollout", "emit", "--stage", "half", "--force", *more)
+    assert (refused.code, weights()) == (1, back)
+    assert "stage back is in force in gateway, locked" in refused.err
+
+
 def test_every_setting_has_a_path() -> None:
     one, other = parse(PLAN, "p"), parse(PLAN.replace("o3: glm-5", "o3: glm-4, o4: x").replace("64k", "32k"), "p")
     assert settings_changed(one, other) == [

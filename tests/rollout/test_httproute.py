@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from tests.conftest import Outcome
 from tests.rollout.conftest import PLAN
 
 from llmmigrate.rollout.emission import emit, gateway_of
@@ -200,3 +201,15 @@ def test_the_rules_take_filters_that_are_right() -> None:
 def test_a_name_that_kubernetes_does_not_take_is_written_so_that_it_does() -> None:
     route = route_of(parse(PLANS["odd name"], "p"), Decimal(0))
     assert route["metadata"]["name"] == "a.b.c"
+
+
+def test_the_whole_traffic_needs_no_drill_that_cannot_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, llmmigrate: Callable[..., Outcome]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("migration.yaml").write_text(
+        f"{PLAN}gateway: {{kind: httproute}}\nstages: [{{name: shadow, share: 0%}}, {{name: full, share: 100%}}]\n"
+    )
+    assert llmmigrate("rollout", "emit", "--stage", "shadow").code == 0
+    taken = llmmigrate("rollout", "stage", "migration.yaml", "full")
+    assert (taken.code, "kubectl apply" in taken.err) == (0, True), taken.err

@@ -42,14 +42,12 @@ def test_a_gateway_that_does_not_run_will_start_with_the_way_back(
 ) -> None:
     needs(kind)
     here = emitted(tmp_path, kind, [11, 12, 13, 14, 15], stage="half")
-    with pytest.raises(GatewayError):
-        roll_back(here.plan, here.place, "test")
+    assert roll_back(here.plan, here.place, "test").uptake.confirmed is None
     assert (here.directory / file).read_text() == (here.directory / "stages" / "back" / file).read_text()
     state = here.place.state()
     assert state is not None
     assert state.lock is not None
-    with pytest.raises(GatewayError):
-        take_stage(here.plan, here.place, "half", release=True)
+    assert [line["event"] for line in here.place.journaled()] == ["begun", "done"]
 
 
 @pytest.mark.parametrize("kind", ["envoy", "nginx", "haproxy", "litellm"])

@@ -10,7 +10,7 @@ from tests.rollout.live import Site, emitted
 
 from llmmigrate.errors import GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Counts, Reader
-from llmmigrate.rollout.changing import take_stage
+from llmmigrate.rollout.changing import roll_back, take_stage
 from llmmigrate.rollout.plan import Stage
 from llmmigrate.rollout.walk import Gate, timetable, walk
 from llmmigrate.rollout.watch import Progress
@@ -75,6 +75,31 @@ def test_a_breach_goes_back_and_three_attempts_are_all(here: Site) -> None:
         assert not walk(here.plan, here.place, counting(True), print, clock=now, release=True)
     with pytest.raises(RolloutRefusedError, match="rolled back 3 times"):
         walk(here.plan, here.place, counting(False), print, clock=now, release=True)
+
+
+def test_a_rollback_by_a_person_ends_it(here: Site) -> None:
+    """Though every window before was good."""
+    counts = counting(False)
+    looks = 0
+
+    def reader() -> Counts:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            roll_back(here.plan, here.place, "by hand")
+        return counts()
+
+    with pytest.raises(RolloutRefusedError, match="stage back is in force, and no longer canary") as ended:
+        walk(here.plan, here.place, reader, print, clock=now)
+    assert ended.value.why == "rollback: by hand"
+    assert stage_of(here) == "back"
+
+
+def test_a_missing_drill_is_said_before_anything_is_taken(tmp_path: Path) -> None:
+    here = emitted(tmp_path, "envoy", [1, 2, 3, 4, 5], stage="most", extra=STAGES + "  - {name: full, share: 100%}\n")
+    with pytest.raises(RolloutRefusedError, match="never drilled"):
+        walk(here.plan, here.place, counting(False), print, clock=now)
+    assert here.place.state() is None
 
 
 def test_a_gate_needs_time_and_attempts(here: Site) -> None:

@@ -221,7 +221,25 @@ def test_a_gateway_that_does_not_answer_neither_counts_nor_resets(here: Site) ->
     reader = scripted(counts[0], counts[1], None, None, counts[2], counts[3])
     watch = Watch(here.plan, here.place, reader, Options(apply=True), print)
     assert watch.run()
-    assert watch.windows == {"breach": 3, "inconclusive": 2, "rolled_back": 1}
+    assert watch.windows == {"breach": 3, "inconclusive": 2}
+    assert watch.rolled_back
+
+
+def test_a_state_that_cannot_be_read_is_gone_back_from(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    (here.place.directory / "state.json").write_text("{")
+    assert Watch(here.plan, here.place, scripted(*failing(5)), Options(apply=True), print).run()
+    state = here.place.state()
+    assert state is not None
+    assert (state.stage, state.lock is not None) == ("back", True)
+
+
+def test_a_stage_file_that_is_damaged_is_gone_back_from(here: Site) -> None:
+    take_stage(here.plan, here.place, "half")
+    (here.directory / "rds.json").write_bytes(b"\xff")
+    assert Watch(here.plan, here.place, scripted(*failing(5)), Options(apply=True), print).run()
+    back = here.directory / "stages" / "back" / "rds.json"
+    assert (here.directory / "rds.json").read_text() == back.read_text()
 
 
 def test_the_command_gets_the_reason_and_the_stage_stays(here: Site, tmp_path: Path) -> None:

@@ -52,16 +52,18 @@ def now(options: BackOptions, console: Console) -> int:
       llmmigrate rollback migration.yaml --reason "answers are cut off"
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.rollout.changing import emitted_elsewhere, roll_back
-    from llmmigrate.rollout.emitted import as_emitted, way_back
+    from llmmigrate.rollout.emitted import as_emitted, differences, edited, way_back
 
     if not options.reason:
         raise UsageError("no reason given", fix='add --reason "what is wrong"')
-    plan, place, remark = way_back(Path(options.plan))
-    plan = as_emitted(plan, place)
+    written, place, remark = way_back(Path(options.plan))
+    plan = as_emitted(written, place)
     change = roll_back(plan, place, options.reason)
     show_change(change, console, ", locked")
     if remark is not None:
         console.warn(remark)
+    elif changed := differences(written, place):
+        console.warn(f"{edited(changed)}: went back by what was emitted")
     for other in emitted_elsewhere(plan, place):
         console.warn(f"{other} is as it was: this acts on {plan.gateway.kind} in {place.gateway_directory(plan)} alone")
     console.say(f"→ llmmigrate rollout status {options.plan}")

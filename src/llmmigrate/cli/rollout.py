@@ -1,5 +1,6 @@
 """`llmmigrate rollout lint|emit|drill|stage|status|watch|run`."""
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,7 +173,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     from llmmigrate.rollout.emission import emit as emitted
     from llmmigrate.rollout.emission import gateway_of
     from llmmigrate.rollout.emitted import keep_emitted
-    from llmmigrate.rollout.state import Place
+    from llmmigrate.rollout.state import Place, instant
 
     to = destinations(options.format, [])
     plan = _plan(options.plan)
@@ -188,9 +189,12 @@ def emit(options: EmitOptions, console: Console) -> int:
         with place.alone():
             check_emission(plan, place, kind, directory, stage)
             _write_files(emission, directory, force=options.force)
+            now = datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC)
             if own:
-                keep_emitted(place, datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC))
-            place.journal("emitted", at=_now_text(), gateway=kind, stage=stage, directory=str(directory))
+                keep_emitted(place, now)
+            place.journal(
+                "emitted", at=instant(now), gateway=kind, stage=stage, directory=os.path.relpath(directory, place.root)
+            )
     drilled = gateway_of(emission.gateway).PROGRAM is not None and not refused
     next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
     write(emission_report(emission, str(directory), next_step=next_step), to, console)
@@ -253,7 +257,7 @@ def stage(options: StageOptions, console: Console) -> int:
         known = ", ".join(stage.name for stage in plan.stages)
         raise UsageError("no stage named", fix=f"add one of: {known}")
     if options.diff:
-        console.result(difference(plan, place, name) or f"{name} is in force")
+        console.result(difference(plan, place, name) or f"no difference: the file has {name}")
         return 0
     change = take_stage(plan, place, name, release=options.release)
     show_change(change, console)
@@ -292,7 +296,7 @@ def watch(options: WatchOptions, console: Console) -> int:
       llmmigrate rollout watch migration.yaml --exec 'git revert --no-edit HEAD && git push'
       llmmigrate rollout watch migration.yaml --once
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
-    from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.emitted import running_reader
     from llmmigrate.rollout.state import Place
     from llmmigrate.rollout.watch import Options, Watch
 
@@ -300,7 +304,7 @@ def watch(options: WatchOptions, console: Console) -> int:
         raise UsageError("--apply and --exec are two ways to go back", fix="choose one")
     plan = _plan(options.plan)
     place = Place(Path(options.plan), plan)
-    reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    reader = running_reader(plan, place)
     _warn_of_edits(plan, place, console)
     chosen = Options(apply=options.apply, command=options.exec, once=options.once, address=_address(options.serve))
     running = Watch(plan, place, reader, chosen, console.say)
@@ -320,7 +324,7 @@ def run(options: RunOptions, console: Console) -> int:
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.reports.formats import table
     from llmmigrate.reports.rollout_state import timetable_report
-    from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.emitted import running_reader
     from llmmigrate.rollout.state import Place
     from llmmigrate.rollout.walk import timetable, walk
 
@@ -330,7 +334,7 @@ def run(options: RunOptions, console: Console) -> int:
         steps = timetable(plan, datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC))
         console.result(table.render(timetable_report(plan, steps), width=console.width()))
         return 0
-    reader = gateway_of(plan.gateway.kind).reader(plan, place.gateway_directory(plan))
+    reader = running_reader(plan, place)
     _warn_of_edits(plan, place, console)
     arrived = walk(plan, place, reader, console.say, clock=lambda: datetime.now(UTC), release=options.release)
     console.result("all stages taken" if arrived else "rolled back, locked")
@@ -390,9 +394,3 @@ def _write_files(emission: "Emission", directory: Path, *, force: bool) -> None:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text, mode=0o755 if name.endswith(".sh") else 0o644)
-
-
-def _now_text() -> str:
-    from llmmigrate.rollout.state import instant
-
-    return instant(datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC))

@@ -102,6 +102,5 @@ def _label(text: str) -> str:
 
 
 def _answer(report: Report, state: State | None) -> Answer:
-    fields = {name: getattr(report, name) for name in Report.__struct_fields__}
     stage, since, lock = (state.stage, state.since, state.lock) if state is not None else (None, None, None)
-    return Answer(**fields, stage=stage, since=since, lock=lock)
+    return Answer(**msgspec.structs.asdict(report), stage=stage, since=since, lock=lock)

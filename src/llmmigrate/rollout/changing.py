@@ -6,6 +6,7 @@ entirely the new one; what is remembered follows. `status` compares both and say
 
 import difflib
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,8 +18,8 @@ from llmmigrate.rollout.plan import BACK, Plan, Stage
 from llmmigrate.rollout.staging import replace_file
 from llmmigrate.rollout.state import SCHEMA, Lock, Place, State, instant
 
-_RED_BUTTON_WAITS: Final = 10.0
-"""Seconds that a person's rollback waits for another change to end: a `stage` that asks a slow gateway."""
+WAITS: Final = 10.0
+"""Seconds that a person's rollback, or a run, waits for another change to end: a `stage` that asks a slow gateway."""
 
 
 class Change(NamedTuple):
@@ -33,10 +34,13 @@ class Change(NamedTuple):
     """Whether the running gateway has taken it up, as far as it tells."""
 
 
-def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) -> Change:
-    """Put a stage in force. RolloutRefusedError under a lock, or for the whole traffic without a passed drill."""
+def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False, wait: float = 0.0) -> Change:
+    """Put a stage in force. RolloutRefusedError under a lock, or for the whole traffic without a passed drill.
+
+    `wait`: seconds for which another change may go on meanwhile.
+    """
     stage = plan.stage(name)
-    with place.alone():
+    with place.alone(wait):
         state = place.state()
         lock = state.lock if state is not None else None
         if lock is not None and not release and name != BACK:
@@ -47,7 +51,7 @@ def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False) ->
                 code="locked",
             )
         if stage.part == 1:
-            _check_proved(plan, place)
+            check_proved(plan, place)
         _check_directory(plan, place)
         return _change(plan, place, name, None if release or lock is None else lock, "stage")
 
@@ -58,7 +62,7 @@ def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") ->
     It acts on the gateway as it was emitted, whatever the plan says by now.
     """
     plan = as_emitted(plan, place)
-    with place.alone(wait=_RED_BUTTON_WAITS if by == "rollback" else 0.0):
+    with place.alone(wait=WAITS if by == "rollback" else 0.0):
         return _change(plan, place, BACK, Lock(at=instant(datetime.now(UTC)), reason=reason, by=by), by)
 
 
@@ -77,13 +81,24 @@ def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: 
 
     The running gateway reads its stage file there: writing it would pass by the lock, the drill and the journal.
     """
-    state = place.state()
-    if state is None or not _same(directory, place.gateway_directory(plan)):
-        return
-    if kind != plan.gateway.kind:
+    for name, state in place.states():
+        if state.directory is not None and _same(directory, place.root / state.directory):
+            _check_kept(plan, place, kind, directory, stage, state)
+            if name != plan.name and state.lock is not None:
+                raise RolloutRefusedError(
+                    f"{directory} is locked since {state.lock.at}, under the name {name}",
+                    why=f"{state.lock.by}: {state.lock.reason}",
+                    fix=f"name: {name} in {place.plan_path}, or another directory with -o",
+                    code="in_force",
+                )
+
+
+def _check_kept(plan: Plan, place: Place, kind: str, directory: Path, stage: str, state: State) -> None:
+    """RolloutRefusedError where an emission is not what is in force."""
+    if kind != state.gateway:
         raise RolloutRefusedError(
-            f"{directory} holds the plan's own gateway, {plan.gateway.kind}, with stage {state.stage} in force",
-            fix=f"name another directory with -o, or set gateway: {{kind: {kind}}} in {place.plan_path}",
+            f"{directory} holds {state.gateway}, with stage {state.stage} in force",
+            fix=f"name another directory with -o, or set gateway: {{directory: …}} in {place.plan_path}",
             code="in_force",
         )
     if stage != state.stage:
@@ -93,10 +108,9 @@ def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: 
             fix=f"leave --stage out, then: llmmigrate rollout stage {place.plan_path} {stage}",
             code="in_force",
         )
-    found = stage_in_file(plan, place) if (directory / gateway_of(kind).STAGE_FILE).exists() else None
-    wanted = plan.stage(stage).part
-    if found is not None and found.name == stage and found.part != wanted:
-        shares = [f"{(part * 100).normalize():f} %" for part in (found.part, wanted)]
+    kept, wanted = Decimal(state.share or 0), plan.stage(stage).part
+    if kept != wanted:
+        shares = [f"{(part * 100).normalize():f} %" for part in (kept, wanted)]
         raise RolloutRefusedError(
             f"stage {stage} is in force in {directory} with {shares[0]}: the plan now says {shares[1]}",
             why="emitting it there would change what the running gateway does, without lock, drill and journal",
@@ -112,7 +126,7 @@ def emitted_elsewhere(plan: Plan, place: Place) -> list[str]:
         kind, written = str(line.get("gateway")), line.get("directory")
         if line.get("event") != "emitted" or written is None:
             continue
-        there = Path(str(written))
+        there = place.root / str(written)
         name = f"{kind} in {there}"
         if there.is_dir() and not is_own(plan, place, kind, there) and name not in found:
             found.append(name)
@@ -125,18 +139,23 @@ def _same(one: Path, other: Path) -> bool:
 
 def difference(plan: Plan, place: Place, name: str) -> str:
     """What a stage would change in the gateway's file, as a unified diff; empty for nothing."""
-    gateway = gateway_of(plan.gateway.kind)
-    path = place.gateway_directory(plan) / gateway.STAGE_FILE
-    old, new = _read(path), _stage_text(plan, place, plan.stage(name))
+    path = _stage_file(plan, place)
+    return _diff(_read(path), _stage_text(plan, place, plan.stage(name)), path, name)
+
+
+def _diff(old: str, new: str, path: Path, name: str) -> str:
     lines = difflib.unified_diff(old.splitlines(True), new.splitlines(True), str(path), f"{path} ({name})", n=1)
     return "".join(lines)
+
+
+def _stage_file(plan: Plan, place: Place) -> Path:
+    return place.gateway_directory(plan) / gateway_of(plan.gateway.kind).STAGE_FILE
 
 
 def stage_in_file(plan: Plan, place: Place) -> Stage | None:
     """The stage whose file the gateway has, by the plan or by what was emitted; None where it is of neither."""
     kept = as_emitted(plan, place)
-    gateway = gateway_of(kept.gateway.kind)
-    text = _read(place.gateway_directory(kept) / gateway.STAGE_FILE)
+    text = text_of(_stage_file(kept, place))
     state = place.state()
     plans = [plan, kept] if _same_gateway(plan, kept) else [kept]
     found = [(each, stage) for each in plans for stage in (each.stage(BACK), *each.stages)]
@@ -159,31 +178,44 @@ def _same_gateway(plan: Plan, other: Plan) -> bool:
 def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> Change:
     gateway = gateway_of(plan.gateway.kind)
     directory = place.gateway_directory(plan)
-    path = directory / gateway.STAGE_FILE
+    path = _stage_file(plan, place)
     state = _state_to_leave(place, name)
     before = state.stage if state is not None else None
-    diff = difference(plan, place, name)
+    old = _text_to_leave(path, name)
+    new = _stage_text(plan, place, plan.stage(name))
     began = datetime.now(UTC)
     told = {"at": instant(began), "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
     place.journal("begun", **told)
-    old = _read(path)
     confirm = gateway.confirming(plan, directory)
-    replace_file(path, _stage_text(plan, place, plan.stage(name)))
+    replace_file(path, new)
+    made = State(
+        schema=SCHEMA,
+        stage=name,
+        since=instant(began),
+        lock=lock,
+        gateway=plan.gateway.kind,
+        directory=plan.gateway.directory,
+        share=f"{plan.stage(name).part.normalize():f}",
+    )
+    left_to_do = None
     try:
         left_to_do = gateway.reload(plan, directory)
-        place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
+        place.keep_state(made)
         uptake = confirm() if left_to_do is None else Uptake(None, left_to_do)
     except GatewayError as error:
         if error.code == "refused":
-            replace_file(path, old)
+            if old is not None:
+                replace_file(path, old)
             place.put_back(state)
-        else:  # it will take the file up when it runs again
-            place.keep_state(State(schema=SCHEMA, stage=name, since=instant(began), lock=lock))
-        place.journal("refused", **told, why=error.what)
-        raise
+        else:
+            place.keep_state(made)
+        if error.code != "not_running":
+            place.journal("refused", **told, why=error.what)
+            raise
+        uptake = Uptake(None, f"{error.what}: it takes the file up when it starts")
     seconds = (datetime.now(UTC) - began).total_seconds()
     place.journal("done", **told, seconds=seconds, confirmed=uptake.confirmed)
-    return Change(before, name, seconds, diff, left_to_do, uptake)
+    return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake)
 
 
 def _state_to_leave(place: Place, name: str) -> State | None:
@@ -196,6 +228,11 @@ def _state_to_leave(place: Place, name: str) -> State | None:
         return None
 
 
+def _text_to_leave(path: Path, name: str) -> str | None:
+    """The stage file as it is. On the way back one that is gone or damaged is as good as none."""
+    return text_of(path) if name == BACK and path.parent.is_dir() else _read(path)
+
+
 def _stage_text(plan: Plan, place: Place, stage: Stage) -> str:
     """What the stage file is to hold: for the way back what was emitted with the files that run, else by the plan."""
     gateway = gateway_of(plan.gateway.kind)
@@ -204,7 +241,10 @@ def _stage_text(plan: Plan, place: Place, stage: Stage) -> str:
     return kept or gateway.files(plan, stage.part)[gateway.STAGE_FILE]
 
 
-def _check_proved(plan: Plan, place: Place) -> None:
+def check_proved(plan: Plan, place: Place) -> None:
+    """RolloutRefusedError without a passed drill of this configuration, where its gateway can be drilled."""
+    if gateway_of(plan.gateway.kind).PROGRAM is None:
+        return
     proof = place.verified().get(plan.gateway.kind)
     fix = f"llmmigrate rollout drill {place.plan_path} --to {plan.gateway.kind}"
     if proof is None or proof.config_sha256 != config_hash(plan, plan.gateway.kind):
@@ -233,3 +273,5 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         fix = "llmmigrate rollout emit writes it; or set gateway: {directory: …} in the plan"
         raise ConfigError(f"there is no {path}", fix=fix) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read", why=str(error), fix="llmmigrate rollback still goes back") from None

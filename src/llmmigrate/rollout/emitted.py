@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from llmmigrate.errors import ConfigError, GatewayError, LlmmigrateError
+from llmmigrate.rollout import Reader
 from llmmigrate.rollout.emission import FINDINGS, changed_by_hand, gateway_of, text_of
 from llmmigrate.rollout.plan import BACK, Plan, load, parse
 from llmmigrate.rollout.state import ROOT, Place, instant
@@ -75,16 +76,19 @@ def way_back(plan_path: Path) -> Way:
         found = None if (place.directory / "state.json").exists() else _last_emitted(plan_path)
         renamed = f"nothing was emitted under the name {plan.name}: went back by the plan as it was emitted"
         return Way(*found, renamed) if found is not None else Way(plan, place, None)
-    changed = differences(plan, place)
-    return Way(plan, place, f"{edited(changed)}: went back by what was emitted" if changed else None)
+    return Way(plan, place, None)
 
 
 def as_emitted(plan: Plan, place: Place) -> Plan:
     """The plan as it was emitted, where its files still lie; else as it is."""
     kept = emitted_plan(place)
-    if kept is None or not (place.gateway_directory(kept) / gateway_of(kept.gateway.kind).STAGE_FILE).exists():
-        return plan
-    return kept
+    return kept if kept is not None and place.gateway_directory(kept).is_dir() else plan
+
+
+def running_reader(plan: Plan, place: Place) -> Reader:
+    """Reads the counts of the gateway that runs, which is the one that was emitted."""
+    running = as_emitted(plan, place)
+    return gateway_of(running.gateway.kind).reader(running, place.gateway_directory(running))
 
 
 def edited(changed: Sequence[str]) -> str:

@@ -65,7 +65,9 @@ def send_hangup(pid_file: Path) -> None:
     """Send HUP to the process that a pid file names. GatewayError where there is none."""
     try:
         os.kill(int(pid_file.read_text(encoding="ascii")), signal.SIGHUP)
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, ProcessLookupError, ValueError) as error:
         raise GatewayError(
             f"no gateway runs with {pid_file}", why=str(error), fix="start it: ./start.sh", code="not_running"
         ) from None
+    except OSError as error:
+        raise GatewayError(f"the gateway of {pid_file} cannot be told", why=str(error)) from None

@@ -46,6 +46,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     since: str
     lock: Lock | None = None
+    gateway: str | None = None
+    """Which gateway has it, in which directory beside the plan, with which part of the requests; None is not known."""
+    directory: str | None = None
+    share: str | None = None
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +79,12 @@ class Place:
         """What is in force, None before the first stage. ConfigError for a file that is not ours."""
         found: State | None = self.read("state.json", State)
         return found
+
+    def states(self) -> Iterator[tuple[str, State]]:
+        """What is in force under each name that a plan here has had; files that cannot be read are left out."""
+        for path in sorted((self.root / ROOT).glob("*/state.json")):
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                yield path.parent.name, msgspec.json.decode(path.read_bytes(), type=State)
 
     def keep_state(self, state: State) -> None:
         """Write what is in force."""

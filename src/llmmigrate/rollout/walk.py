@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from llmmigrate.errors import RolloutRefusedError
+from llmmigrate.errors import ConfigError, NotInForceError, RolloutRefusedError
 from llmmigrate.rollout import Reader
-from llmmigrate.rollout.changing import confirmation, take_stage
+from llmmigrate.rollout.changing import WAITS, check_proved, confirmation, take_stage
 from llmmigrate.rollout.plan import BACK, Plan, Stage
-from llmmigrate.rollout.state import Place
+from llmmigrate.rollout.state import Place, State
 from llmmigrate.rollout.watch import Options, Progress, Say, Watch
 from llmmigrate.rollout.webhook import check_secret
 
@@ -89,6 +89,9 @@ class Gate:
 def walk(plan: Plan, place: Place, reader: Reader, say: Say, *, clock: Clock, release: bool = False) -> bool:
     """Take every stage in turn; False after a rollback. RolloutRefusedError under a lock or after three attempts."""
     check_secret(plan.monitoring)
+    ahead = _ahead(plan, place, release=release)
+    if any(stage.part == 1 for stage in ahead):  # not to be found out days later
+        check_proved(plan, place)
     failed = (place.read(_FILE, Attempts) or Attempts()).failed
     if failed >= ATTEMPTS:
         raise RolloutRefusedError(
@@ -97,7 +100,7 @@ def walk(plan: Plan, place: Place, reader: Reader, say: Say, *, clock: Clock, re
             fix=f"find the cause, then remove {place.directory / _FILE}",
             code="attempts",
         )
-    for stage in _ahead(plan, place, release=release):
+    for stage in ahead:
         if not _stay(plan, place, reader, say, stage, clock, release=release):
             place.write(_FILE, msgspec.json.encode(Attempts(failed=failed + 1)).decode() + "\n")
             return False
@@ -119,11 +122,37 @@ def _stay(plan: Plan, place: Place, reader: Reader, say: Say, stage: Stage, cloc
     """Take one stage and watch it until its gate; False after a rollback."""
     state = place.state()
     if state is None or state.stage != stage.name or state.lock is not None:
-        change = take_stage(plan, place, stage.name, release=release)
+        change = take_stage(plan, place, stage.name, release=release, wait=WAITS)
+        if change.uptake.confirmed is False:
+            raise NotInForceError(f"stage {stage.name} is written, and not in force", why=change.uptake.words)
         say(f"stage {stage.name}, {confirmation(change)}")
         state = place.state()
     if stage.for_ is None and not stage.min_requests and (stage.part == 0 or stage == plan.stages[-1]):
         return True
     since = datetime.fromisoformat(state.since) if state is not None else clock()
     gate = Gate(stage, since, clock, say)
-    return not Watch(plan, place, reader, Options(apply=True, until=gate.passed), say, clock).run()
+
+    def enough(progress: Progress) -> bool:
+        return _left(place, stage) is not None or gate.passed(progress)
+
+    if Watch(plan, place, reader, Options(apply=True, until=enough), say, clock).run():
+        return False
+    other = _left(place, stage)
+    if other is not None:
+        why = f"{other.lock.by}: {other.lock.reason}" if other.lock is not None else None
+        raise RolloutRefusedError(
+            f"stage {other.stage} is in force, and no longer {stage.name}",
+            why=why,
+            fix="find the cause, then: llmmigrate rollout run --release",
+            code="left",
+        )
+    return True
+
+
+def _left(place: Place, stage: Stage) -> State | None:
+    """What somebody else has put in force, or locked; None while the stage stays, or where that cannot be read."""
+    try:
+        state = place.state()
+    except ConfigError:
+        return None
+    return state if state is not None and (state.stage != stage.name or state.lock is not None) else None

@@ -159,6 +159,7 @@ class Watch:
         judgement, memory = judge(window, self.memory, self.plan.rollback)
         self.memory = memory
         self.attempts += window.attempts if window is not None else 0
+        self.windows[judgement.verdict] = self.windows.get(judgement.verdict, 0) + 1
         self._keep("due" if self.due is not None else judgement.verdict, judgement, window)
         shown = f"{window.attempts} attempts, {window.errors} failed" if window is not None else "no counts"
         words = f": {'; '.join(judgement.reasons)}" if judgement.reasons else ""
@@ -167,7 +168,6 @@ class Watch:
             self._go_back(judgement, window)
 
     def _keep(self, verdict: str, judgement: Judgement, window: Window | None) -> None:
-        self.windows[verdict] = self.windows.get(verdict, 0) + 1
         self.latest = self._report(verdict, judgement, window, self.memory)
         self.place.write("watch.json", msgspec.json.format(msgspec.json.encode(self.latest), indent=1).decode() + "\n")
 
@@ -207,7 +207,10 @@ class Watch:
 
     def _is_back(self) -> bool:
         """Whether somebody has gone back; what this watch began and the gateway did not take up is to be finished."""
-        state = self.place.state()
+        try:
+            state = self.place.state()
+        except ConfigError:  # as good as none: nobody knows, so it is gone back from
+            return False
         if state is None:
             return False
         begun = self.due is not None and state.lock is not None and state.lock.by == "watch"

@@ -154,8 +154,9 @@ def _ask(directory: Path, line: str) -> str:
     try:
         return asyncio.run(_talk(directory / _SOCKET, line))
     except (OSError, TimeoutError) as error:
+        code = "not_running" if isinstance(error, FileNotFoundError | ConnectionRefusedError) else None
         fix = "start it: ./start.sh"
-        raise GatewayError(f"no HAProxy answers at {directory / _SOCKET}", why=str(error), fix=fix) from None
+        raise GatewayError(f"no HAProxy answers at {directory / _SOCKET}", why=str(error), fix=fix, code=code) from None
 
 
 async def _talk(path: Path, line: str) -> str:
