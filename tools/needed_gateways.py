@@ -22,9 +22,8 @@ def _told(name: str) -> int:
     program = gateway_of(name).PROGRAM
     try:
         found = version(program) if program is not None else "unknown"
-    except (GatewayError, OSError) as error:
-        fix = f" ({error.fix})" if isinstance(error, GatewayError) else ""
-        print(f"{name} is needed here: {error}{fix}", file=sys.stderr)
+    except GatewayError as error:
+        print(f"{name} is needed here: {error} ({error.fix})", file=sys.stderr)
         return 1
     if found == "unknown":
         print(f"{name} is needed here: it does not say its version", file=sys.stderr)

@@ -59,8 +59,13 @@ def compose(source: Source) -> Node | None:
         raise ConfigError("this is not YAML", where=where, why=error.problem, code="yaml") from None
     except yaml.YAMLError as error:
         raise ConfigError("this is not YAML", where=Location(source.name), why=str(error), code="yaml") from None
-    if node is not None:
+    if node is None:
+        return None
+    try:
         refuse_secrets(node, source)
+    except RecursionError:
+        why = "a value is a part of itself, or the lists in it have no end"
+        raise ConfigError("this is no settings file", where=Location(source.name), why=why, code="yaml") from None
     return node
 
 

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from llmmigrate.checks import measures
 from llmmigrate.checks.significance import Estimate, compare, holm
 from llmmigrate.costing.bill import Biller
-from llmmigrate.costing.sides import Group, Pricer, Side, at_own_date
+from llmmigrate.costing.sides import Pricer, Side, at_own_date
 from llmmigrate.prices import load_catalog
 from llmmigrate.usage.call import Call
 from llmmigrate.usage.cuts import CutMarks, Cuts
@@ -86,10 +86,6 @@ RATES = (2.0, 0.5, 8.0)
 """USD per 1M tokens of both models: fresh and cached input, output."""
 
 
-def every(_: Group) -> bool:
-    return True
-
-
 def test_the_variance_from_moments_is_that_of_the_calls() -> None:
     calls = drawn(300)
     side, profile = made(calls)
@@ -99,7 +95,7 @@ def test_the_variance_from_moments_is_that_of_the_calls() -> None:
         / 1000
         for c in calls
     ])  # fmt: skip
-    found = measures.ratio("cost_per_1000_calls", measures.Sampled(side, profile), every)
+    found = measures.ratio("cost_per_1000_calls", measures.Sampled(side, profile), {})
     assert found is not None
     assert found.value == pytest.approx(values.mean())
     assert found.variance == pytest.approx(values.var(ddof=1) / 300)
@@ -111,7 +107,7 @@ def test_the_variance_holds_the_fees_of_searches() -> None:
                   input_tokens=size, output_tokens=10) for size in range(1_000, 1_200)]  # fmt: skip
     calls = [replace(call, searches=3) if i % 4 == 0 else call for i, call in enumerate(plain)]
     values = np.array([(3 * c.input_tokens + 15 * c.output_tokens) / 1000 + 10 * c.searches for c in calls])
-    found = measures.ratio("cost_per_1000_calls", measures.Sampled(*made(calls)), every)
+    found = measures.ratio("cost_per_1000_calls", measures.Sampled(*made(calls)), {})
     assert found is not None
     assert (found.value, found.variance) == pytest.approx((values.mean(), values.var(ddof=1) / 200))
 
@@ -121,7 +117,7 @@ def test_the_variance_of_a_share_is_that_of_a_ratio() -> None:
     side, profile = made(calls)
     cached, whole = (np.array([getattr(c, name) for c in calls]) for name in ("cached_input_tokens", "input_tokens"))
     share = cached.sum() / whole.sum()
-    found = measures.ratio("cache_hit_share", measures.Sampled(side, profile), every)
+    found = measures.ratio("cache_hit_share", measures.Sampled(side, profile), {})
     assert found is not None
     assert found.value == pytest.approx(share)
     assert found.variance == pytest.approx(((cached - share * whole) ** 2).sum() / whole.sum() ** 2 * 300 / 299)
@@ -133,7 +129,7 @@ def test_calls_of_one_session_count_together() -> None:
     side, profile = made(calls, sessions)
     outputs = np.array([c.output_tokens for c in calls], dtype=float)
     residuals = (outputs - outputs.mean()).reshape(64, 10).sum(axis=1)
-    found = measures.ratio("output_tokens_per_call", measures.Sampled(side, profile), every)
+    found = measures.ratio("output_tokens_per_call", measures.Sampled(side, profile), {})
     assert found is not None
     assert found.variance == pytest.approx((residuals**2).sum() * 64 / 63 / 640**2, rel=0.01)
     assert found.freedom == pytest.approx(63, rel=0.02)
@@ -141,6 +137,6 @@ def test_calls_of_one_session_count_together() -> None:
 
 def test_sums_over_many_requests_tell_no_variance() -> None:
     side, profile = made([Call(model="o3", usage="aggregate", requests=50, input_tokens=9000, output_tokens=900)])
-    found = measures.ratio("output_tokens_per_call", measures.Sampled(side, profile), every)
+    found = measures.ratio("output_tokens_per_call", measures.Sampled(side, profile), {})
     assert found is not None
     assert (found.value, found.variance) == (18.0, None)

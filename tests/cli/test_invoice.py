@@ -1,50 +1,17 @@
-"""`analyze --invoice`: bills in every form that vendors export, against logs whose difference is known."""
+"""`analyze --invoice`: bills against logs whose difference is known."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Outcome
-
-Run = Callable[..., Outcome]
-MILLION = 1_000_000
+from tests.cli.invoices import CACHED, HEAD, IN, MILLION, OUT, Run, bill, call, invoice, log, reasons
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795348800")
-
-
-def call(day: int, **fields: Any) -> dict[str, Any]:
-    """A gpt-4.1 call of a million tokens in: 2 USD."""
-    plain = {
-        "timestamp": f"2026-10-{day:02d}T00:10:00Z", "provider": "openai", "model": "gpt-4.1",
-        "input_tokens": MILLION, "output_tokens": 0,
-    }  # fmt: skip
-    return {**plain, **fields}
-
-
-def log(*calls: dict[str, Any]) -> str:
-    Path("log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in calls))
-    return "log.jsonl"
-
-
-def bill(text: str, name: str = "bill.csv") -> str:
-    Path(name).write_text(text)
-    return name
-
-
-def invoice(outcome: Outcome) -> dict[str, Any]:
-    assert outcome.code == 0, outcome.err
-    found: dict[str, Any] = json.loads(outcome.out)["invoice"]
-    return found
-
-
-def reasons(found: dict[str, Any]) -> dict[str, str]:
-    return {line["day"]: line["reason"] for line in found["lines"]}
 
 
 def test_every_difference_has_its_reason(llmmigrate: Run) -> None:
@@ -65,56 +32,6 @@ def test_every_difference_has_its_reason(llmmigrate: Run) -> None:
     words = llmmigrate("analyze", path, "--invoice", "bill.csv").out
     assert "Billed 20.37 USD on the days of the log, recomputed 8.50 (+11.87)." in words
     assert "as if all calls were served as batch" in words
-
-
-PAGE = {
-    "object": "page",
-    "data": [{
-        "object": "bucket", "start_time": 1790812800, "end_time": 1790899200,
-        "results": [
-            {"object": "organization.costs.result", "amount": {"value": 1.5, "currency": "usd"},
-             "line_item": "gpt-4.1-2025-04-14, input"},
-            {"object": "organization.costs.result", "amount": {"value": 0.5, "currency": "usd"},
-             "line_item": "gpt-4.1-2025-04-14, output"},
-        ],
-    }],
-}  # fmt: skip
-REPORT = {
-    "data": [{
-        "starting_at": "2026-10-01T00:00:00Z", "ending_at": "2026-10-02T00:00:00Z",
-        "results": [{"currency": "USD", "amount": "30.0", "model": "claude-sonnet-4-5-20250929", "token_type": "x"}],
-    }],
-    "has_more": False,
-}  # fmt: skip
-EXPORT = (
-    "amount_value\tamount_currency\tstart_time_iso\tline_item\n"
-    "2.0\tusd\t2026-10-01T00:00:00+00:00\tgpt-4.1, input\n"
-    "\t\t2026-10-02T00:00:00+00:00\t\n"
-)
-
-
-def test_openai_s_page_names_models_behind_their_items(llmmigrate: Run) -> None:
-    path = log(call(1), call(1, provider="anthropic", model="claude-sonnet-4-5"))
-    found = invoice(llmmigrate("analyze", path, "--invoice", bill(json.dumps(PAGE)), "--format", "json"))
-    assert found["vendor"] == "openai"
-    assert [(line["model"], line["billed"], line["reason"]) for line in found["lines"]] == [("gpt-4.1", "2", "equal")]
-
-
-def test_anthropic_s_report_is_in_cents(llmmigrate: Run) -> None:
-    path = log(call(1), call(1, provider="anthropic", model="claude-sonnet-4-5", input_tokens=100_000))
-    found = invoice(llmmigrate("analyze", path, "--invoice", bill(json.dumps(REPORT)), "--format", "json"))
-    assert (found["vendor"], found["billed"], found["difference"]) == ("anthropic", "0.3", "0")
-
-
-def test_openai_s_export_may_have_empty_rows(llmmigrate: Run) -> None:
-    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(EXPORT, "costs.tsv"), "--format", "json"))
-    assert (found["vendor"], reasons(found)) == ("openai", {"2026-10-01": "equal"})
-
-
-HEAD = "date,model,item,quantity,amount\n"
-IN, CACHED, OUT = (
-    "2026-10-01,gpt-4.1,{},{},{}\n".replace("{}", name, 1) for name in ("input", "cached_input", "output")
-)
 
 
 @pytest.mark.parametrize(
@@ -155,16 +72,133 @@ def test_another_rate_is_named_beside_the_table_s(
     ] == rates
 
 
-def test_openai_s_quantities_are_of_tokens_unless_they_say_otherwise(llmmigrate: Run) -> None:
-    path = log(call(1), call(1, input_tokens=0, timestamp="2026-10-01T23:50:00Z"))
-    result = {"amount": {"value": 3, "currency": "usd"}, "line_item": "gpt-4.1-2025-04-14, input"}
-    reasons_by_unit = {}
-    for unit in (None, "tokens", "1M tokens"):
-        results = [{**result, "quantity": MILLION, "quantity_unit": unit}]
-        page = {"data": [{"start_time": 1790812800, "results": results}]}
-        found = invoice(llmmigrate("analyze", path, "--invoice", bill(json.dumps(page)), "--format", "json"))
-        reasons_by_unit[unit] = found["lines"][0]["reason"]
-    assert reasons_by_unit == {None: "rates", "tokens": "rates", "1M tokens": "unexplained"}
+def invoiced(llmmigrate: Run, rows: str, *calls: dict[str, Any], head: str = HEAD) -> dict[str, Any]:
+    """The one line that a bill makes of calls of one day."""
+    found = invoice(llmmigrate("analyze", log(*calls), "--invoice", bill(head + rows), "--format", "json"))
+    (line,) = found["lines"]
+    assert isinstance(line, dict)
+    return line
+
+
+TWO_TIERS = (call(1), call(1, service_tier="batch"))
+"""A million tokens at 2 USD and one at 1."""
+TWO_BANDS = tuple(
+    call(1, timestamp=f"2026-10-01T{hour}:50:00Z", provider="google", model="gemini-2.5-pro", input_tokens=tokens)
+    for hour, tokens in (("00", 100_000), ("23", 300_000))
+)
+"""0.125 USD at 1.25 per 1M tokens and 0.75 at 2.50."""
+TWO_MODELS = (call(1), call(1, model="gpt-4.1-mini"))
+"""2.00 USD and 0.40."""
+GEMINI = "2026-10-01,gemini-2.5-pro,input,{},{}\n"
+NO_MODEL = "date,item,quantity,amount\n"
+
+
+@pytest.mark.parametrize(
+    ("calls", "rows", "head", "reason"),
+    [
+        (TWO_TIERS, IN.format(2 * MILLION, "3.00"), HEAD, "equal"),
+        (TWO_BANDS, GEMINI.format(400_000, ".875"), HEAD, "equal"),
+        (TWO_BANDS, GEMINI.format(500_000, "1.09375"), HEAD, "tokens"),
+        (TWO_MODELS, f"2026-10-01,input,{2 * MILLION},2.40\n", NO_MODEL, "equal"),
+        (TWO_MODELS, f"2026-10-01,input,{4 * MILLION},4.80\n", NO_MODEL, "tokens"),
+        (TWO_MODELS, f"2026-10-01,input,{2 * MILLION},9.60\n", NO_MODEL, "unexplained"),
+    ],
+)
+def test_what_several_rates_make_together_is_no_other_rate(
+    llmmigrate: Run, calls: tuple[dict[str, Any], ...], rows: str, head: str, reason: str
+) -> None:
+    whole = call(1, input_tokens=0, timestamp="2026-10-01T23:50:00Z")
+    line = invoiced(llmmigrate, rows, *calls, *(() if calls is TWO_BANDS else (whole,)), head=head)
+    assert (line["reason"], line["rates"]) == (reason, [])
+
+
+@pytest.mark.parametrize(("amount", "billed", "nearest"), [("4.50", "2.25", "2"), ("1.50", "0.75", "1")])
+def test_a_rate_outside_of_all_of_the_log_s_is_another(llmmigrate: Run, amount: str, billed: str, nearest: str) -> None:
+    line = invoiced(llmmigrate, IN.format(2 * MILLION, amount), *TWO_TIERS)
+    assert [(rate["billed"], rate["table"]) for rate in line["rates"]] == [(billed, nearest)]
+
+
+NOON = call(1, timestamp="2026-10-01T12:00:00Z")
+WHOLE = (call(1), call(1, input_tokens=0, timestamp="2026-10-01T23:50:00Z"))
+CACHING = (call(1, cached_input_tokens=MILLION), WHOLE[1])
+"""A million tokens read from the cache: 0.50 USD."""
+
+
+@pytest.mark.parametrize(
+    ("calls", "rows", "reason", "detail"),
+    [
+        (WHOLE, IN.format(500_000, "1.00"), "tokens", "500,000 input tokens billed, 1,000,000 in the log"),
+        (WHOLE, IN.format(1_750_000, "3.50"), "tokens", "1,750,000 input tokens billed, 1,000,000 in the log"),
+        (WHOLE, IN.format("", "1.00"), "service_tier", "as if all calls were served as batch"),
+        (WHOLE, IN.format(MILLION, "1.00"), "service_tier", "as if all calls were served as batch"),
+        (CACHING, CACHED.format(4 * MILLION, "2.00"), "tokens",
+         "4,000,000 cached input tokens billed, 1,000,000 in the log"),
+        (CACHING, IN.format(MILLION, "2.00"), "cache", "as if nothing had been read from a cache"),
+        (CACHING, CACHED.format(MILLION, "2.00"), "cache", "as if nothing had been read from a cache"),
+        ((NOON,), IN.format(1_750_000, "3.50"), "partial_day", "the log begins or ends within this day"),
+        ((NOON,), IN.format("", "3.10"), "partial_day", "the log begins or ends within this day"),
+        ((NOON,), IN.format(500_000, "1.00"), "tokens", "500,000 input tokens billed, 1,000,000 in the log"),
+        ((NOON, {**NOON, "service_tier": "batch"}), IN.format(2 * MILLION, "3.50"), "unexplained",
+         "billed is 1.167 × recomputed"),
+    ],
+)  # fmt: skip
+def test_no_reason_is_told_that_the_quantities_disprove(
+    llmmigrate: Run, calls: tuple[dict[str, Any], ...], rows: str, reason: str, detail: str
+) -> None:
+    line = invoiced(llmmigrate, rows, *calls)
+    assert (line["reason"], line["detail"]) == (reason, detail)
+
+
+OUT_TOO = (call(1, output_tokens=100_000), WHOLE[1])
+"""2.00 USD in, 0.80 out."""
+
+
+@pytest.mark.parametrize(
+    ("calls", "rows", "reason", "detail"),
+    [
+        (OUT_TOO, IN.format(1_500_000, 3) + OUT.format(100_000, ".80") + CACHED.format(0, 0), "tokens",
+         "1,500,000 input tokens billed, 1,000,000 in the log"),
+        (OUT_TOO, IN.format(1_500_000, 3) + OUT.format(100_000, ".80") + "2026-10-01,gpt-4.1,credit,,0\n", "tokens",
+         "1,500,000 input tokens billed, 1,000,000 in the log"),
+        (OUT_TOO, IN.format(1_500_000, 3), "tokens",
+         "1,500,000 input tokens billed, 1,000,000 in the log, 0 output tokens billed, 100,000 in the log"),
+        (OUT_TOO, IN.format(MILLION, 2) + OUT.format(0, 0), "tokens", "0 output tokens billed, 100,000 in the log"),
+        (OUT_TOO, "2026-10-01,gpt-4.1,,,0\n", "unexplained", "billed is 0.000 × recomputed"),
+        (OUT_TOO, IN.format(MILLION, 2) + OUT.format(100_000, 0), "rates",
+         "output billed at 0 USD per 1M tokens, 8 by the table"),
+    ],
+)  # fmt: skip
+def test_a_class_that_was_not_billed_is_told(
+    llmmigrate: Run, calls: tuple[dict[str, Any], ...], rows: str, reason: str, detail: str
+) -> None:
+    line = invoiced(llmmigrate, rows, *calls)
+    assert (line["reason"], line["detail"]) == (reason, detail)
+
+
+SMALL = (call(1, input_tokens=1000, output_tokens=100), call(1, input_tokens=0, timestamp="2026-10-01T23:50:00Z"))
+"""0.0028 USD."""
+
+
+@pytest.mark.parametrize(
+    ("amounts", "reason"),
+    [
+        (["0.0112"], "unexplained"), (["-0.005"], "unexplained"), (["-0.00"], "equal"), (["0.00"], "equal"),
+        (["0.003"], "equal"), (["0.0028"], "equal"), (["0.01"], "unexplained"), (["0.0001", "0.0028"], "equal"),
+        (["0.0112", "0"], "unexplained"), (["2.8e-3"], "equal"), (["0.00", "0.01", "-0.00"], "equal"),
+    ],
+)  # fmt: skip
+def test_equal_is_what_the_digits_of_a_small_bill_tell(llmmigrate: Run, amounts: list[str], reason: str) -> None:
+    rows = "".join(f"2026-10-01,{amount}\n" for amount in amounts)
+    assert invoiced(llmmigrate, rows, *SMALL, head="date,amount\n")["reason"] == reason
+
+
+def test_many_lines_are_no_more_than_a_cent_off(llmmigrate: Run) -> None:
+    rows = "2026-10-01,0.01\n" * 2 + "2026-10-01,0.00\n" * 20
+    assert invoiced(llmmigrate, rows, *SMALL, head="date,amount\n")["reason"] == "unexplained"
+
+
+def test_a_credit_of_the_whole_is_no_cost(llmmigrate: Run) -> None:
+    assert invoiced(llmmigrate, "2026-10-01,-2.00\n", *WHOLE, head="date,amount\n")["reason"] == "unexplained"
 
 
 def test_what_the_log_states_stands_beside_the_bill(llmmigrate: Run) -> None:
@@ -172,7 +206,7 @@ def test_what_the_log_states_stands_beside_the_bill(llmmigrate: Run) -> None:
     text = "date,amount\n2026-10-01,2.50\n2026-10-02,4.00\n2026-10-03,2\n"
     outcome = llmmigrate("analyze", path, "--invoice", bill(text))
     assert (
-        "Billed 8.50 USD on the days of the log, recomputed 6.00 (+2.50), 4.75 by the log's own costs." in outcome.out
+        "Billed 8.50 USD on the days of the log, recomputed 6.00 (+2.50), 4.75 stated for 2 of 3 calls." in outcome.out
     )
     rows = [line.split() for line in outcome.out.splitlines() if line.lstrip().startswith("2026-10-")]
     assert [row[:6] for row in rows] == [
@@ -180,102 +214,31 @@ def test_what_the_log_states_stands_beside_the_bill(llmmigrate: Run) -> None:
         ["2026-10-02", "all", "4.00", "2.00", "—", "+2.00"],
     ]
     found = invoice(llmmigrate("analyze", path, "--invoice", "bill.csv", "--format", "json"))
-    assert found["logged"] == "4.75"
+    assert (found["logged"], found["logged_calls"], found["calls"]) == ("4.75", 2, 3)
 
 
-def test_a_quantity_that_is_no_number_is_an_error_with_its_line(llmmigrate: Run) -> None:
-    text = f"{HEAD}{IN.format(5, 1)}{IN.format('many', 1)}"
-    outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
-    assert (outcome.code, outcome.err.splitlines()[:2]) == (
-        2, ["error: the invoice bill.csv has a quantity that is none: 'many'", "  --> bill.csv:3"],
-    )  # fmt: skip
+def test_costs_that_a_part_of_the_calls_states_are_not_set_beside_the_whole(llmmigrate: Run) -> None:
+    free = call(2, cost_usd="0")
+    path = log(call(1, cost_usd="2.5"), call(1), free)
+    outcome = llmmigrate("analyze", path, "--invoice", bill("date,amount\n2026-10-01,6\n2026-10-02,3\n"))
+    assert "recomputed 6.00 (+3.00), 2.50 stated for 2 of 3 calls." in outcome.out
+    rows = [line.split() for line in outcome.out.splitlines() if line.lstrip().startswith("2026-10-")]
+    assert [row[4:6] for row in rows] == [["2.50", "(1/2)"], ["0.00", "+1.00"]]
+    found = invoice(llmmigrate("analyze", path, "--invoice", "bill.csv", "--format", "json"))
+    lines = [(line["logged"], line["logged_calls"], line["calls"]) for line in found["lines"]]
+    assert lines == [("2.5", 1, 2), ("0", 1, 1)]
+
+
+def test_costs_that_every_call_states_are_the_log_s_own(llmmigrate: Run) -> None:
+    path = log(call(1, cost_usd="2.5"), call(2, cost_usd="0"))
+    outcome = llmmigrate("analyze", path, "--invoice", bill("date,amount\n2026-10-01,6\n2026-10-02,3\n"))
+    assert "recomputed 4.00 (+5.00), 2.50 by the log's own costs." in outcome.out
 
 
 def test_models_of_the_bill_that_the_log_lacks_are_said(llmmigrate: Run) -> None:
     text = "date,amount,model\n2026-10-01,2,gpt-4.1\n2026-10-01,7,o3\n"
     found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
     assert {line["model"]: line["reason"] for line in found["lines"]} == {"o3": "calls_not_in_log", "gpt-4.1": "equal"}
-
-
-def test_the_page_of_the_data_folder_is_read(llmmigrate: Run, data: Path) -> None:
-    path = log(call(1, timestamp="2024-11-01T10:00:00Z", model="gpt-4o-mini", input_tokens=400_000))
-    found = invoice(
-        llmmigrate("analyze", path, "--invoice", str(data / "formats/openai_costs_page.jsonl"), "--format", "json")
-    )
-    assert (found["billed"], found["recomputed"], reasons(found)) == ("0.06", "0.06", {"2024-11-01": "equal"})
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("date,amount\n2025-01-01,5\n", "the invoice bill.csv and the log have no day in common"),
-        ("date,amount,currency\n2026-10-01,5,EUR\n", "the invoice bill.csv is in EUR"),
-        ("when,what\n1,2\n", "the invoice bill.csv has no columns of days and amounts"),
-        ("date,amount\n2026-13-01,5\n", "the invoice bill.csv has a day that is none: '2026-13-01'"),
-        ("date,amount\n2026-10-01,five\n", "the invoice bill.csv has an amount that is none: 'five'"),
-        ("date,amount\n", "the invoice bill.csv states no amount"),
-        ('{"data": [', "the invoice bill.csv is not JSON"),
-        ("", "the invoice bill.csv is empty"),
-        (" \n", "the invoice bill.csv is empty"),
-        ("{}", "the invoice bill.csv states no amount"),
-        ('{"data": [{"start_time": 1, "results": [null]}]}', "the invoice bill.csv has results that are no costs"),
-        ('{"data": [{"start_time": 1, "results": 5}]}', "the invoice bill.csv has results that are no costs"),
-        ('{"data": [{"results": [{"amount": 1}]}]}', "the invoice bill.csv has a day that is none: None"),
-    ],
-)
-def test_what_is_no_bill_is_an_error(llmmigrate: Run, text: str, what: str) -> None:
-    outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
-    assert (outcome.code, outcome.out, outcome.err.splitlines()[0]) == (2, "", f"error: {what}")
-
-
-AMOUNT = "error: the invoice bill.csv has an amount that is none: "
-POINT = "  fix: write it like 12.34 or 1,234.50: a point before the cents, commas only between thousands"
-
-
-@pytest.mark.parametrize(
-    "amount",
-    ["5,60", "1.234,50", "0,560", "1,2345", "12,34,567", "1234,567", "1 234.50", "1_000", "1,234.5,0", "5.60 USD",
-     "1,234e2", "1e999", "\u0665", "NaN", "-", "$"],
-)  # fmt: skip
-def test_an_amount_that_could_be_another_is_refused_with_its_line(llmmigrate: Run, amount: str) -> None:
-    text = f'date,amount\n2026-10-01,2.00\n\n2026-10-02,"{amount}"\n'
-    outcome = llmmigrate("analyze", log(call(1), call(2)), "--invoice", bill(text))
-    assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.splitlines() == [f"{AMOUNT}{amount!r}", "  --> bill.csv:4", POINT]
-
-
-@pytest.mark.parametrize(
-    ("amount", "billed"),
-    [("2", "2"), ("2.5", "2.5"), (".5", "0.5"), ("1,234.50", "1234.5"), ("$1,234,567", "1234567"), ("-$2.50", "-2.5"),
-     ("2.5e-05", "0.000025"), ("1,234", "1234")],
-)  # fmt: skip
-def test_a_plain_amount_is_read_as_it_stands(llmmigrate: Run, amount: str, billed: str) -> None:
-    text = f'date,amount\n2026-10-01,"{amount}"\n'
-    assert invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))["billed"] == billed
-
-
-@pytest.mark.parametrize(
-    ("text", "what", "line"),
-    [
-        ("date,amount\n2026-10-01,5,60\n", "has a row with more cells than its header", 2),
-        ("date,amount\n2026-10-01,5\n2026-10-41,5\n", "has a day that is none: '2026-10-41'", 3),
-        ("date,amount,currency\n2026-10-01,5,USD\n2026-10-01,5,EUR\n", "is in EUR", 3),
-        ("when,what\n1,2\n", "has no columns of days and amounts", 1),
-        (f"date,amount\n2026-10-01,{'5' * 200_000}\n", "is no CSV", 2),
-        ('{"start_time": 1790812800, "results": [{"amount": "5.60"}]}\n'
-         '{"start_time": 1790899200, "results": [{"amount": "5,60"}]}\n', "has an amount that is none: '5,60'", 2),
-    ],
-)  # fmt: skip
-def test_what_is_wrong_in_a_bill_has_a_line(llmmigrate: Run, text: str, what: str, line: int) -> None:
-    outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
-    assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.splitlines()[:2] == [f"error: the invoice bill.csv {what}", f"  --> bill.csv:{line}"]
-
-
-def test_a_row_may_end_in_empty_cells(llmmigrate: Run) -> None:
-    text = "date,amount\n2026-10-01,2.00,,\n"
-    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
-    assert reasons(found) == {"2026-10-01": "equal"}
 
 
 @pytest.mark.parametrize(
@@ -301,27 +264,96 @@ def test_a_day_is_partial_where_the_log_begins_or_ends_within_it(
     assert {reason for day, reason in found.items() if day not in partial} == {"unexplained"}
 
 
-@pytest.mark.parametrize("last", [PAGE, REPORT])
-def test_a_page_that_others_follow_is_not_the_whole_bill(llmmigrate: Run, last: dict[str, Any]) -> None:
-    more, whole = ({**last, "has_more": has_more} for has_more in (True, False))
-    for text, place in ((json.dumps(more), "bill.csv"), (json.dumps(more, indent=1), "bill.csv"),
-                        (f"{json.dumps(whole)}\n{json.dumps(more)}\n", "bill.csv:2")):  # fmt: skip
-        outcome = llmmigrate("analyze", log(call(1)), "--invoice", bill(text))
-        assert (outcome.code, outcome.out) == (2, "")
-        assert outcome.err.splitlines() == [
-            "error: the invoice bill.csv is not whole", f"  --> {place}", "  why: its last page says has_more",
-            "  fix: download all pages and write them one a line, the last one last",
-        ]  # fmt: skip
-
-
-def test_pages_with_their_last_one_are_the_whole_bill(llmmigrate: Run) -> None:
-    text = f"{json.dumps({**PAGE, 'has_more': True})}\n{json.dumps({'data': [], 'has_more': False})}\n"
-    found = invoice(llmmigrate("analyze", log(call(1)), "--invoice", bill(text), "--format", "json"))
-    assert found["billed"] == "2"
-
-
 def test_days_of_another_zone_are_refused(llmmigrate: Run) -> None:
     outcome = llmmigrate(
         "analyze", log(call(1)), "--tz", "Europe/Berlin", "--invoice", bill("date,amount\n2026-10-01,2\n")
     )
     assert (outcome.code, outcome.err.splitlines()[0]) == (2, "error: a bill has the days of UTC")
+
+
+def undated(**fields: Any) -> dict[str, Any]:
+    """A call without a time: 2 USD."""
+    return {name: value for name, value in call(1, **fields).items() if name != "timestamp"}
+
+
+DAYS = "date,model,amount\n"
+MAY = "1 call without a time may be of this day"
+
+
+@pytest.mark.parametrize(
+    ("extra", "rows", "head", "reason", "detail"),
+    [
+        (undated(), "2026-10-01,gpt-4.1,4\n", DAYS, "undated_calls", MAY),
+        (undated(), "2026-10-01,4\n", "date,amount\n", "undated_calls", MAY),
+        (undated(), "2026-10-01,gpt-4.1,3.10\n", DAYS, "undated_calls", MAY),
+        (undated(), "2026-10-01,gpt-4.1,4.02\n", DAYS, "undated_calls", MAY),
+        (undated(), "2026-10-01,gpt-4.1,4.03\n", DAYS, "unexplained", "billed is 2.015 × recomputed"),
+        (undated(), "2026-10-01,gpt-4.1,1.90\n", DAYS, "unexplained", "billed is 0.950 × recomputed"),
+        (undated(), "2026-10-01,gpt-4.1,2\n", DAYS, "equal", None),
+        (undated(model="gpt-4.1-mini"), "2026-10-01,gpt-4.1,2.30\n", DAYS, "unexplained",
+         "billed is 1.150 × recomputed"),
+        (undated(model="gpt-4.1-mini"), "2026-10-01,2.30\n", "date,amount\n", "undated_calls", MAY),
+        (undated(provider="anthropic", model="nobody-knows"), "2026-10-01,9\n", "date,amount\n", "undated_calls", MAY),
+        (undated(input_tokens=None, output_tokens=None), "2026-10-01,9\n", "date,amount\n", "undated_calls", MAY),
+        (undated(), IN.format(2 * MILLION, 4), HEAD, "undated_calls", MAY),
+        (undated(), IN.format(MILLION, 2) + OUT.format(100_000, ".80"), HEAD, "tokens",
+         "100,000 output tokens billed, 0 in the log"),
+        (undated(output_tokens=200_000), IN.format(MILLION, 2) + OUT.format(100_000, ".80"), HEAD, "undated_calls",
+         MAY),
+        (undated(), IN.format(MILLION, "2.50"), HEAD, "rates", "input billed at 2.5 USD per 1M tokens, 2 by the table"),
+    ],
+)  # fmt: skip
+def test_calls_without_a_time_may_be_of_the_day_that_was_billed_higher(
+    llmmigrate: Run, extra: dict[str, Any], rows: str, head: str, reason: str, detail: str | None
+) -> None:
+    line = invoiced(llmmigrate, rows, *WHOLE, extra, head=head)
+    assert (line["reason"], line["detail"], line["recomputed"]) == (reason, detail, "2")
+
+
+def test_calls_without_a_time_may_be_of_a_partial_day_or_one_that_the_log_lacks(llmmigrate: Run) -> None:
+    text = f"{DAYS}2026-10-01,gpt-4.1,3.10\n2026-10-01,o3,1.00\n2026-10-01,o4-mini,1.00\n2026-10-02,gpt-4.1,1\n"
+    path = log(NOON, undated(), undated(model="o3"))
+    found = invoice(llmmigrate("analyze", path, "--invoice", bill(text), "--format", "json"))
+    assert [(line["model"], line["reason"], line["detail"]) for line in found["lines"]] == [
+        ("gpt-4.1", "undated_calls", MAY), ("o3", "undated_calls", MAY), ("o4-mini", "calls_not_in_log", None),
+        ("gpt-4.1", "day_not_in_log", MAY),
+    ]  # fmt: skip
+    assert (found["billed"], found["recomputed"], found["undated_cost"]) == ("5.1", "2", "4")
+
+
+NO_USAGE = undated(input_tokens=None, output_tokens=None)
+UNPRICED = undated(model="nobody-knows")
+
+
+@pytest.mark.parametrize(
+    ("extra", "sums", "words"),
+    [
+        ([undated()], (1, "2", 0), "1 call without a time costs 2.00 USD and may"),
+        ([undated(), undated(service_tier="batch")], (2, "3", 0), "2 calls without a time cost 3.00 USD and may"),
+        ([undated(), NO_USAGE], (2, "2", 1),
+         "2 calls without a time cost 2.00 USD (1 of them has no usage or price) and may"),
+        ([undated(), NO_USAGE, UNPRICED], (3, "2", 2),
+         "3 calls without a time cost 2.00 USD (2 of them have no usage or price) and may"),
+        ([UNPRICED], (1, "0", 1), "1 call without a time has no usage or price and may"),
+        ([NO_USAGE, UNPRICED], (2, "0", 2), "2 calls without a time have no usage or price and may"),
+        ([undated(status=500, input_tokens=None, output_tokens=None)], (0, "0", 0), None),
+        ([], (0, "0", 0), None),
+    ],
+)  # fmt: skip
+def test_what_calls_without_a_time_cost_is_said(
+    llmmigrate: Run, extra: list[dict[str, Any]], sums: tuple[int, str, int], words: str | None
+) -> None:
+    text = bill("date,amount\n2026-10-01,2\n")
+    outcome = llmmigrate("analyze", log(*WHOLE, *extra), "--invoice", text, "-o", "-", "-o", "out.json")
+    found = json.loads(Path("out.json").read_text())["invoice"]
+    assert (found["undated_calls"], found["undated_cost"], found["undated_unknown"]) == sums
+    assert (found["recomputed"], found["calls"]) == ("2", 2)
+    said = [line for line in outcome.out.splitlines() if "without a time" in line]
+    assert said == ([f"note: {words} belong to any of these days."] if words else [])
+
+
+def test_a_vendor_s_own_bill_has_no_other_vendor_s_calls_without_a_time(llmmigrate: Run) -> None:
+    text = "amount_value\tstart_time_iso\tline_item\n2.0\t2026-10-01T00:00:00+00:00\tgpt-4.1, input\n"
+    path = log(*WHOLE, undated(provider="anthropic", model="claude-sonnet-4-5"))
+    found = invoice(llmmigrate("analyze", path, "--invoice", bill(text, "costs.tsv"), "--format", "json"))
+    assert (found["vendor"], found["undated_calls"], found["undated_cost"]) == ("openai", 0, "0")

@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import ROOT, Outcome
 
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.output import Destination, check_writable, destinations, whole_file, write
@@ -65,6 +68,22 @@ def test_an_input_is_never_overwritten() -> None:
         check_writable(["link.json"], inputs=["logs.json"])
 
 
+@pytest.mark.parametrize("named", ["logs/n*.jsonl", "logs", "logs/**/now.jsonl"])
+def test_an_input_of_a_pattern_or_a_folder_is_never_overwritten(named: str) -> None:
+    Path("logs").mkdir()
+    Path("logs/now.jsonl").write_text("{}")
+    Path("logs/notes.md").write_text("no log")
+    with pytest.raises(UsageError, match="also an input"):
+        check_writable(["logs/now.jsonl"], inputs=[named])
+    check_writable(["new.md", "logs/notes.md"], inputs=[named])
+
+
+def test_an_input_that_is_not_there_is_told_by_who_reads_it() -> None:
+    check_writable(["-", "new.md"], inputs=["-", "none.jsonl", "none*.jsonl"])
+    with pytest.raises(UsageError, match="also an input"):
+        check_writable(["none.jsonl"], inputs=["none*.jsonl", "none.jsonl"])
+
+
 def test_a_directory_is_no_output() -> None:
     with pytest.raises(UsageError, match="it is a directory"):
         check_writable(["."])
@@ -92,3 +111,38 @@ def test_a_device_is_written_not_replaced() -> None:
     with whole_file("/dev/null") as stream:
         stream.write(b"x")
     assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["analyze", "-o", "mine.json"],
+        ["estimate", "--to", "zai/glm-5", "-o", "mine.json"],
+        ["audit", "--to", "zai/glm-5", "-o", "mine.json"],
+        ["report", "--to", "zai/glm-5", "-o", "mine.json"],
+        ["ingest", "-o", "mine.jsonl"],
+        ["ingest", "-o", "new.jsonl", "--rejects", "mine.jsonl"],
+    ],
+)
+@pytest.mark.parametrize("logs", [[], ["logs"], ["logs/*.jsonl"]])
+def test_no_command_writes_over_its_logs(llmmigrate: Callable[..., Outcome], words: list[str], logs: list[str]) -> None:
+    Path("logs").mkdir()
+    shutil.copy(ROOT / "samples" / "logs.jsonl", "logs/mine.jsonl")
+    Path("llmmigrate.yaml").write_text("logs: [logs]\n")
+    for name in ("mine.json", "mine.jsonl"):
+        Path(name).symlink_to("logs/mine.jsonl")
+    held = Path("logs/mine.jsonl").read_bytes()
+    outcome = llmmigrate(*words, *logs)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, f"error: {words[-1]} is also an input")
+    assert Path("logs/mine.jsonl").read_bytes() == held
+
+
+def test_a_result_goes_into_a_pipe_by_the_name_that_a_shell_gives_it() -> None:
+    read, write = os.pipe()
+    try:
+        with whole_file(f"/dev/fd/{write}") as stream:
+            stream.write(b"result\n")
+        assert os.read(read, 100) == b"result\n"
+    finally:
+        os.close(read)
+        os.close(write)

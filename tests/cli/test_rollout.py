@@ -12,6 +12,7 @@ import pytest
 from tests.loopback import no_network as no_network
 from tools.make_docs import DOCS
 
+from llmmigrate.rollout import Counts, emitted
 from llmmigrate.rollout.drill.faults import chosen
 
 Run = Callable[..., Any]
@@ -170,3 +171,14 @@ def test_the_schema_is_written_beside_the_plan(llmmigrate: Run) -> None:
     first = Path("migration.yaml").read_text().splitlines()[0]
     written = json.loads(Path(first.partition("$schema=")[2]).read_text())
     assert written == json.loads((DOCS / "schemas" / "llmmigrate.migration.schema.json").read_text())
+
+
+@pytest.mark.parametrize(("errors", "code"), [(0, 0), (60, 3)])
+def test_a_window_that_was_not_good_is_no_success(
+    llmmigrate: Run, monkeypatch: pytest.MonkeyPatch, errors: int, code: int
+) -> None:
+    """Nothing is due yet: three windows in a row decide."""
+    Path("migration.yaml").write_text(PLAN + "monitoring: {every: 20ms}\n")
+    counts = iter([Counts(0, 0, 0, 0, 0), Counts(100, errors, 100, 0, 0)])
+    monkeypatch.setattr(emitted, "running_reader", lambda *_: lambda: next(counts))
+    assert llmmigrate("rollout", "watch", "--once").code == code

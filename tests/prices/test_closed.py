@@ -1,5 +1,6 @@
 """Closed periods are recorded, and an edit of them is an error."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,3 +80,74 @@ def test_a_directory_without_a_record_is_not_asked_for_one(llmmigrate: Run) -> N
 def test_every_closed_period_of_the_bundled_tables_is_recorded(llmmigrate: Run) -> None:
     outcome = llmmigrate("prices", "validate", *map(str, sorted((ROOT / "pricing").glob("*.yaml"))))
     assert (outcome.code, "is in no record" in outcome.out) == (0, False)
+
+
+BETWEEN = TABLE.replace(
+    "      - from: 2026-06-01",
+    '      - from: 2026-03-01\n        per_mtok: {input: "99", output: "99"}\n        source: "A: ours"\n'
+    "      - from: 2026-06-01",
+)
+
+
+def test_a_period_put_between_two_is_an_error_at_the_one_that_it_shortens(llmmigrate: Run) -> None:
+    outcome = validated(llmmigrate, BETWEEN)
+    assert outcome.code == 1
+    assert "acme.yaml:7:" in outcome.out
+    assert "acme/one@2026-01-01 ends on 2026-03-01, recorded is 2026-06-01" in outcome.out
+
+
+def test_a_period_that_lasts_longer_than_recorded_is_an_error(llmmigrate: Run) -> None:
+    later = TABLE.replace("2026-06-01", "2026-07-01")
+    assert "acme/one@2026-01-01 ends on 2026-07-01, recorded is 2026-06-01" in validated(llmmigrate, later).out
+    alone = TABLE[: TABLE.index("      - from: 2026-06-01")]
+    assert "acme/one@2026-01-01 has no end any more, recorded is 2026-06-01" in validated(llmmigrate, alone).out
+
+
+def test_recording_does_not_take_over_another_end_of_the_past(llmmigrate: Run) -> None:
+    Path("acme.yaml").write_text(BETWEEN)
+    before = json.loads(Path("closed.json").read_text())
+    assert llmmigrate("prices", "validate", "acme.yaml", "--record").code == 1
+    after = json.loads(Path("closed.json").read_text())
+    assert after["acme/one@2026-01-01"] == before["acme/one@2026-01-01"]
+    assert after["acme/one@2026-01-01"].endswith(" until 2026-06-01")
+
+
+def test_an_end_that_is_not_reached_may_change_and_is_recorded_anew(llmmigrate: Run) -> None:
+    text = TABLE + '      - from: 2026-12-24\n        per_mtok: {input: "7", output: "8"}\n        source: "A: ours"\n'
+    Path("acme.yaml").write_text(text)
+    llmmigrate("prices", "validate", "acme.yaml", "--record")
+    moved = validated(llmmigrate, text.replace("2026-12-24", "2026-12-31"))
+    assert (moved.code, "another end of acme/one@2026-06-01: 2026-12-24" in moved.out) == (0, True)
+    assert "no errors, 0 notes" in llmmigrate("prices", "validate", "acme.yaml", "--record").out
+    assert json.loads(Path("closed.json").read_text())["acme/one@2026-06-01"].endswith(" until 2026-12-31")
+    Path("acme.yaml").write_text(TABLE)  # withdrawn
+    assert "no errors, 0 notes" in llmmigrate("prices", "validate", "acme.yaml", "--record").out
+    assert list(json.loads(Path("closed.json").read_text())) == ["acme/one@2026-01-01"]
+
+
+def test_a_record_without_ends_still_counts_and_gets_them(llmmigrate: Run) -> None:
+    held = json.loads(Path("closed.json").read_text())
+    Path("closed.json").write_text(json.dumps({name: text.split()[0] for name, text in held.items()}))
+    outcome = validated(llmmigrate, TABLE)
+    assert (outcome.code, "another end of acme/one@2026-01-01: none" in outcome.out) == (0, True)
+    assert validated(llmmigrate, TABLE.replace('input: "1"', 'input: "9"')).code == 1
+    Path("acme.yaml").write_text(TABLE)
+    assert llmmigrate("prices", "validate", "acme.yaml", "--record").code == 0
+    assert json.loads(Path("closed.json").read_text()) == held
+
+
+def test_a_record_whose_end_is_no_day_is_told(llmmigrate: Run) -> None:
+    Path("closed.json").write_text('{"acme/one@2026-01-01": "0123456789abcdef until soon"}')
+    outcome = validated(llmmigrate, TABLE)
+    assert (outcome.code, "closed.json is no record of closed periods" in outcome.err) == (2, True)
+
+
+def test_a_period_behind_a_later_one_is_an_error_with_or_without_a_record(llmmigrate: Run) -> None:
+    Path("closed.json").unlink()
+    text = (
+        TABLE + '      - from: 2026-03-01\n        per_mtok: {input: "99", output: "99"}\n        source: "A: ours"\n'
+    )
+    outcome = validated(llmmigrate, text)
+    assert outcome.code == 1
+    assert "acme.yaml:13:" in outcome.out
+    assert "the period from 2026-03-01 stands behind a later one, from 2026-06-01" in outcome.out

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from tests.prices.libraries import Model, genai_json, genai_wheel, litellm_wheel, model, wheel
+
+from llmmigrate.prices.updates import genai_prices, litellm
 
 Run = Callable[..., Any]
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "llmmigrate.prices-update.schema.json"
@@ -82,6 +85,54 @@ def test_a_changed_rate_ends_the_period_and_opens_another(llmmigrate: Run, tmp_p
     closed = json.loads((tables / "imported" / "closed.json").read_text())
     assert list(closed) == ["x-ai/grok-9@2026-11-01"]
     assert llmmigrate("prices", "validate", "pricing/imported/x-ai.yaml").code == 0
+
+
+def test_no_period_is_put_before_one_that_is_there(llmmigrate: Run, tmp_path: Path, tables: Path) -> None:
+    started(llmmigrate, tmp_path, model("grok-9"))
+    source = genai_wheel(tmp_path, "1.1", x_ai=[model("grok-9", 3)])
+    update(llmmigrate, source, "2026-11-10")
+    before = held(tables)
+    for day in ("2026-11-05", "2026-11-10"):
+        other = genai_wheel(tmp_path, "1.2", x_ai=[model("grok-9", 4)])
+        done = update(llmmigrate, other, day)
+        assert (done.code, held(tables)) == (0, before)
+        assert "it has a price from 2026-11-10 on already: name a later day with --observed: x-ai/grok-9" in " ".join(
+            done.out.split()
+        )
+    assert update(llmmigrate, other, "2026-11-11").code == 0
+    assert [each["from"] for each in held(tables)["grok-9"]["periods"]] == [FIRST, "2026-11-10", "2026-11-11"]
+    assert "no errors, 0 notes" in llmmigrate("prices", "validate", "pricing/imported/x-ai.yaml").out
+
+
+def _announcing(now: str, days: dict[str, str]) -> Model:
+    """A model whose source announces input rates: day → rate."""
+    dated = [
+        {"constraint": {"start_date": day}, "prices": {"input_mtok": float(rate), "output_mtok": 8.0}}
+        for day, rate in days.items()
+    ]
+    return {**model("grok-9"), "prices": [{"prices": {"input_mtok": float(now), "output_mtok": 8.0}}, *dated]}
+
+
+def test_an_announced_price_is_not_shortened_either(llmmigrate: Run, tmp_path: Path, tables: Path) -> None:
+    first = genai_json(tmp_path / "a.json", x_ai=[_announcing("2", {"2026-12-20": "3"})])
+    assert update(llmmigrate, first, FIRST).code == 0
+    before = held(tables)
+    assert [each["from"] for each in before["grok-9"]["periods"]] == [FIRST, "2026-12-20"]
+    second = genai_json(tmp_path / "b.json", x_ai=[_announcing("2.5", {"2026-12-10": "3", "2026-12-31": "4"})])
+    said = " ".join(update(llmmigrate, second).out.split())
+    assert "a price from 2026-12-20 on is announced already: change it by hand: x-ai/grok-9" in said
+    assert "announced for 2026-12-10, but a price from 2026-12-20 on is announced already" in said
+    assert [each["from"] for each in held(tables)["grok-9"]["periods"]] == [FIRST, "2026-12-20", "2026-12-31"]
+
+
+def test_a_price_of_the_tables_below_is_not_covered_either(llmmigrate: Run, tmp_path: Path, tables: Path) -> None:
+    """A period in a folder of one's own would last, over what the bundled table has from a later day on."""
+    (tables / "imported").rmdir()
+    said = {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 4e-06, "output_cost_per_token": 1e-05}
+    source = litellm_wheel(tmp_path, "1.0", {"gpt-4o": said})
+    done = update(llmmigrate, source, "2024-08-01", name="litellm")
+    assert (done.code, files(tables)) == (0, {})
+    assert "it has a price from 2026-10-14 on already" in " ".join(done.out.split())
 
 
 def test_old_calls_keep_their_price(llmmigrate: Run, tmp_path: Path, tables: Path) -> None:
@@ -191,6 +242,15 @@ def test_what_pip_cannot_fetch_is_told_with_another_way(llmmigrate: Run, offline
     assert "pip download --no-deps litellm; then add --from FILE" in done.err
 
 
+def test_a_fetched_wheel_that_is_no_price_data_is_told_by_its_name(llmmigrate: Run, offline_index: Path) -> None:
+    wheel(offline_index, "genai_prices", "9", {"genai_prices/data.py": "x = 1"})
+    done = llmmigrate("prices", "update", "--source", "genai-prices")
+    lines = done.err.splitlines()
+    assert (done.code, done.out) == (2, "")
+    assert "genai_prices-9-py3-none-any.whl, as pip fetched it" in done.err
+    assert [line for line in lines if "-->" in line or "/genai_prices-9" in line] == []
+
+
 def _truncated(folder: Path) -> Path:
     path = genai_wheel(folder, "1.1", x_ai=[model("grok-9", 3)])
     path.write_bytes(path.read_bytes()[:-40])
@@ -226,8 +286,8 @@ def _text(name: str, text: str) -> Callable[[Path], Path]:
             ),
             "is no record",
         ),
-        (_text("x.json", ""), "this is no price data of genai-prices"),
-        (_text("x.json", "{"), "this is no price data of genai-prices"),
+        (_text("x.json", ""), "error: the file is empty"),
+        (_text("x.json", "{"), "error: the file is no JSON"),
         (_text("x.json", '{"data": [{"id": "grok"}]}'), "this is no price data of genai-prices"),
         (_text("x.json", '[{"id": "x-ai", "models": [{"id": "grok-9"}]}]'), "KeyError"),
         (_text("x.json", '[{"id": "x-ai", "models": []}]'), "no price of any provider"),
@@ -363,6 +423,61 @@ def test_a_file_may_be_the_source(llmmigrate: Run, tmp_path: Path, words: list[s
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert (told["source"], [each["model"] for each in told["added"]]) == (name, ["x-ai/grok-9"])
+
+
+DAMAGED = "  fix: download it again"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", ["error: the file is empty", "  --> p.json", DAMAGED]),
+        ("\n", ["error: the file is empty", "  --> p.json", DAMAGED]),
+        ('{"a":', ["error: the file is no JSON", "  --> p.json", "  why: Expecting value: line 1 column 6 (char 5)",
+                  DAMAGED]),
+        ("PK and no wheel", ["error: the wheel is damaged", "  --> p.json", "  why: File is not a zip file", DAMAGED]),
+        (None, ["error: cannot read p.json: No such file or directory", "  --> p.json",
+                "  fix: check the path, or name a source, whose newest pip fetches: genai-prices or litellm"]),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_told_once_and_of_no_source(llmmigrate: Run, text: str | None, lines: list[str]) -> None:
+    if text is not None:
+        Path("p.json").write_text(text)
+    done = llmmigrate("prices", "update", "--source", "p.json")
+    assert (done.code, done.out, done.err.splitlines()) == (2, "", lines)
+
+
+def test_one_reason_of_two_sources_is_told_once(llmmigrate: Run) -> None:
+    Path("p.json").write_text("{}")
+    done = llmmigrate("prices", "update", "--source", "p.json")
+    assert done.err.count("it has no price of any provider that is known here") == 1
+    assert done.err.splitlines()[-1] == "  fix: name a file of genai-prices or litellm"
+
+
+def test_a_file_is_read_once_and_parsed_once_by_each_source(
+    llmmigrate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = genai_json(tmp_path / "p.json", x_ai=[model("grok-9")])
+    seen: list[str] = []
+    for library in (genai_prices, litellm):
+        monkeypatch.setattr(library, "parse", partial(_noted, seen, library.__name__, library.parse))
+    monkeypatch.setattr(Path, "read_bytes", _noting_reads(seen, Path.read_bytes))
+    assert llmmigrate("prices", "update", "--source", str(source), "--dry-run").code == 0
+    assert seen.count(str(source)) == 1
+    assert [name for name in seen if name.startswith("llmmigrate")] == [genai_prices.__name__, litellm.__name__]
+
+
+def _noted(seen: list[str], name: str, parse: Callable[..., Any], data: bytes, *, code: bool) -> Any:
+    seen.append(name)
+    return parse(data, code=code)
+
+
+def _noting_reads(seen: list[str], read: Callable[[Path], bytes]) -> Callable[[Path], bytes]:
+    def noted(path: Path) -> bytes:
+        seen.append(str(path))
+        return read(path)
+
+    return noted
 
 
 @pytest.mark.parametrize(

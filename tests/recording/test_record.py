@@ -12,28 +12,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from llmock.testing import LLMockServer
 from tests.conftest import Outcome
+from tests.recording.scripted import CHAT, FIRST, HEAD, LAST, chunk, records, upstream, whole
 
 from llmmigrate.errors import UsageError
 from llmmigrate.recording import Recorder
 from llmmigrate.recording.passing import Server, Upstreams, passing
 
 SUITE = Path(__file__).with_name("suite.py")
-CHAT = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}], "stream": True}).encode()
 
 
 @pytest.fixture(scope="module")
 def vendors() -> Iterator[LLMockServer]:
     with LLMockServer() as server:
         yield server
-
-
-def records(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def recorded(output: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -113,45 +108,6 @@ def test_it_serves_until_it_is_stopped(vendors: LLMockServer, tmp_path: Path) ->
     assert "recorded 1 calls" in said
 
 
-Script = Callable[[socket.socket, bytes], None]
-
-
-@contextmanager
-def upstream(script: Script) -> Iterator[str]:
-    """A server that answers every connection as `script` does; its URL."""
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection:
-                script(connection, _request(connection))
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-    finally:
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
-        thread.join(10)
-
-
-def _request(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
-    lines = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
-    length = int(lines[0].split(b":")[1]) if lines else 0
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
 @contextmanager
 def recording(url: str, output: Path | str) -> Iterator[tuple[Server, Recorder]]:
     recorder = Recorder(output)
@@ -172,15 +128,6 @@ def post(server: Server, body: bytes = CHAT, path: str = "/v1/chat/completions")
     OPEN.append(connection := http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30))
     connection.request("POST", path, body, {"Content-Type": "application/json", "Authorization": "Bearer key-1"})
     return connection
-
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Request-Id: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
-FIRST = b'data: {"id":"c1","model":"gpt-4o-mini","choices":[{"delta":{"content":"a"}}]}\n\n'
-LAST = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\ndata: [DONE]\n\n'
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def test_a_stream_passes_as_it_comes_and_unchanged(tmp_path: Path) -> None:
@@ -254,10 +201,6 @@ def test_a_killed_client_disturbs_nobody(tmp_path: Path) -> None:
     assert records(tmp_path / "run.jsonl")[0]["error"] == "client_closed"
 
 
-def whole(connection: socket.socket, _: bytes) -> None:
-    connection.sendall(HEAD + chunk(FIRST + LAST) + b"0\r\n\r\n")
-
-
 def test_a_full_disk_stops_the_records_and_not_the_calls() -> None:
     with upstream(whole) as url, recording(url, "/dev/full") as (server, recorder):
         assert [post(server).getresponse().read() for _ in range(3)] == [FIRST + LAST] * 3
@@ -324,6 +267,8 @@ def test_it_listens_on_this_machine_only(tmp_path: Path) -> None:
         ("127.0.0.1", "--listen '127.0.0.1' is no HOST:PORT"),
         ("127.0.0.1:65536", "--listen '127.0.0.1:65536' is no HOST:PORT"),
         ("127.0.0.1:" + "9" * 5000, None),
+        ("::1", "--listen '::1' is no HOST:PORT"),
+        ("::1:8900", "--listen '::1:8900' is no HOST:PORT"),
     ],
 )
 def test_another_place_to_listen_is_refused_before_anything_starts(
@@ -367,3 +312,31 @@ def test_a_gateway_that_the_environment_names_is_not_gone_around(tmp_path: Path,
     assert done.returncode == 0, done.stderr
     assert len(seen) == 1
     assert [record["input_tokens"] for record in records(tmp_path / "run.jsonl")] == [5]
+
+
+BYPASSED = """
+import json, urllib.request
+print(json.dumps([bool(urllib.request.proxy_bypass(host)) for host in ("internal.corp", "other.corp", "127.0.0.1")]))
+"""
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"NO_PROXY": "internal.corp"},
+        {"no_proxy": "internal.corp"},
+        {"NO_PROXY": "internal.corp", "no_proxy": "other.corp"},
+        {"NO_PROXY": "*"},
+        {"NO_PROXY": ""},
+        {},
+    ],
+    ids=str,
+)
+def test_a_command_goes_around_its_proxy_where_it_did_and_on_this_machine(
+    tmp_path: Path, named: dict[str, str]
+) -> None:
+    proxied = {"HTTP_PROXY": "http://127.0.0.1:9", **named}
+    program = [sys.executable, "-c", BYPASSED]
+    alone = subprocess.run(program, env=proxied, capture_output=True, text=True, timeout=60, check=True)
+    done = recorded(tmp_path / "run.jsonl", "--", *program, **proxied)
+    assert json.loads(done.stdout) == [*json.loads(alone.stdout)[:2], True], done.stderr

@@ -1,6 +1,7 @@
 """Every gateway that there is: what its files hold, and that the gateway itself accepts them."""
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +48,17 @@ def test_an_emission_has_every_stage_the_way_back_and_findings(name: str, plan: 
     listed = json.loads(emission.files["findings.json"])["findings"]
     assert {item["status"] for item in listed} <= set(STATUSES)
     assert {fault for item in listed for fault in item["faults"]} <= {*FAULTS, MODEL}
+
+
+def test_forward_by_hand_tells_a_running_haproxy_the_share_of_its_stage(plan: Plan) -> None:
+    text = emit(plan, "haproxy", "canary", own=False).files["ROLLBACK.md"]
+    assert re.findall(r"set map share\.map (share \d+)", text) == ["share 0", "share 1000"]
+
+
+def test_commands_of_the_way_back_can_be_pasted(plan: Plan) -> None:
+    text = emit(plan, "envoy", "canary", plan_name="mein plan.yaml").files["ROLLBACK.md"]
+    assert "`llmmigrate rollback 'mein plan.yaml' --reason" in text
+    assert "`llmmigrate rollout stage 'mein plan.yaml' canary --release`" in text
 
 
 @pytest.mark.parametrize("name", GATEWAYS)

@@ -150,72 +150,9 @@ def test_a_model_that_the_target_does_not_rename(llmmigrate: Run) -> None:
 
 def test_a_key_in_the_clear_is_an_error(llmmigrate: Run) -> None:
     write_log(per_second=30)
-    code, remarks = linted(llmmigrate, PLAN.replace("https://api.z.ai", "http://api.z.ai"))
-    assert (code, remarks["key_in_clear"]["level"]) == (1, "error")
-
-
-@pytest.mark.parametrize("form", ["json", "yaml", "python"])
-def test_a_playbook_is_taken_over_as_written(form: str, llmmigrate: Run) -> None:
-    config = {
-        "latency_threshold_ms": 200,
-        "error_rate_threshold": 0.05,
-        "consecutive_failures": 3,
-        "fallback_providers": [
-            {"name": "primary", "base_url": "https://api.holysheep.ai/v1"},
-            {"name": "secondary", "provider": "openai"},
-            {"name": "emergency", "url": "http://10.0.0.5:8000/v1"},
-        ],
-        "check_interval_seconds": 30,
-        "alert_webhook": "https://hooks.example/llm",
-    }
-    text = f"ROLLBACK_CONFIG = {config!r}\n" if form == "python" else json.dumps(config)
-    Path("playbook").write_text(text)
-    assert llmmigrate("init", "--rollout", "--from-playbook", "playbook").code == 0
-    from llmmigrate.rollout.plan import load
-
-    plan = load(Path("migration.yaml"))
-    assert plan.rollback.latency_p95 is not None
-    assert (float(plan.rollback.latency_p95), float(plan.rollback.error_rate)) == (0.2, 0.05)
-    assert (plan.rollback.windows, plan.failover.eject_after, int(plan.monitoring.every)) == (3, 3, 30)
-    assert plan.monitoring.webhook == "https://hooks.example/llm"
-    urls = [plan.provider(role).base_url for role in ("target", "current", "emergency")]
-    assert urls == ["https://api.holysheep.ai/v1", "https://api.openai.com/v1", "http://10.0.0.5:8000/v1"]
-
-
-def test_what_a_playbook_cannot_mean_is_refused(llmmigrate: Run) -> None:
-    for text in ('{"error_rate_threshold": "often"}', "[1, 2]", "a: [", "just words"):
-        Path("playbook").write_text(text)
-        assert llmmigrate("init", "--rollout", "--from-playbook", "playbook").code == 2
-        assert not Path("migration.yaml").exists()
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "said"),
-    [
-        ("consecutive_failures", 3.5, "consecutive_failures: '3.5' is no whole number"),
-        ("error_rate_threshold", 5, "error_rate_threshold: '5' is no part of 1"),
-        ("latency_threshold_ms", -1, "latency_threshold_ms: '-1' is no number above 0"),
-        ("primary", {"url": "https://relay.test/v1?key=1"}, "no plan can be made of playbook: 'https://relay.test/v1?"),
-    ],
-)
-def test_a_playbook_that_makes_no_plan_is_refused_at_once(key: str, value: Any, said: str, llmmigrate: Run) -> None:
-    Path("playbook").write_text(json.dumps({key: value}))
-    refused = llmmigrate("init", "--rollout", "--from-playbook", "playbook")
-    assert (refused.code, Path("migration.yaml").exists()) == (2, False)
-    assert said in refused.err
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("alert_webhook", "${WEBHOOK}"), ("alert_webhook", "#alerts"), ("metrics_endpoint", "/metrics?all=1")],
-)
-def test_what_a_plan_cannot_hold_of_a_playbook_is_left_out_and_said(key: str, value: str, llmmigrate: Run) -> None:
-    Path("playbook").write_text(json.dumps({key: value, "consecutive_failures": 4.0, "error_rate_threshold": 1.0}))
-    done = llmmigrate("init", "--rollout", "--from-playbook", "playbook")
-    assert done.code == 0
-    assert f"not taken over from playbook: {key}: '{value}' is no " in done.err
-    from llmmigrate.rollout.plan import load
-
-    plan = load(Path("migration.yaml"))
-    assert (plan.monitoring.webhook, plan.monitoring.metrics_path) == (None, "/metrics")
-    assert (plan.rollback.windows, float(plan.rollback.error_rate)) == (4, 1.0)
+    for host in ("api.z.ai", "127.0.0.1.api.z.ai"):
+        code, remarks = linted(llmmigrate, PLAN.replace("https://api.z.ai", f"http://{host}"))
+        assert (code, remarks["key_in_clear"]["level"]) == (1, "error")
+    for host in ("127.0.0.1:8000", "localhost:8000"):
+        _, remarks = linted(llmmigrate, PLAN.replace("https://api.z.ai", f"http://{host}"))
+        assert "key_in_clear" not in remarks

@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import NO_DATA, NO_GATEWAY, NO_ROOT, ROOT, unexpected_skips
 from tools import needed_gateways
 
+from llmmigrate.rollout import process
+
 SKIPPED = [f"tests/rollout/test_x.py::test_y: {reason}" for reason in NO_GATEWAY]
 
 
@@ -46,6 +48,20 @@ def test_one_that_does_not_run_is_none(
     monkeypatch.setenv("LLMMIGRATE_NGINX", program(tmp_path / "broken", "echo no library >&2; exit 127"))
     assert needed_gateways.main() == 1
     assert "nginx is needed here: it does not say its version" in capsys.readouterr().err
+
+
+def test_one_that_hangs_or_is_no_program_is_none(
+    stood_in: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(process, "_CHECK_SECONDS", 0.5)
+    monkeypatch.setenv("LLMMIGRATE_NGINX", program(tmp_path / "hanging", "exec sleep 20"))
+    broken = Path(program(tmp_path / "broken", ""))
+    broken.write_bytes(b"\x7fELF of another machine")
+    monkeypatch.setenv("LLMMIGRATE_ENVOY", str(broken))
+    assert needed_gateways.main() == 1
+    said = capsys.readouterr().err
+    assert f"nginx is needed here: {tmp_path}/hanging does not say its version" in said
+    assert f"envoy is needed here: {broken} cannot be run" in said
 
 
 @pytest.mark.parametrize(("missing", "drilled", "code"), [("", 5, 1), ("nginx", 0, 1)])

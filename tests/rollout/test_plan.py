@@ -76,6 +76,7 @@ def test_the_schema_accepts_a_plan_and_refuses_an_unknown_key() -> None:
         (TWO + "stages: [{name: back, share: 0%}]", "'back' is the name of the way back", None),
         (TWO + "stages: [{name: a, share: 0%}, {name: a, share: 5%}]", "two stages have the same name", None),
         (TWO + "failover: {eject_after: 0}", "failover.eject_after is 0", "write 1 or more"),
+        (TWO + "monitoring: {every: 99999999999999d}", "is no time span: write it like 30s, 5m or 24h", None),
         (TWO + "rollback: {latency_p95: 200}", "'200' is no time span: write it like 30s, 5m or 24h", None),
         (TWO + "gateway: {listen: here}", "'here' is no address: write it like 127.0.0.1:8080", None),
         *(

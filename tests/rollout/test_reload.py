@@ -36,6 +36,30 @@ async def _refused(directory: Path) -> None:
         assert (await send(here.load())).ok
 
 
+@pytest.mark.parametrize("program", ["/nowhere/nginx", "junk"])
+def test_a_check_that_cannot_be_made_keeps_no_rollback_up(
+    program: str, tmp_path: Path, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("nginx")
+    asyncio.run(_unchecked(tmp_path, program, monkeypatch))
+
+
+async def _unchecked(directory: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with site(directory, "nginx", stage="full") as here:
+        junk = directory / "junk"
+        junk.write_text("no program")
+        junk.chmod(0o755)
+        monkeypatch.setenv("LLMMIGRATE_NGINX", program if program != "junk" else str(junk))
+        change = await asyncio.to_thread(roll_back, here.plan, here.place, "test")
+        assert "nginx was told, and its files were not checked before" in (change.left_to_do or "")
+        state = here.place.state()
+        assert state is not None
+        assert state.lock is not None
+        async with asyncio.timeout(20):
+            while (await send(here.load())).served_by != "current":
+                await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize(("kind", "file"), [("nginx", "stage.conf"), ("haproxy", "share.map")])
 def test_a_gateway_that_does_not_run_will_start_with_the_way_back(
     kind: str, file: str, tmp_path: Path, needs: Callable[[str], None]

@@ -16,7 +16,7 @@ from llmmigrate.rollout import Counts, wire
 from llmmigrate.rollout.changing import Change, roll_back, take_stage
 from llmmigrate.rollout.drill.lab import free_ports
 from llmmigrate.rollout.drill.traffic import send
-from llmmigrate.rollout.gateways import _routes_in_force, envoy
+from llmmigrate.rollout.gateways import _routes_in_force, envoy, litellm
 from llmmigrate.rollout.plan import Plan
 from llmmigrate.rollout.watch import Options, Watch
 
@@ -30,8 +30,11 @@ SAYS = {
 
 
 @pytest.mark.parametrize("kind", SAYS)
-def test_a_running_gateway_says_what_it_can(kind: str, tmp_path: Path, needs: Callable[[str], None]) -> None:
+def test_a_running_gateway_says_what_it_can(
+    kind: str, tmp_path: Path, needs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     needs(kind)
+    monkeypatch.setattr(litellm, "WAITS_SECONDS", 20.0)  # the machine may be busy with other tests
     changes, confirmed = asyncio.run(_changed(tmp_path, kind))
     assert [(change.uptake.confirmed, change.uptake.words) for change in changes] == [SAYS[kind]] * 2
     assert confirmed == [SAYS[kind][0]] * 2
@@ -108,9 +111,10 @@ class OtherRoutes:
         await reply.send(200, json.dumps(found).encode(), {"content-type": "application/json"})
 
 
-async def _beside_other_routes(directory: Path, body: Callable[[Site], Any]) -> Any:
+async def _beside_other_routes(directory: Path, body: Callable[[Site], Any], *, stages: str = "") -> Any:
     """Run something while what answers at Envoy's address never takes up another file."""
-    here = emitted(directory, "envoy", await free_ports(5), stage="half", extra="monitoring: {every: 20ms}\n")
+    extra = f"monitoring: {{every: 20ms}}\n{stages}"
+    here = emitted(directory, "envoy", await free_ports(5), stage="half", extra=extra)
     admin = wire.Listening(OtherRoutes(here).answer)
     await admin.start(int(here.plan.gateway.admin.rpartition(":")[2]))
     try:
@@ -130,6 +134,19 @@ def test_old_routes_after_the_wait_are_said_with_exit_code_3(
     assert "written, not confirmed: Envoy still had other routes in force after 0.3 s" in done.err
     file = tmp_path / "gateway" / "rds.json"
     assert file.read_text() == (tmp_path / "gateway" / "stages" / "back" / "rds.json").read_text()
+
+
+def test_a_run_ends_with_exit_code_3_where_its_stage_is_not_in_force(
+    tmp_path: Path, llmmigrate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_routes_in_force, "WAITS_SECONDS", 0.3)
+    stages = "stages: [{name: canary, share: 10%}, {name: half, share: 50%}]\n"
+    done = asyncio.run(
+        _beside_other_routes(tmp_path, lambda here: llmmigrate("rollout", "run", str(here.path)), stages=stages)
+    )
+    assert done.code == 3
+    assert "error: stage canary is written, and not in force\n  why: Envoy still had other routes" in done.err
+    assert "nothing watches stage canary any more: llmmigrate rollout watch" in done.err
 
 
 def test_a_watch_whose_rollback_is_not_taken_up_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.rollout.live import Site, emitted
 
-from llmmigrate.errors import GatewayError, RolloutRefusedError
+from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Counts, Reader
 from llmmigrate.rollout.changing import roll_back, take_stage
 from llmmigrate.rollout.plan import Stage
@@ -93,6 +93,23 @@ def test_a_rollback_by_a_person_ends_it(here: Site) -> None:
         walk(here.plan, here.place, reader, print, clock=now)
     assert ended.value.why == "rollback: by hand"
     assert stage_of(here) == "back"
+
+
+def test_a_stage_that_the_gateway_does_not_take_leaves_the_last_one_unwatched_and_says_so(here: Site) -> None:
+    counts, looks = counting(False), 0
+
+    def reader() -> Counts:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            (here.directory / "rds.json").rename(here.directory / "lost.json")
+        return counts()
+
+    said: list[str] = []
+    with pytest.raises(ConfigError, match=r"there is no .*rds\.json"):
+        walk(here.plan, here.place, reader, said.append, clock=now)
+    assert stage_of(here) == "canary"
+    assert said[-1] == f"nothing watches stage canary any more: llmmigrate rollout watch {here.path} --apply"
 
 
 def test_a_missing_drill_is_said_before_anything_is_taken(tmp_path: Path) -> None:

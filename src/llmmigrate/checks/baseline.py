@@ -6,6 +6,8 @@ The file is a saved profile that every command reads, written one cell a line so
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,7 +71,8 @@ def read_baseline(name: str, *, currency: str = "USD") -> Baseline:
     if data.startswith(_GZIP):
         data = _unzipped(data, name)
     if not data.startswith(store.SIGNATURE):
-        raise InputError(f"{name} is no saved profile", fix="make one: llmmigrate check LOGS --update-baseline")
+        fix = f"name another with --baseline, or remove it and {again(name)}"
+        raise InputError(f"{name} is no saved profile", fix=fix)
     profile = store.load(data, name, again=again(name))
     header = _header(data, name)
     if header is not None and header.currency != currency:
@@ -177,11 +180,23 @@ def _unzipped(data: bytes, name: str) -> bytes:
         raise InputError(f"the baseline {name} is damaged", why=str(error), fix=again(name)) from error
 
 
+def is_baseline(path: Path) -> bool:
+    """Whether a file is a saved profile, plain or compressed, by how it begins; an empty one may become one."""
+    with path.open("rb") as stream:
+        head = stream.read(len(store.SIGNATURE))
+    return not head or head == store.SIGNATURE or head.startswith(_GZIP)
+
+
 def _header(data: bytes, name: str) -> Header | None:
     try:
-        return msgspec.json.decode(data, type=_HeaderFile).baseline
-    except msgspec.ValidationError as error:
+        header = msgspec.json.decode(data, type=_HeaderFile).baseline
+        if header is not None:
+            datetime.fromisoformat(header.created)
+            if not all(Decimal(cost.cost) >= 0 for cost in header.costs):
+                raise ValueError("a cost is below 0, or no number")
+    except (ValueError, ArithmeticError) as error:  # msgspec's ValidationError is a ValueError
         raise InputError(f"the baseline {name} is damaged", why=str(error), fix=again(name)) from error
+    return header
 
 
 def again(name: str) -> str:

@@ -26,6 +26,8 @@ from llmmigrate.usage.accounting import Tally
 from llmmigrate.usage.profile import Profile
 
 CURRENCY = "USD"
+MOSTLY_LEFT_OUT = "mostly_left_out"
+"""The code of the warning that rules saw the smaller part of a run."""
 SHOWN = 8
 """Groups that a warning names."""
 
@@ -59,7 +61,7 @@ def check_traffic(baseline: Baseline, profile: Profile, catalog: Catalog, reques
     ages = {table.provider: table.age_days for table in tables}
     pair = Pair(Sampled(base, baseline.profile), Sampled(now, profile), month, ages)
     rules = judge(request.policy, pair)
-    doubts = _doubts(rules, unknown_groups(request.policy, pair), base.uncut + now.uncut)
+    doubts = _doubts(rules, unknown_groups(request.policy, pair), base.uncut + now.uncut, _left_out(now, profile))
     difference = None
     if base.calls and now.calls:
         difference = result(take_apart(base, now, pricer, retier), profile.tags, CURRENCY)
@@ -124,13 +126,14 @@ def check_prices(baseline: Baseline, catalog: Catalog, request: Request) -> Pric
         beyond = (now - then) / calls > tolerance_of(rule.limit, then / calls)
     else:
         beyond = not keeps(rule.limit, now / calls)
-    lost = any(entry.cost_now is None for entry in changes)
+    doubts = _doubts((), Tally(), side.uncut)
+    unsure = any(entry.cost_now is None for entry in changes) or (request.strict and doubts)
     tables = [table_used(catalog, name, request.now, CURRENCY, request.now) for name in pricer.tables()]
     return PriceCheck(
         schema="llmmigrate.price-check/1",
         command=request.command,
         version=request.version,
-        verdict="fail" if beyond and rule.level == "fail" else "undecided" if lost else "pass",
+        verdict="fail" if beyond and rule.level == "fail" else "undecided" if unsure else "pass",
         as_of=request.rates_of(),
         currency=CURRENCY,
         baseline=_used(baseline),
@@ -143,7 +146,7 @@ def check_prices(baseline: Baseline, catalog: Catalog, request: Request) -> Pric
         models=changes,
         tables_changed=sorted(t.provider for t in tables if header.tables.get(t.provider, t.sha256) != t.sha256),
         prices=results.PricesUsed(tables=tables, assumptions=dict(sorted(side.assumptions.items()))),
-        warnings=explain_reading(baseline.profile, _doubts((), {}, side.uncut)),
+        warnings=explain_reading(baseline.profile, doubts),
     )
 
 
@@ -212,23 +215,32 @@ def _month(profile: Profile, catalog: Catalog, request: Request) -> Decimal | No
     return None if month is None else Decimal(month)
 
 
-def _doubts(rules: Sequence[RuleResult], new: Mapping[str, int], uncut: int) -> dict[str, Tally]:
+def _left_out(now: Side, profile: Profile) -> int:
+    """Calls without usage or a price and rejected records, where these are more than what is compared; else 0."""
+    count = now.unpriced_calls + now.missing + profile.accounting.lines.rejected
+    return count if count > now.calls else 0
+
+
+def _doubts(rules: Sequence[RuleResult], new: Tally, uncut: int, left_out: int = 0) -> dict[str, Tally]:
     """What makes a verdict weaker than it looks, by the codes of warnings."""
     small = [rule.measure for rule in rules if rule.too_small]
     found = {
         "sample_too_small": Tally(len(small), list(dict.fromkeys(small))[:SHOWN]),
-        "groups_not_in_baseline": Tally(sum(new.values()), list(new)[:SHOWN]),
+        "groups_not_in_baseline": Tally(new.count, new.first[:SHOWN]),
         "cut_marks_missing": Tally(uncut),
+        MOSTLY_LEFT_OUT: Tally(left_out),
     }
     return {code: tally for code, tally in found.items() if tally.count}
 
 
 def _verdict(rules: Sequence[RuleResult], doubts: Mapping[str, Tally], *, strict: bool) -> str:
-    found = {rule.result for rule in rules}
+    """What a rule that only warns found decides nothing; nor do rules that saw the smaller part of a run."""
+    found = {rule.result for rule in rules if rule.level == "fail"}
     if "fail" in found:
         return "fail"
-    unsure = "unclear" in found or bool(doubts)
-    return "undecided" if "unknown" in found or (strict and unsure) else "pass"
+    if "unknown" in found or MOSTLY_LEFT_OUT in doubts:
+        return "undecided"
+    return "undecided" if strict and ("unclear" in found or doubts) else "pass"
 
 
 def _used(baseline: Baseline) -> BaselineUsed:

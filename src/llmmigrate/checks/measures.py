@@ -6,21 +6,24 @@ one session are not independent: the variance then is that between the 64 hashed
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Final, Literal, NamedTuple
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from llmmigrate.checks.significance import Estimate
-from llmmigrate.costing.sides import Group, Lot, Side, cost, piece_cost
+from llmmigrate.costing.sides import Group, Lot, Side, cost, joined, piece_cost
 from llmmigrate.units import INPUT_CLASSES, OUTPUT_CLASSES, TOKEN_CLASSES
 from llmmigrate.usage.profile import CLASS_COUNT, Profile
 from llmmigrate.usage.sketch import Sketch, merge
 
 RatioName = Literal["cost_per_1000_calls", "output_tokens_per_call", "cache_hit_share"]
-Scope = Callable[[Group], bool]
+Scope = Mapping[str, str]
+"""The values of model, provider and tags that calls have; without any, all calls."""
 Model = tuple[str | None, str | None]
+T = TypeVar("T")
 
 _OUTPUT: Final = tuple(1.0 if name in OUTPUT_CLASSES else 0.0 for name in TOKEN_CLASSES)
 _INPUT: Final = tuple(1.0 if name in INPUT_CLASSES else 0.0 for name in TOKEN_CLASSES)
@@ -52,24 +55,73 @@ class Sample(msgspec.Struct, frozen=True):
     """USD, where a measure is about cost."""
 
 
+class Grouped(Generic[T]):
+    """Things of groups, found by the value of a model, provider or tag without looking at all of them."""
+
+    def __init__(self, made: Iterable[tuple[Group, T]], tags: Sequence[str]) -> None:
+        self._all = list(made)
+        self._tags = tags
+        self._by: dict[str, dict[str | None, list[tuple[Group, T]]]] = {}
+
+    def of(self, scope: Scope) -> list[tuple[Group, T]]:
+        """Those in scope, in their order."""
+        found = self._all
+        for number, (name, wanted) in enumerate(scope.items()):
+            if number == 0:
+                found = self._values(name).get(wanted, [])
+            else:
+                found = [entry for entry in found if value_of(entry[0], name, self._tags) == wanted]
+        return found
+
+    def _values(self, name: str) -> dict[str | None, list[tuple[Group, T]]]:
+        if name not in self._by:
+            self._by[name] = {}
+            for entry in self._all:
+                self._by[name].setdefault(value_of(entry[0], name, self._tags), []).append(entry)
+        return self._by[name]
+
+
 class Sampled:
-    """A priced side with its profile. Samples are made once a measure: the rules of a policy may be hundreds."""
+    """A priced side with its profile. What rules look at is made once: a policy may have thousands of them."""
 
     def __init__(self, side: Side, profile: Profile) -> None:
         self.side = side
         self.profile = profile
-        self._made: dict[RatioName, list[tuple[Group, Sample]]] = {}
-        self._last: tuple[RatioName, Scope, list[tuple[Sample, Model]]] | None = None
+        self._made: dict[RatioName, Grouped[Sample]] = {}
+        self._sketches: Grouped[Sketch] | None = None
+        self._wholes: dict[RatioName, dict[Model, list[Sample]]] = {}
+        self._logged: Counter[Model] = Counter()
+        for key, cell in profile.cells.items():
+            self._logged[key.provider, key.model] += cell.calls
 
     def samples(self, name: RatioName, scope: Scope) -> list[tuple[Sample, Model]]:
-        """The lots in scope, each with its model. A rule asks several times for its own."""
-        if self._last is None or self._last[:2] != (name, scope):
-            if name not in self._made:
-                self._made[name] = _samples(name, self.side)
-            made = self._made[name]
-            found = [(sample, (group.provider, group.model)) for group, sample in made if scope(group)]
-            self._last = name, scope, found
-        return self._last[2]
+        """The lots in scope, each with its model."""
+        if name not in self._made:
+            self._made[name] = Grouped(_samples(name, self.side), self.profile.tags)
+        return [(sample, (group.provider, group.model)) for group, sample in self._made[name].of(scope)]
+
+    def sizes(self, scope: Scope) -> Sketch:
+        """The distribution of output tokens of the calls in scope."""
+        if self._sketches is None:
+            made = ((Group(k.provider, k.model, k.tags), s.output_tokens) for k, s in self.profile.sketches.items())
+            self._sketches = Grouped(made, self.profile.tags)
+        found: Sketch = {}
+        for _, sketch in self._sketches.of(scope):
+            merge(found, sketch)
+        return found
+
+    def whole(self, name: RatioName, model: Model) -> list[Sample]:
+        """The lots of a model, those with the same forms as one: every rule of a part of its calls asks for them."""
+        if name not in self._wholes:
+            by_model: dict[Model, list[Sample]] = {}
+            for sample, own in self.samples(name, {}):
+                by_model.setdefault(own, []).append(sample)
+            self._wholes[name] = {own: _together(samples) for own, samples in by_model.items()}
+        return self._wholes[name][model]
+
+    def logged(self, model: Model) -> int:
+        """A model's calls, those without usage, too."""
+        return self._logged[model]
 
 
 def exact(name: RatioName, sampled: Sampled, scope: Scope) -> Fraction | None:
@@ -95,15 +147,6 @@ def ratio(name: RatioName, sampled: Sampled, scope: Scope) -> Estimate | None:
     return Estimate(float(value), variance, freedom, sum(sample.lot.calls for sample, _ in samples))
 
 
-def sizes(profile: Profile, scope: Scope) -> Sketch:
-    """The distribution of output tokens of the calls in scope."""
-    found: Sketch = {}
-    for key, sketches in profile.sketches.items():
-        if scope(Group(key.provider, key.model, key.tags)):
-            merge(found, sketches.output_tokens)
-    return found
-
-
 def design_effect(sampled: Sampled, scope: Scope) -> float:
     """How many times more the mean output of a call varies than it would with independent calls; at least 1."""
     samples = sampled.samples("output_tokens_per_call", scope)
@@ -113,7 +156,9 @@ def design_effect(sampled: Sampled, scope: Scope) -> float:
     value = sum(_sum(sample.above, sample.lot) for sample, _ in samples) / below
     alone = _independent(samples, value)
     found, _ = _variance("output_tokens_per_call", sampled, scope, value, below)
-    return max(1.0, found * below**2 / alone) if found and alone else 1.0
+    calls = sum(sample.lot.calls for sample, _ in samples)
+    # Without n / (n - 1), which the variance of a part of the calls has not: independent calls have exactly 1.
+    return max(1.0, found * below**2 / alone * (calls - 1) / calls) if found and alone else 1.0
 
 
 def _samples(name: RatioName, side: Side) -> list[tuple[Group, Sample]]:
@@ -125,6 +170,14 @@ def _samples(name: RatioName, side: Side) -> list[tuple[Group, Sample]]:
         parts = [entry for entry in parts if entry[1] is not None]
         parts += [(group, "", part) for group, part in side.bare.items()]
     return [(group, _sample(name, lot)) for group, _, part in parts for lot in part.all_lots()]
+
+
+def _together(samples: Sequence[Sample]) -> list[Sample]:
+    """The lots whose forms are the same as one lot each: their sums are the same."""
+    alike: dict[tuple[Form, Form], list[Sample]] = {}
+    for sample in samples:
+        alike.setdefault((sample.above, sample.below), []).append(sample)
+    return [Sample(joined([s.lot for s in same]), above, below, None) for (above, below), same in alike.items()]
 
 
 def _sample(name: RatioName, lot: Lot) -> Sample:
@@ -157,12 +210,11 @@ def _variance(
     alone = _independent(samples, value) * calls / (calls - 1) / below**2
     if not sampled.profile.sessions:
         return alone, calls - 1.0
-    models = {model for _, model in samples}
-    everything = sampled.samples(name, lambda group: (group.provider, group.model) in models)
-    buckets = _buckets(everything, models, sampled.profile, value)
+    models = list(dict.fromkeys(model for _, model in samples))
+    buckets = _buckets(name, sampled, models, value)
     if len(buckets) < 2:
         return alone, calls - 1.0
-    whole = [sample for sample, _ in everything]
+    whole = [sample for model in models for sample in sampled.whole(name, model)]
     return _joined(alone, calls, buckets, whole, value)
 
 
@@ -199,17 +251,15 @@ def _between(buckets: Sequence[Bucket]) -> tuple[float, float]:
     return found / trace, max(1.0, trace**2 / (squares - 2 * cubes + squares**2))
 
 
-def _buckets(
-    samples: Sequence[tuple[Sample, Model]], models: set[Model], profile: Profile, value: float
-) -> list[Bucket]:
-    """The session buckets that hold calls."""
+def _buckets(name: RatioName, sampled: Sampled, models: Sequence[Model], value: float) -> list[Bucket]:
+    """The session buckets of models that hold calls."""
     sums: dict[int, list[float]] = {}
-    for model in models & set(profile.sessions):
-        own = [sample for sample, name in samples if name == model]
+    for model in models:
+        own = sampled.whole(name, model)
         form = _mean_form(own, value)
         calls = sum(sample.lot.calls for sample in own)
-        logged = sum(cell.calls for key, cell in profile.cells.items() if (key.provider, key.model) == model)
-        for number, (requests, *tokens) in profile.sessions[model].items():
+        logged = sampled.logged(model)
+        for number, (requests, *tokens) in sampled.profile.sessions.get(model, {}).items():
             counted = requests * calls / logged if logged else 0.0
             held = sums.setdefault(number, [0.0, 0.0])
             held[0] += form.constant * counted + sum(f * n for f, n in zip(form.tokens, tokens, strict=True))
@@ -246,15 +296,6 @@ def _square(sample: Sample, value: float) -> float:
         i, j = divmod(pair, CLASS_COUNT)
         total += factors[i] * factors[j] * moment * (1 if i == j else 2)
     return max(total, 0.0)
-
-
-def scope_of(where: Mapping[str, str], tags: Sequence[str]) -> Scope:
-    """A function that tells whether a group has these values of model, provider and tags."""
-
-    def holds(group: Group) -> bool:
-        return all(value_of(group, name, tags) == wanted for name, wanted in where.items())
-
-    return holds
 
 
 def value_of(group: Group, name: str, tags: Sequence[str]) -> str | None:

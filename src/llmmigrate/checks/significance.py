@@ -36,12 +36,14 @@ class Evidence(msgspec.Struct, frozen=True):
     """How far chance explains a change; `low` is its one-sided 95 % bound, in units of the measure.
 
     `detectable` is the smallest change that is found in four of five runs. Both are None where only the p-value is
-    known.
+    known. `least` is the p-value, adjusted for all tests, that the worst run of this size would have: where chance
+    explains even that, no run of this size can tell anything.
     """
 
     p_value: float
     low: float | None = None
     detectable: float | None = None
+    least: float = 0.0
 
 
 def compare(base: Estimate, now: Estimate, *, sign: int, tests: int) -> Evidence | None:

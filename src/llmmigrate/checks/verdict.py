@@ -1,5 +1,6 @@
 """Rules against measures: which passed, which failed, and which cannot be decided."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -17,6 +18,7 @@ from llmmigrate.checks.significance import Estimate, Evidence
 from llmmigrate.costing.difference import as_decimal
 from llmmigrate.money import plain
 from llmmigrate.quantities import Limit
+from llmmigrate.usage.accounting import Tally
 from llmmigrate.usage.sketch import Sketch, bucket, merge, quantile
 
 FAR_ABOVE: Final = 2
@@ -80,14 +82,28 @@ def _repeated(policy: Policy, pair: Pair) -> Iterator[Rule]:
             yield from (replace(rule, where={name: value}) for rule in own)
 
 
-def unknown_groups(policy: Policy, pair: Pair) -> dict[str, int]:
-    """Groups by `by` that the baseline has no call of, in words, with their calls: no rule can be held against them."""
-    found: dict[str, int] = {}
-    for name in policy.by:
-        before = _calls_by(name, pair.base)
-        new = {value: calls for value, calls in _calls_by(name, pair.now).items() if value not in before}
-        found |= {f"{name.removeprefix('tag.')} {value}": calls for value, calls in sorted(new.items())}
-    return found
+def unknown_groups(policy: Policy, pair: Pair) -> Tally:
+    """Groups by `by` that the baseline has no call of, in words, and how many calls are in any of them.
+
+    No rule can be held against them. A group with a price is compared with calls that have one, too.
+    """
+    new = {name: _new_values(name, pair) for name in policy.by}
+    tags = pair.now.profile.tags
+    parts = [(group, part) for group, tiers in pair.now.side.parts.items() for part in tiers.values()]
+    calls = sum(
+        part.calls
+        for group, part in [*parts, *pair.now.side.bare.items()]
+        if any(measures.value_of(group, name, tags) in values for name, values in new.items())
+    )
+    return Tally(calls, [f"{name.removeprefix('tag.')} {value}" for name in new for value in sorted(new[name])])
+
+
+def _new_values(name: str, pair: Pair) -> set[str]:
+    """The values of model, provider or a tag that this run has and the baseline lacks."""
+    priced = set(_calls_by(name, pair.base))
+    bare = {measures.value_of(group, name, pair.base.profile.tags) for group in pair.base.side.bare}
+    now = {measures.value_of(group, name, pair.now.profile.tags) for group in pair.now.side.bare}
+    return (set(_calls_by(name, pair.now)) - priced) | {value for value in now - bare - priced if value is not None}
 
 
 def _calls_by(name: str, sampled: Sampled) -> dict[str, int]:
@@ -101,9 +117,9 @@ def _calls_by(name: str, sampled: Sampled) -> dict[str, int]:
 
 
 def _measure(rule: Rule, pair: Pair, tests: int) -> Measured:
-    scope = measures.scope_of(rule.where, pair.now.profile.tags)
+    scope = rule.where
     if MEASURES[rule.measure].kind == "quantile":
-        return _measure_p95(rule, pair, scope)
+        return _measure_p95(rule, pair, scope, tests)
     name = cast(RatioName, rule.measure)
     base, now = measures.exact(name, pair.base, scope), measures.exact(name, pair.now, scope)
     before, after = measures.ratio(name, pair.base, scope), measures.ratio(name, pair.now, scope)
@@ -114,36 +130,47 @@ def _measure(rule: Rule, pair: Pair, tests: int) -> Measured:
     return Measured(rule, base, now, evidence, why)
 
 
-def _measure_p95(rule: Rule, pair: Pair, scope: measures.Scope) -> Measured:
-    """The 95th percentile; tested by how many calls of each side exceed that of both together (Mood 1950)."""
+def _measure_p95(rule: Rule, pair: Pair, scope: measures.Scope, tests: int) -> Measured:
+    """The 95th percentile; tested by how many calls of each side exceed that of both together (Mood 1950).
+
+    The worst that a run can be is that all its calls do, or that only its calls do where they are more.
+    """
     sides = (pair.base, pair.now)
-    sketches = [measures.sizes(side.profile, scope) for side in sides]
+    sketches = [side.sizes(scope) for side in sides]
     base, now = (None if (value := quantile(s, P95)) is None else Fraction(round(value)) for s in sketches)
     if base is None or now is None:
         return Measured(rule, base, now, None, _nothing_to_measure(base is None))
     effects = [measures.design_effect(side, scope) for side in sides]
-    before, after = _shares_above(sketches, effects)
-    evidence = significance.compare(before, after, sign=1, tests=1)
-    return Measured(rule, base, now, Evidence(evidence.p_value) if evidence else None)
+    counts = [sum(sketch.values()) for sketch in sketches]
+    evidence = _tested(_above_both(sketches), counts, effects)
+    most = sum(counts) - math.ceil(P95 * sum(counts))
+    worst = _tested([max(0, most - counts[1]), min(most, counts[1])], counts, effects)
+    if evidence is None or worst is None:
+        return Measured(rule, base, now, None)
+    return Measured(rule, base, now, Evidence(evidence.p_value, least=min(1.0, worst.p_value * tests)))
 
 
 def _nothing_to_measure(in_baseline: bool) -> str:
     return f"{'the baseline' if in_baseline else 'this run'} has no call that it could be measured on"
 
 
-def _shares_above(sketches: Sequence[Sketch], effects: Sequence[float]) -> list[Estimate]:
-    """The part of each side's calls above the 95th percentile of both."""
+def _above_both(sketches: Sequence[Sketch]) -> list[int]:
+    """How many calls of each side are above the 95th percentile of both."""
     both: Sketch = {}
     for sketch in sketches:
         merge(both, sketch)
     edge = bucket(quantile(both, P95) or 0.0)
-    counts = [sum(sketch.values()) for sketch in sketches]
-    above = [sum(n for index, n in sketch.items() if index > edge) for sketch in sketches]
+    return [sum(n for index, n in sketch.items() if index > edge) for sketch in sketches]
+
+
+def _tested(above: Sequence[int], counts: Sequence[int], effects: Sequence[float]) -> Evidence | None:
+    """Whether the second side has a larger part of its calls above a size than the first."""
     pooled = sum(above) / sum(counts)
-    return [
+    before, after = (
         Estimate(over / count, pooled * (1 - pooled) * effect / count, max(1.0, count - 1.0), count)
         for over, count, effect in zip(above, counts, effects, strict=True)
-    ]
+    )
+    return significance.compare(before, after, sign=1, tests=1)
 
 
 def _relative(found: Measured, p_value: float | None) -> RuleResult:
@@ -159,7 +186,8 @@ def _relative(found: Measured, p_value: float | None) -> RuleResult:
         result = rule.level if p_value is not None and p_value <= significance.LEVEL else "unclear"
     made = _result(rule, found.base, found.now, result=result, why=found.why if beyond else None)
     if evidence is None or evidence.low is None or evidence.detectable is None:
-        return structs.replace(made, p_value=_rounded(p_value), too_small=evidence is None and result == "pass")
+        blind = evidence is None or evidence.least > significance.LEVEL
+        return structs.replace(made, p_value=_rounded(p_value), too_small=blind and result == "pass")
     scale = MEASURES[rule.measure].sign / _scale(rule, found.base)
     wanted = max(FAR_ABOVE * float(tolerance), LEAST_REACH * _scale(rule, found.base))
     return structs.replace(
@@ -206,7 +234,7 @@ def keeps(limit: Limit, value: Fraction) -> bool:
 
 def _values(rule: Rule, policy: Policy, pair: Pair) -> tuple[Fraction | None, Fraction | None, str | None]:
     """The baseline's and now's value of an absolute rule, or why now's is not known."""
-    scope = measures.scope_of(rule.where, pair.now.profile.tags)
+    scope = rule.where
     match MEASURES[rule.measure].kind:
         case "count":
             return Fraction(pair.base.side.unpriced_calls), Fraction(pair.now.side.unpriced_calls), None
@@ -215,7 +243,7 @@ def _values(rule: Rule, policy: Policy, pair: Pair) -> tuple[Fraction | None, Fr
         case "money":
             return _monthly(policy, pair)
         case "quantile":
-            values = [quantile(measures.sizes(p, scope), P95) for p in (pair.base.profile, pair.now.profile)]
+            values = [quantile(side.sizes(scope), P95) for side in (pair.base, pair.now)]
             base, now = (None if value is None else Fraction(round(value)) for value in values)
             return base, now, _nothing_to_measure(in_baseline=False)
     name = cast(RatioName, rule.measure)
@@ -232,8 +260,7 @@ def _oldest(ages: Mapping[str, int | None]) -> tuple[None, Fraction | None, str 
 
 def _monthly(policy: Policy, pair: Pair) -> tuple[None, Fraction | None, str | None]:
     """What the change of the cost a call makes in a month of this run's traffic."""
-    scope = measures.scope_of({}, ())
-    base, now = (measures.exact("cost_per_1000_calls", side, scope) for side in (pair.base, pair.now))
+    base, now = (measures.exact("cost_per_1000_calls", side, {}) for side in (pair.base, pair.now))
     if base is None or now is None:
         return None, None, _nothing_to_measure(base is None)
     if policy.monthly_calls is not None:

@@ -8,7 +8,16 @@ import typer
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app
 from llmmigrate.cli.output import destinations, write
-from llmmigrate.cli.reading import command_line, groups_of, moment, next_command, read_logs, share, strict_code
+from llmmigrate.cli.reading import (
+    command_line,
+    groups_of,
+    inputs_of,
+    moment,
+    next_command,
+    read_logs,
+    share,
+    strict_code,
+)
 
 if TYPE_CHECKING:
     from llmmigrate.costing.invoice_files import Invoice
@@ -59,7 +68,7 @@ def analyze(options: AnalyzeOptions, console: Console) -> int:
     from llmmigrate.costing.reconciliation import Reconciler
     from llmmigrate.reports.analysis import report
 
-    to = destinations(options.format, options.output, inputs=options.logs)
+    to = destinations(options.format, options.output, inputs=[*inputs_of(options), *_bill_files(options)])
     bill = _bill(options)
     by = groups_of(options.by, default="model")
     as_of = moment(options.as_of, "--as-of", options.tz)
@@ -81,6 +90,10 @@ def analyze(options: AnalyzeOptions, console: Console) -> int:
         analysis = structs.replace(analysis, invoice=found)
     write(report(analysis, next_step=next_command("estimate", options, options.demo)), to, console)
     return strict_code(reading.profile, options, console, unpriced=analysis.total.unpriced_calls)
+
+
+def _bill_files(options: AnalyzeOptions) -> list[str]:
+    return [options.invoice] if options.invoice else []
 
 
 def _bill(options: AnalyzeOptions) -> "Invoice | None":

@@ -8,7 +8,7 @@ import typer
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app, settings
 from llmmigrate.cli.output import destinations, write
-from llmmigrate.cli.reading import catalog_of, command_line, next_command, now_ns, read_logs, strict_code
+from llmmigrate.cli.reading import catalog_of, command_line, inputs_of, next_command, now_ns, read_logs, strict_code
 from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
@@ -49,7 +49,7 @@ def audit(options: AuditOptions, console: Console) -> int:
     from llmmigrate.costing.bill import Biller
     from llmmigrate.reports.audit import report
 
-    to = destinations(options.format, options.output, inputs=options.logs)
+    to = destinations(options.format, options.output, inputs=inputs_of(options))
     found = settings(options)
     catalog = catalog_of(found)
     targets = [_target(name, found, catalog) for name in _names(options, found)]

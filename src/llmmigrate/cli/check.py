@@ -10,7 +10,17 @@ import typer
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app, pairs, settings
 from llmmigrate.cli.output import STDOUT, check_writable, destinations, whole_file, write
-from llmmigrate.cli.reading import catalog_of, command_line, groups_of, moment, now_ns, read_logs, strict_code
+from llmmigrate.cli.reading import (
+    catalog_of,
+    command_line,
+    groups_of,
+    inputs_of,
+    missing_usage,
+    moment,
+    now_ns,
+    read_logs,
+    strict_code,
+)
 from llmmigrate.errors import InputError, UsageError
 from llmmigrate.units import NANOSECONDS
 
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
     from llmmigrate.checks.policy import Policy
     from llmmigrate.cli.output import Destination
     from llmmigrate.reports import Report
+    from llmmigrate.usage.profile import Profile
 
 app = new_app()
 
@@ -75,6 +86,7 @@ def check(options: CheckOptions, console: Console) -> int:
       llmmigrate check run.jsonl --baseline git:origin/main:.llmmigrate/baseline.profile.json --format github
       llmmigrate check --prices-only
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
+    _check_mode(options)
     policy = _policy(options)
     if options.policy_only:
         console.say(f"the policy makes sense: {len(policy.rules)} rules")
@@ -84,6 +96,25 @@ def check(options: CheckOptions, console: Console) -> int:
     if options.prices_only:
         return _prices_only(options, policy, console)
     return _compare(options, policy, console)
+
+
+def _check_mode(options: CheckOptions) -> None:
+    """UsageError for two modes at once, and for options that the chosen one has no use for: none is passed over."""
+    flags = ("--update-baseline", "--prices-only", "--policy-only")
+    modes = [flag for flag in flags if getattr(options, flag.removeprefix("--").replace("-", "_"))]
+    if len(modes) > 1:
+        raise UsageError(f"{modes[0]} and {modes[1]} do not go together", fix="choose one")
+    if not modes:
+        return
+    given = {"-o": options.output, "--format": options.format, "--summary": options.summary,
+             "--comment": options.comment}  # fmt: skip
+    why = "it makes no result"
+    if modes[0] == "--prices-only":
+        given = {"--where": options.where, "--since": options.since, "--until": options.until, "--by": options.by}
+        why = "it looks at the whole baseline"
+    unused = next((name for name, value in given.items() if value), None)
+    if unused is not None:
+        raise UsageError(f"{modes[0]} has no use for {unused}", why=why, fix=f"leave out {unused}")
 
 
 def _policy(options: CheckOptions) -> "Policy":
@@ -147,9 +178,7 @@ def _update(options: CheckOptions, policy: "Policy", console: Console) -> int:
     if refused:
         console.warn(f"--strict: nothing was written to {path}")
         return refused
-    if not sum(cost.calls for cost in header.costs):
-        what = f"no baseline was written: none of {reading.profile.total_calls():,} calls has usage and a price"
-        raise InputError(what, fix="see why: llmmigrate analyze LOGS")
+    _check_whole(reading.profile, sum(cost.calls for cost in header.costs), unpriced, console)
     with whole_file(path) as stream:
         stream.write(written(reduced(reading.profile, reading.catalog), header))
     console.say(f"wrote {path}: {reading.profile.total_calls():,} calls")
@@ -157,9 +186,23 @@ def _update(options: CheckOptions, policy: "Policy", console: Console) -> int:
     return 0
 
 
+def _check_whole(profile: "Profile", priced: int, unpriced: int, console: Console) -> None:
+    """Say what a new baseline lacks. InputError where that is more than what it has."""
+    fix = "see why: llmmigrate analyze LOGS"
+    if not priced:
+        what = f"no baseline was written: none of {profile.total_calls():,} calls has usage and a price"
+        raise InputError(what, fix=fix)
+    rejected, missing = profile.accounting.lines.rejected, missing_usage(profile)
+    left_out = f"rejected records: {rejected:,}, calls without usage: {missing:,}, without a price: {unpriced:,}"
+    if rejected + missing + unpriced > priced:
+        raise InputError(f"no baseline was written: only {priced:,} calls could be priced", why=left_out, fix=fix)
+    if rejected or missing or unpriced:
+        console.warn(f"not in the baseline's costs: {left_out}")
+
+
 def _baseline_file(options: CheckOptions) -> str:
     """The file that --update-baseline writes. UsageError where it is none, or one that is read."""
-    from llmmigrate.checks.baseline import GIT
+    from llmmigrate.checks.baseline import GIT, is_baseline
 
     path = options.baseline
     if path.startswith(GIT):
@@ -168,7 +211,9 @@ def _baseline_file(options: CheckOptions) -> str:
         raise UsageError("a baseline is updated in a file, not on stdout", fix=f"write --baseline {BASELINE}")
     if path == BASELINE:
         Path(path).parent.mkdir(exist_ok=True)
-    check_writable([path], inputs=[*options.logs, *_policy_files(options)])
+    check_writable([path], inputs=_read(options))
+    if Path(path).is_file() and not is_baseline(Path(path)):
+        raise UsageError(f"{path} is no saved profile, and would be lost", fix="name another file with --baseline")
     return path
 
 
@@ -217,19 +262,16 @@ def _request(options: CheckOptions, policy: "Policy", now: int, as_of: int | Non
 
 def _destinations(options: CheckOptions) -> "list[Destination]":
     """Where the result goes; its files, the summary and the comment are none of what is read."""
-    inputs = [*options.logs, options.baseline, *_policy_files(options)]
-    to = destinations(options.format, options.output, inputs=inputs)
+    inputs = [*_read(options), options.baseline]
     extras = [path for path in (options.summary, options.comment) if path]
     if STDOUT in extras:
         raise UsageError("the summary and the comment go into files", fix="write -o - --format markdown for stdout")
-    check_writable([*(item.path for item in to), *extras], inputs=inputs)
-    return to
+    return destinations(options.format, options.output, inputs=inputs, beside=extras)
 
 
-def _policy_files(options: CheckOptions) -> list[str]:
-    """The files that the policy and the other settings come from."""
-    in_force = settings(options).path
-    return [str(path) for path in (options.policy, in_force) if path]
+def _read(options: CheckOptions) -> list[str]:
+    """The files that are read, the baseline apart."""
+    return [*inputs_of(options), *([options.policy] if options.policy else [])]
 
 
 def _write_extras(options: CheckOptions, made: "Report") -> None:

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from llmmigrate.errors import UnknownNameError, UsageError, unknown_name
+from llmmigrate.hosts import leads_to_loopback
 
 if TYPE_CHECKING:
     from llmmigrate.config import HardwarePrice, Provider, Settings, Side
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from llmmigrate.prices import Catalog
 
 DEFAULT_CONCURRENCY: Final = 8
-_LOOPBACK: Final = ("http://127.", "http://localhost", "http://[::1]")
 
 
 class Served(NamedTuple):
@@ -122,7 +122,7 @@ def _key(provider: str, told: "Provider") -> str | None:
     """The secret, from the environment; None where the endpoint asks for none."""
     name = told.api_key_env
     if name is None:
-        if str(told.base_url).startswith(_LOOPBACK):
+        if leads_to_loopback(str(told.base_url)):
             return None
         raise UsageError(
             f"no variable is named that holds the key of '{provider}'",

@@ -10,7 +10,7 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app
 from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import command_line, next_command, share, strict_code
-from llmmigrate.cli.whatif import WhatIfOptions, ask
+from llmmigrate.cli.whatif import WhatIfOptions, ask, files_of
 from llmmigrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def estimate(options: EstimateOptions, console: Console) -> int:
     from llmmigrate.costing.comparing import estimate_traffic
     from llmmigrate.reports.estimate import report
 
-    to = destinations(options.format, options.output, inputs=options.logs)
+    to = destinations(options.format, options.output, inputs=files_of(options))
     if options.evidence and not options.mix:
         raise UsageError("--evidence is for --mix", fix="add --mix, or see llmmigrate report --help")
     growth = share(options.growth, "--growth")

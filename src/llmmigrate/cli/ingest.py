@@ -10,7 +10,7 @@ import typer
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import LogOptions, command, new_app
 from llmmigrate.cli.output import check_writable, whole_file
-from llmmigrate.cli.reading import groups_of, read_logs, strict_code
+from llmmigrate.cli.reading import groups_of, inputs_of, read_logs, strict_code
 from llmmigrate.errors import UsageError
 from llmmigrate.logs.writing import RecordFile, RejectFile
 
@@ -54,7 +54,7 @@ def ingest(options: IngestOptions, console: Console) -> int:
     from llmmigrate.usage import store
 
     profiles, records = _sorted_outputs(options.output)
-    check_writable([*options.output, *([options.rejects] if options.rejects else [])], inputs=options.logs)
+    check_writable([*options.output, *([options.rejects] if options.rejects else [])], inputs=inputs_of(options))
     by = groups_of(options.by)
     with contextlib.ExitStack() as files:
         sinks = [RecordFile(files.enter_context(whole_file(path))) for path in records]

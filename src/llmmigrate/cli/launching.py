@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmmigrate.cli.console import Console
 from llmmigrate.errors import ServingError
+from llmmigrate.hosts import is_loopback
 
 if TYPE_CHECKING:
     from llmmigrate.serving.planning import Decision, Place
@@ -36,7 +37,7 @@ def prepare(decision: "Decision", place: "Place", *, force: bool) -> Prepared:
     from llmmigrate.serving.downloads import cache_folder, check_room
     from llmmigrate.serving.engines import check_installed, load_engine
     from llmmigrate.serving.planning import launch_for, recipe_of
-    from llmmigrate.serving.ports import check_port, is_loopback
+    from llmmigrate.serving.ports import check_port
     from llmmigrate.serving.supervisor import Job
 
     choice = decision.chosen

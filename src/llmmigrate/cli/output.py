@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from llmmigrate import registry
 from llmmigrate.cli.console import Console
-from llmmigrate.errors import UsageError, nearest, unknown_name
+from llmmigrate.errors import InputError, UsageError, nearest, unknown_name
 from llmmigrate.reports import Report, ReportFormat
 
 ROOM: Final = "reports.formats"
@@ -29,15 +29,18 @@ class Destination(NamedTuple):
     format: str
 
 
-def destinations(format: str | None, outputs: Sequence[str], *, inputs: Iterable[str] = ()) -> list[Destination]:
+def destinations(
+    format: str | None, outputs: Sequence[str], *, inputs: Iterable[str] = (), beside: Sequence[str] = ()
+) -> list[Destination]:
     """Where a result goes: to the files of `-o`, or to stdout. Checks every file before any work is done.
 
+    `beside`: other files that are written, and checked together with these.
     UsageError for an unknown format or suffix, the same file twice, a file that cannot be written or that is an input.
     """
     if format is not None and not registry.has(ROOM, format):
         raise unknown_name("format", format, registry.names(ROOM))
     found = [Destination(path, _format_of(path, format)) for path in outputs or [STDOUT]]
-    check_writable([item.path for item in found], inputs=inputs)
+    check_writable([*(item.path for item in found), *beside], inputs=inputs)
     return found
 
 
@@ -54,10 +57,14 @@ def write(report: Report, to: Iterable[Destination], console: Console) -> None:
 
 
 def check_writable(paths: Iterable[str], *, inputs: Iterable[str] = ()) -> None:
-    """UsageError unless every path can be written, is named once, and is none of the input files."""
+    """UsageError unless every path can be written, is named once, and is none of the input files.
+
+    Inputs are named as logs are: patterns and folders stand for the files that are read.
+    """
     taken: set[str] = set()
-    read = {os.path.realpath(path) for path in inputs}
-    for path in paths:
+    written = list(paths)
+    read = _files_of(inputs) if any(path != STDOUT for path in written) else set()
+    for path in written:
         real = path if path == STDOUT else os.path.realpath(path)
         if real in taken:
             raise UsageError(f"two results for {_name(path)}", fix="name each output once")
@@ -68,17 +75,29 @@ def check_writable(paths: Iterable[str], *, inputs: Iterable[str] = ()) -> None:
             _check_file(path)
 
 
+def _files_of(inputs: Iterable[str]) -> set[str]:
+    """The files behind the names of inputs; what is not there is told by the command that reads it."""
+    from llmmigrate.logs.source import expand
+
+    found: set[str] = set()
+    for name in inputs:
+        found.add(os.path.realpath(name))
+        with contextlib.suppress(InputError):
+            found.update(os.path.realpath(file) for file in expand([name]) if file != STDOUT)
+    return found
+
+
 @contextlib.contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
     """A file opened for writing that appears under its name only when the block ends well.
 
     What is no regular file, such as a named pipe, is written directly.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        with target.open("wb") as stream:
+    if Path(path).exists() and not Path(path).is_file():  # asked by its own name: that of a pipe's end has no file
+        with Path(path).open("wb") as stream:
             yield stream
         return
+    target = Path(os.path.realpath(path))
     draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}.part")
     try:
         with draft.open("xb") as stream:

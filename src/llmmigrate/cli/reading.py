@@ -57,6 +57,17 @@ def logs_of(options: LogOptions, settings: "Settings", *, demo: bool = False) ->
     return [str(settings.resolve(path)) for path in settings.config.logs]
 
 
+def inputs_of(options: LogOptions) -> list[str]:
+    """The files that a command reads, as they are named: no result is written over one of them.
+
+    They are the logs, the settings file in force, and the price tables that it names.
+    """
+    settings = settings_in_force(options)
+    logs = options.logs or [str(settings.resolve(path)) for path in settings.config.logs]
+    own = [*([settings.path] if settings.path else []), *own_price_files(settings)]
+    return [*logs, *map(str, own)]
+
+
 def samples_directory() -> Path:
     """Where the samples lie: inside an installed package, or at the top of a checkout."""
     import llmmigrate
@@ -220,13 +231,16 @@ def strict_code(profile: "Profile", options: LogOptions, console: Console, *, un
     if accounting.lines.rejected or cut:
         console.warn(f"--strict: rejected records: {accounting.lines.rejected:,}{', a cut-off file' if cut else ''}")
         return 2
-    missing = sum(
-        cell.calls for key, cell in profile.cells.items() if key.usage == "missing" and key.billing != "failed"
-    )
+    missing = missing_usage(profile)
     if missing or unpriced:
         console.warn(f"--strict: calls without usage: {missing:,}, without a price: {unpriced:,}")
         return 3
     return 0
+
+
+def missing_usage(profile: "Profile") -> int:
+    """Calls that were answered and came without usage."""
+    return sum(cell.calls for key, cell in profile.cells.items() if key.usage == "missing" and key.billing != "failed")
 
 
 def moment(text: str | None, option: str, tz: str | None) -> int | None:

@@ -88,6 +88,8 @@ def _address(text: str) -> tuple[str, int]:
     from llmmigrate.recording.passing import check_loopback
 
     host, _, port = text.rpartition(":")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise UsageError(f"--listen '{text}' is no HOST:PORT", fix="write --listen [::1]:8900")
     if re.fullmatch("[0-9]{1,5}", port) is None or int(port) > 65_535:
         raise UsageError(f"--listen '{text}' is no HOST:PORT", fix="write --listen 127.0.0.1:8900")
     host = "127.0.0.1" if host in ("", "localhost") else host.removeprefix("[").removesuffix("]")

@@ -11,7 +11,7 @@ from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import ReportOptions, command, new_app, settings
 from llmmigrate.cli.output import destinations, write
 from llmmigrate.cli.reading import catalog_of, command_line, now_ns, strict_code
-from llmmigrate.cli.whatif import WhatIfOptions, ask
+from llmmigrate.cli.whatif import WhatIfOptions, ask, files_of
 from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
@@ -73,7 +73,7 @@ def report(options: RoiOptions, console: Console) -> int:
     from llmmigrate.costing.terms import given_terms, in_currency
     from llmmigrate.reports.roi import report as roi_report
 
-    to = destinations(options.format, options.output, inputs=options.logs)
+    to = destinations(options.format, options.output, inputs=files_of(options))
     found = settings(options)
     terms = given_terms(_terms(options), found.config.report)
     work = _from_estimate(options, found) or _from_logs(options, console, terms)

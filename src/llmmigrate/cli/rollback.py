@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -66,7 +67,7 @@ def now(options: BackOptions, console: Console) -> int:
         console.warn(f"{edited(changed)}: went back by what was emitted")
     for other in emitted_elsewhere(plan, place):
         console.warn(f"{other} is as it was: this acts on {plan.gateway.kind} in {place.gateway_directory(plan)} alone")
-    console.say(f"→ llmmigrate rollout status {options.plan}")
+    console.say(f"→ llmmigrate rollout status {quote(options.plan)}")
     return change_code(change)
 
 

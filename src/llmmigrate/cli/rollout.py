@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,7 +70,9 @@ class EmitOptions:
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Where; otherwise the plan's directory.")
     ] = None
-    format: Annotated[str | None, typer.Option(metavar="NAME", help="table (default), json, markdown or csv.")] = None
+    format: Annotated[
+        str | None, typer.Option(metavar="NAME", help="table (default), json, markdown, csv or html.")
+    ] = None
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing if the gateway cannot do what the plan asks for.")
     ] = False
@@ -129,7 +132,7 @@ class WatchOptions:
     serve: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Show /verdict and /metrics here; :9109 is 127.0.0.1:9109.")
     ] = None
-    once: Annotated[bool, typer.Option("--once", help="Watch one window; exit code 3 if it says nothing.")] = False
+    once: Annotated[bool, typer.Option("--once", help="Watch one window; exit code 3 if it was not good.")] = False
 
 
 @command(app)
@@ -153,7 +156,7 @@ def lint(options: LintOptions, console: Console) -> int:
     profile = read_logs(logs, console).profile if options.logs else None
     evidence = gathered(Path(options.plan), options.shadow, options.audit, console)
     found = linted(plan, profile, evidence)
-    next_step = None if found.errors else f"llmmigrate rollout drill {options.plan}"
+    next_step = None if found.errors else f"llmmigrate rollout drill {quote(options.plan)}"
     write(lint_report(found, next_step=next_step), to, console)
     return 1 if found.errors else 0
 
@@ -196,7 +199,7 @@ def emit(options: EmitOptions, console: Console) -> int:
                 "emitted", at=instant(now), gateway=kind, stage=stage, directory=os.path.relpath(directory, place.root)
             )
     drilled = gateway_of(emission.gateway).PROGRAM is not None and not refused
-    next_step = f"llmmigrate rollout drill {options.plan} --to {emission.gateway}" if drilled else None
+    next_step = f"llmmigrate rollout drill {quote(options.plan)} --to {emission.gateway}" if drilled else None
     write(emission_report(emission, str(directory), next_step=next_step), to, console)
     if refused:
         console.warn(f"--strict: nothing was written: {', '.join(finding.requirement for finding in emission.unmet)}")
@@ -233,7 +236,8 @@ def drill(options: DrillOptions, console: Console) -> int:
     found = drilled(plan, request, console.say)
     proof = Place(Path(options.plan), plan).keep_verified(found, datetime.now(UTC))
     console.say(f"wrote {proof}")
-    write(drill_report(found, next_step=f"llmmigrate rollout stage {options.plan} {plan.stages[0].name}"), to, console)
+    next_step = f"llmmigrate rollout stage {quote(options.plan)} {plan.stages[0].name}"
+    write(drill_report(found, next_step=next_step), to, console)
     return 0 if found.passed else 1
 
 
@@ -262,7 +266,7 @@ def stage(options: StageOptions, console: Console) -> int:
     change = take_stage(plan, place, name, release=options.release)
     show_change(change, console)
     _warn_of_edits(plan, place, console)
-    console.say(f"→ llmmigrate rollout watch {options.plan} --apply")
+    console.say(f"→ llmmigrate rollout watch {quote(options.plan)} --apply")
     return change_code(change)
 
 
@@ -310,7 +314,7 @@ def watch(options: WatchOptions, console: Console) -> int:
     running = Watch(plan, place, reader, chosen, console.say)
     if running.run() or running.due is not None:
         return 1
-    return 3 if running.latest is None or running.latest.verdict == "inconclusive" else 0
+    return 0 if running.latest is not None and running.latest.verdict == "good" else 3
 
 
 @command(app)
@@ -347,7 +351,7 @@ def _warn_of_edits(plan: "Plan", place: "Place", console: Console) -> None:
 
     found = differences(plan, place)
     if found:
-        console.warn(f"{edited(found)}: llmmigrate rollout emit {place.plan_path} writes the files anew")
+        console.warn(f"{edited(found)}: llmmigrate rollout emit {quote(str(place.plan_path))} writes the files anew")
 
 
 def show_change(change: "Change", console: Console, more: str = "") -> None:

@@ -17,6 +17,7 @@ from llmmigrate.cli.reading import (
     catalog_of,
     group_finder,
     groups_of,
+    inputs_of,
     moment,
     now_ns,
     read_logs,
@@ -74,6 +75,12 @@ class WhatIfOptions(ReportOptions):
         str | None, typer.Option(metavar="N%", help="Growth of the traffic a month, for the projection.")
     ] = None
     demo: Annotated[bool, typer.Option("--demo", help="Use the samples that come with llmmigrate.")] = False
+
+
+def files_of(options: WhatIfOptions) -> list[str]:
+    """All files that a command reads, as they are named: no result is written over one of them."""
+    counted = [text.partition("=")[2] for text in options.tokenizer]
+    return [*inputs_of(options), *options.calibration, *options.evidence, *counted]
 
 
 class Asked(NamedTuple):

@@ -36,10 +36,14 @@ _CLASSES: Final[dict[str, TokenClass]] = {
     "cache read input": "cache_read", "cache read": "cache_read", "output": "output",
 }  # fmt: skip
 """What vendors call a class of tokens, without the word tokens."""
-_AMOUNT: Final = re.compile(
-    r"-?\$?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?)", re.ASCII
-)
+_NUMBER: Final = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?", re.ASCII)
 """A number with a decimal point, with or without commas between thousands. All else could mean two amounts."""
+_MOST: Final = 10**12
+"""No line of a bill is of more USD or tokens."""
+_BASIC_DATE: Final = len("20261101")
+"""ISO 8601's basic form of a day, which is no number of seconds."""
+_FIRST: Final = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
+_LAST: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 
 class InvoiceLine(msgspec.Struct, frozen=True):
@@ -190,15 +194,24 @@ def _has_columns(text: str, name: str) -> bool:
 
 
 def _day(value: Any, where: Location) -> date:
+    """The day in UTC of a date, a time or seconds since 1970. InputError for none, or for seconds of no bill's time."""
+    text = str(value).strip()
     try:
-        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
-            return datetime.fromtimestamp(int(value), tz=UTC).date()
-        parsed = datetime.fromisoformat(str(value).strip())
-    except (ValueError, OverflowError, OSError):
+        if text.isdecimal() and len(text) != _BASIC_DATE:
+            return _day_of(int(text))
+        parsed = datetime.fromisoformat(text)
+        return (parsed.astimezone(UTC) if parsed.tzinfo else parsed).date()
+    except (ValueError, OverflowError):
         raise InputError(
             f"the invoice {where.path} has a day that is none: {value!r}", where=where, fix="write it like 2026-10-01"
         ) from None
-    return (parsed.astimezone(UTC) if parsed.tzinfo else parsed).date()
+
+
+def _day_of(seconds: int) -> date:
+    """ValueError before the first and after the last year of bills: other digits than seconds look like such times."""
+    if not _FIRST <= seconds < _LAST:
+        raise ValueError(seconds)
+    return datetime.fromtimestamp(seconds, tz=UTC).date()
 
 
 def _currency(value: Any, where: Location) -> str:
@@ -210,15 +223,26 @@ def _currency(value: Any, where: Location) -> str:
 
 
 def _amount(value: Any, where: Location) -> Decimal:
-    """An amount. InputError for what is no number, or could be two: `5,60` is 5.60 to some and 560 to others."""
+    """An amount, which may have a dollar sign before it."""
+    fix = "write it like 12.34 or 1,234.50: a point before the cents, commas only between thousands"
+    return _number(value, where, what="an amount", fix=fix, sign="$")
+
+
+def _number(value: Any, where: Location, *, what: str, fix: str, sign: str = "") -> Decimal:
+    """A number. InputError for what is none, is too large, or could be two: `5,60` is 5.60 to some, 560 to others."""
     text = "" if isinstance(value, bool) else str(value).strip()
-    if _AMOUNT.fullmatch(text) is None:
+    minus = "-" if text.startswith("-") else ""
+    digits = text.removeprefix(minus).removeprefix(sign)
+    if _NUMBER.fullmatch(digits) is None:
+        raise InputError(f"the invoice {where.path} has {what} that is none: {value!r}", where=where, fix=fix)
+    number = Decimal(minus + digits.replace(",", ""))
+    if abs(number) > _MOST:
         raise InputError(
-            f"the invoice {where.path} has an amount that is none: {value!r}",
+            f"the invoice {where.path} has {what} beyond {_MOST:,}: {value!r}",
             where=where,
-            fix="write it like 12.34 or 1,234.50: a point before the cents, commas only between thousands",
+            fix="check its digits and its exponent; one line of a bill is never so much",
         )
-    return Decimal(text.replace(",", "").replace("$", ""))
+    return number
 
 
 def _model(value: Any) -> str | None:
@@ -238,11 +262,4 @@ def _tokens(value: Any, unit: Any, where: Location) -> Decimal | None:
     """How many tokens a line is about. InputError for a quantity that is no number."""
     if value is None or value == "" or str(unit or "").strip().lower() not in _TOKENS:
         return None
-    text = "" if isinstance(value, bool) else str(value).strip()
-    if _AMOUNT.fullmatch(text) is None or text.startswith("$"):
-        raise InputError(
-            f"the invoice {where.path} has a quantity that is none: {value!r}",
-            where=where,
-            fix="write the number of tokens, like 1500000",
-        )
-    return Decimal(text.replace(",", "").replace("$", ""))
+    return _number(value, where, what="a quantity", fix="write the number of tokens, like 1500000")

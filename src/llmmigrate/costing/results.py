@@ -5,6 +5,7 @@ Money is a decimal string with its currency beside it; an absent figure is left 
 
 from msgspec import UNSET, UnsetType
 
+from llmmigrate.costing.invoice_results import InvoiceResult
 from llmmigrate.costing.measurements import CalibrationUsed
 from llmmigrate.costing.potential import MachinePlan, PrefixCaching
 from llmmigrate.costing.records import Money as Money
@@ -195,58 +196,6 @@ class Reconciliation(Record, frozen=True, kw_only=True):
     compared: int
     equal: int
     differing: list[CostDifference]
-
-
-class InvoiceRate(Record, frozen=True, kw_only=True):
-    """A rate on a bill that is not the table's: both in USD per 1M tokens, and what that makes in `difference`."""
-
-    token_class: str
-    billed: Money
-    table: Money
-    difference: Money
-
-
-class InvoiceLineResult(Record, frozen=True, kw_only=True):
-    """One day (and model) of a bill against the log; `difference` is billed less recomputed.
-
-    `reason`: equal, usage_missing, unpriced_calls, service_tier, cache, rates, rates_and_tokens, partial_day, tokens,
-    calls_not_in_log, day_not_in_log, not_billed or unexplained.
-    """
-
-    day: str
-    model: str | None
-    billed: Money | None
-    recomputed: Money | None
-    logged: Money | None
-    difference: Money
-    calls: int
-    usage_missing: int
-    unpriced_calls: int
-    reason: str
-    detail: str | None
-    rates: list[InvoiceRate]
-
-
-class InvoiceReason(Record, frozen=True, kw_only=True):
-    """The differences of one reason."""
-
-    reason: str
-    lines: int
-    difference: Money
-
-
-class InvoiceResult(Record, frozen=True, kw_only=True):
-    """A vendor's bill against the log; the sums are over days that both have."""
-
-    path: str
-    vendor: str | None
-    currency: str
-    billed: Money
-    recomputed: Money
-    logged: Money | None
-    difference: Money
-    reasons: list[InvoiceReason]
-    lines: list[InvoiceLineResult]
 
 
 class Analysis(Record, frozen=True, kw_only=True):

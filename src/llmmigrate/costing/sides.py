@@ -73,6 +73,18 @@ class Lot(msgspec.Struct):
         self.pieces = [self.pieces[0] + cell.calls, self.pieces[1] + cell.searches, self.pieces[2] + cell.images]
 
 
+def joined(lots: Sequence[Lot]) -> Lot:
+    """Lots as one, at the rates of the first."""
+    made = Lot(lots[0].own, lots[0].then)
+    for lot in lots:
+        made.calls += lot.calls
+        made.aggregated += lot.aggregated
+        merge(made.moments, lot.moments)
+        made.tokens = [a + b for a, b in zip(made.tokens, lot.tokens, strict=True)]
+        made.pieces = [a + b for a, b in zip(made.pieces, lot.pieces, strict=True)]
+    return made
+
+
 class Part(msgspec.Struct):
     """The lots of one group and service tier (None: answered by a gateway's cache), and the cells behind them."""
 

@@ -67,6 +67,10 @@ WORDS: Final[dict[str, tuple[str, str | None]]] = {
         "{calls} of groups that the baseline has no call of, so that they are compared with nothing: {places}",
         "where they are meant, make the baseline anew: --update-baseline",
     ),
+    "mostly_left_out": (
+        "{calls} or records are in no figure, without usage, without a price or rejected: more than what was compared",
+        "see why: llmmigrate analyze LOGS",
+    ),
     "cannot_project": ("all calls have one instant: cannot project a month", "give a log that spans 14 days"),
 }
 """Code → what is the case, and what to do about it. `{calls}` is `1 call`, `2 calls` …"""

@@ -15,6 +15,7 @@ import httpx
 from llmmigrate.endpoints.exchange import Endpoint
 from llmmigrate.endpoints.line import KEEPALIVE, Line
 from llmmigrate.errors import ConfigError
+from llmmigrate.hosts import is_loopback
 
 
 class Connections:
@@ -57,7 +58,7 @@ def _through(proxy: str, tls: ssl.SSLContext) -> httpx.AsyncBaseTransport:
 
 def _proxy(url: httpx.URL) -> str | None:
     """The proxy that the environment names for an address; none for this machine itself."""
-    if url.host in ("localhost", "::1") or url.host.startswith("127.") or urllib.request.proxy_bypass(url.host):
+    if is_loopback(url.host) or urllib.request.proxy_bypass(url.host):
         return None
     named = urllib.request.getproxies()
     found = named.get(url.scheme) or named.get("all")

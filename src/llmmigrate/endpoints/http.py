@@ -64,11 +64,11 @@ def get_text(url: str, *, seconds: float = 5.0) -> str:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 10.0) -> int:
-    """POST a body; the status of the answer. HttpError where there is none within `seconds`."""
+    """POST a body; the status of the answer. HttpError where there is none within `seconds`, or for what is no URL."""
     try:
         with httpx.Client(timeout=_timeout(seconds)) as client:
             return client.post(url, content=body, headers=dict(headers)).status_code
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # ValueError: a host that cannot be encoded
         raise HttpError(str(error) or type(error).__name__) from error
 
 

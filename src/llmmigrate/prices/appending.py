@@ -49,8 +49,10 @@ def contents(directory: Path, edits: Mapping[str, Edit], origin: Origin) -> dict
     for provider, edit in edits.items():
         path = _path(directory, provider)
         before = path.read_bytes() if path.is_file() else b""
-        spec = _frame(edit, directory, origin) if not before else _table(path)
+        spec = read_target(directory, provider, edit)
         after = applied(spec, edit, origin.observed)
+        if not before and not after.models:
+            continue  # no file for nothing
         if before and _MACHINE not in before[:_HEAD]:
             text = _inserted(path, before, spec, after) if after != spec else before
         else:
@@ -60,6 +62,14 @@ def contents(directory: Path, edits: Mapping[str, Edit], origin: Origin) -> dict
         if text != before:
             found[path] = text
     return found
+
+
+def read_target(directory: Path, provider: str, edit: Edit) -> TableSpec:
+    """The table that an edit is for, as it is in `directory`; only its head where it has no file there yet."""
+    path = _path(directory, provider)
+    if path.is_file() and path.stat().st_size:
+        return _table(path)
+    return _frame(edit, directory)
 
 
 def applied(spec: TableSpec, edit: Edit, observed: date) -> TableSpec:
@@ -96,7 +106,7 @@ def _path(directory: Path, provider: str) -> Path:
     return imported if not own.is_file() and is_whole_set(directory) else own
 
 
-def _frame(edit: Edit, directory: Path, origin: Origin) -> TableSpec:
+def _frame(edit: Edit, directory: Path) -> TableSpec:
     """The head of a new file; where it only adds to a table that is elsewhere, it is as short as can be."""
     empty = msgspec.structs.replace(edit.frame, models=[])
     if is_whole_set(directory):
@@ -113,13 +123,19 @@ def _table(path: Path) -> TableSpec:
 
 def _check(path: Path, text: bytes, expected: TableSpec) -> None:
     """PriceTableError unless the text is a sound table that says what it should."""
+    where = Location(str(path)) if path.is_file() else None
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         draft.write_bytes(text)
-        found = read_price_file(draft).table
+        try:
+            found = read_price_file(draft).table
+        except PriceTableError as error:  # its place is one in the draft, which nobody has
+            what = f"the table of {expected.provider} would be unusable after the update: {error.what}"
+            fix = "leave this provider out: name the others with --provider"
+            raise PriceTableError(what, where=where, why=error.why, fix=fix) from None
     if found is None or _said(found) != _said(expected):
         fix = "append the period by hand: llmmigrate prices update --dry-run shows it"
-        raise PriceTableError("lines cannot be inserted into this file", where=Location(str(path)), fix=fix)
+        raise PriceTableError("lines cannot be inserted into this file", where=where, fix=fix)
 
 
 def _said(table: TableSpec) -> Any:

@@ -1,11 +1,13 @@
 """The package of a price source: fetched through pip's own client, read from a wheel or from a JSON file."""
 
 import hashlib
+import io
 import re
 import subprocess
 import sys
 import zipfile
 import zlib
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,6 +18,7 @@ from llmmigrate.prices.updates import PriceSource, Snapshot, source_named, sourc
 LARGEST: Final = 64 << 20
 """Bytes: no price list is larger, and what claims to be is not unpacked."""
 _VERSION: Final = re.compile(r"^Version: *(\S+)", re.MULTILINE)
+_UNREADABLE: Final = (ValueError, SyntaxError, RecursionError, MemoryError)
 _DAMAGED: Final = (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError, OSError)
 
 
@@ -25,6 +28,14 @@ class Package(NamedTuple):
     data: Any
     version: str
     licence: str
+
+
+class Prices(NamedTuple):
+    """A source, what a package of it holds, and that in our form."""
+
+    source: PriceSource
+    package: Package
+    snapshot: Snapshot
 
 
 def fetch(package: str, folder: Path) -> Path:
@@ -41,37 +52,60 @@ def fetch(package: str, folder: Path) -> Path:
     return wheels[0]
 
 
-def source_of(path: Path, observed: date) -> PriceSource:
-    """The source whose prices a file holds. PriceTableError where it is no source's, or more than one could read it."""
-    found, errors = [], []
+def identified(path: Path, observed: date) -> Prices:
+    """The prices in a file, of whichever source. PriceTableError where it is none's, or more than one could read it."""
+    names = " or ".join(source_names())
+    whole = _bytes(path, fix=f"check the path, or name a source, whose newest pip fetches: {names}")
+    found: list[Prices] = []
+    errors: list[PriceTableError] = []
     for source in map(source_named, source_names()):
         try:
-            snapshot_of(source, path, read_package(source, path), observed)
+            package = _package(source, path, whole)
+            found.append(Prices(source, package, snapshot_of(source, path, package, observed)))
         except PriceTableError as error:
             errors.append(error)
-        else:
-            found.append(source)
     if len(found) == 1:
         return found[0]
-    if errors and len({error.what for error in errors}) == 1:  # unreadable or damaged, whosesoever it is
-        raise errors[0]
-    names = " or ".join(source.PACKAGE for source in found) or "any source that is known here"
-    why = "" if found else "; ".join(str(error.why or error.what) for error in errors)
+    raise _ambiguous(path, found) if found else _unknown(path, errors)
+
+
+def _ambiguous(path: Path, found: Sequence[Prices]) -> PriceTableError:
+    names = " or ".join(each.source.PACKAGE for each in found)
     fix = f"name the source: --source {source_names()[0]} --from {path}"
-    raise PriceTableError(f"is this price data of {names}?", where=Location(str(path)), why=why or None, fix=fix)
+    return PriceTableError(f"is this price data of {names}?", where=Location(str(path)), fix=fix)
+
+
+def _unknown(path: Path, errors: Sequence[PriceTableError]) -> PriceTableError:
+    where = Location(str(path))
+    whys = "; ".join(dict.fromkeys(str(error.why or error.what) for error in errors))
+    if len({error.what for error in errors}) == 1:  # empty or damaged, whosesoever it is
+        return PriceTableError(errors[0].what, where=where, why=errors[0].why, fix="download it again")
+    what = "is this price data of any source that is known here?"
+    return PriceTableError(what, where=where, why=whys, fix=f"name a file of {' or '.join(source_names())}")
 
 
 def read_package(source: PriceSource, path: Path) -> Package:
     """The price data in a wheel or a JSON file. PriceTableError for a damaged file or another package's."""
+    return _package(source, path, _bytes(path, fix="check the path, or leave --from out and let pip fetch the newest"))
+
+
+def _bytes(path: Path, *, fix: str) -> bytes:
     try:
-        whole = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        fix = "check the path, or leave --from out and let pip fetch the newest"
         raise PriceTableError(f"cannot read {path}: {error.strerror}", where=Location(str(path)), fix=fix) from None
+
+
+def _package(source: PriceSource, path: Path, whole: bytes) -> Package:
     if whole.startswith(b"PK"):
-        return _from_wheel(source, path)
-    version = f"JSON {hashlib.sha256(whole).hexdigest()[:12]}"
-    return Package(_parsed(source, path, whole, code=False), version, source.LICENCE)
+        return _from_wheel(source, path, whole)
+    if not whole.strip():
+        raise _other_form(source, path, None, what="the file is empty")
+    try:
+        data = source.parse(whole, code=False)
+    except _UNREADABLE as error:
+        raise _other_form(source, path, str(error), what="the file is no JSON") from None
+    return Package(data, f"JSON {hashlib.sha256(whole).hexdigest()[:12]}", source.LICENCE)
 
 
 def snapshot_of(source: PriceSource, path: Path, package: Package, observed: date) -> Snapshot:
@@ -85,9 +119,9 @@ def snapshot_of(source: PriceSource, path: Path, package: Package, observed: dat
     return found
 
 
-def _from_wheel(source: PriceSource, path: Path) -> Package:
+def _from_wheel(source: PriceSource, path: Path, whole: bytes) -> Package:
     try:
-        with zipfile.ZipFile(path) as wheel:
+        with zipfile.ZipFile(io.BytesIO(whole)) as wheel:
             members = {info.filename: info for info in wheel.infolist()}
             head = next((name for name in members if name.endswith(".dist-info/METADATA")), None)
             if head is None or source.MEMBER not in members:
@@ -103,16 +137,13 @@ def _from_wheel(source: PriceSource, path: Path) -> Package:
         raise PriceTableError(
             "the wheel is damaged", where=Location(str(path)), why=str(error) or type(error).__name__, fix=fix
         ) from None
-    return Package(_parsed(source, path, data, code=True), said[1] if said else "unknown", text)
-
-
-def _parsed(source: PriceSource, path: Path, data: bytes, *, code: bool) -> Any:
     try:
-        return source.parse(data, code=code)
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        return Package(source.parse(data, code=True), said[1] if said else "unknown", text)
+    except _UNREADABLE as error:
         raise _other_form(source, path, str(error)) from None
 
 
-def _other_form(source: PriceSource, path: Path, why: str) -> PriceTableError:
+def _other_form(source: PriceSource, path: Path, why: str | None, *, what: str | None = None) -> PriceTableError:
     fix = f"name a wheel of {source.PACKAGE} ({source.MEMBER} in it), or its prices as JSON; see {source.URL}"
-    return PriceTableError(f"this is no price data of {source.PACKAGE}", where=Location(str(path)), why=why, fix=fix)
+    said = what or f"this is no price data of {source.PACKAGE}"
+    return PriceTableError(said, where=Location(str(path)), why=why, fix=fix)

@@ -9,7 +9,7 @@ import difflib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
@@ -194,10 +194,15 @@ class _Comparison:
             self._announced(entry, model)
 
     def _announced(self, entry: Entry, model: ModelSpec) -> None:
-        """Prices that the source announces for later days."""
+        """Prices that the source announces for later days; none is put between two that are known."""
         starts = {period.start for period in entry.periods}
+        newest = _newest(entry)
         for period in model.periods[1:]:
-            if epoch(period.from_) not in starts:
+            if epoch(period.from_) in starts:
+                continue
+            if epoch(period.from_) < newest.start:
+                self._leave(_full(entry), f"announced for {period.from_}, but {_known_later(newest)}")
+            else:
                 self.periods[entry.id].append(period)
                 self.findings.added.append(_addition(_full(entry), period))
 
@@ -209,8 +214,8 @@ class _Comparison:
             return f"priced in {held.billing.currency}, or with a factor of its own"
         if held.clocks or held.or_rates:
             return "its price depends on the clock, or has two readings: change it by hand"
-        if held.start >= self.question.start:
-            return f"its price is no older than {self.question.observed}: name a later day with --observed"
+        if _newest(entry).start >= self.question.start:
+            return _known_later(_newest(entry))
         if self._all_explained(entry, changes):
             return "explained in explained.yaml"
         return None
@@ -222,7 +227,7 @@ class _Comparison:
 
     def _refuse(self, entry: Entry, changes: Sequence[RateChange]) -> bool:
         """Whether what changes is not to be believed."""
-        if _is_accepted(_full(entry), self.question.accept):
+        if is_accepted(_full(entry), self.question.accept):
             return False
         found = [Refusal(model=each.model, why=why) for each in changes for why in _doubts(each)]
         self.findings.refused += found
@@ -235,7 +240,7 @@ class _Comparison:
             held = _held(entry, self.question)
             if held is None or entry.id in met:
                 continue
-            if _is_accepted(_full(entry), self.question.accept):
+            if is_accepted(_full(entry), self.question.accept):
                 self.findings.gone.append(_full(entry))
                 yield entry.id
                 continue
@@ -337,6 +342,18 @@ def _held(entry: Entry, question: Question) -> Period | None:
     return held if held and question.wrote(held) and not retired else None
 
 
+def _newest(entry: Entry) -> Period:
+    return max(entry.periods, key=lambda period: period.start)
+
+
+def _known_later(newest: Period) -> str:
+    """Why nothing is put before a period: the one before it would end earlier, and old calls would cost another sum."""
+    day = datetime.fromtimestamp(newest.start, UTC).date()
+    if newest.announced:
+        return f"a price from {day} on is announced already: change it by hand"
+    return f"it has a price from {day} on already: name a later day with --observed"
+
+
 def _new_name(name: str, rates: Mapping[str, Decimal], new: Mapping[str, Mapping[str, Decimal]]) -> str | None:
     """The new model of the same price that is named most like the one that is gone."""
     same = [other for other, its in new.items() if its == rates]
@@ -344,7 +361,8 @@ def _new_name(name: str, rates: Mapping[str, Decimal], new: Mapping[str, Mapping
     return found[0] if found else None
 
 
-def _is_accepted(name: str, patterns: Sequence[str]) -> bool:
+def is_accepted(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a model, as provider/model, is one of those that are believed."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 

@@ -1,17 +1,27 @@
 """All that is wrong with price files, with places: what `prices validate` shows and CI checks."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from llmmigrate.errors import Location, PriceTableError
 from llmmigrate.prices import compiled
-from llmmigrate.prices.closed import RECORD, Stretch, read_record, recorded, removed, stretches
+from llmmigrate.prices.closed import (
+    RECORD,
+    Record,
+    Stretch,
+    is_other_end,
+    is_other_past,
+    read_record,
+    recorded,
+    removed,
+    stretches,
+)
 from llmmigrate.prices.diagnosis import Step, locate, location
 from llmmigrate.prices.faults import JUMP, SLIP, gaps, is_jump, is_rate
 from llmmigrate.prices.files import PriceFile, read_price_file, rule_errors
@@ -57,7 +67,7 @@ def validate(paths: Sequence[Path], *, today: date, beside: Sequence[Path] = ())
             problems.append(_error(error))
             continue
         errors = [_error(error) for error in rule_errors(files[-1])]
-        problems += errors or _notes(files[-1], today)
+        problems += errors or [*_disorder(files[-1]), *_notes(files[-1], today)]
     sound = [file for file in files if not any(rule_errors(file))]
     known = _readable(beside, apart_from=paths)
     rivals = (*_rival_prefixes(known, files), *_rival_names(known, files))
@@ -70,7 +80,8 @@ def record_closed(paths: Sequence[Path], *, today: date) -> dict[Path, bytes]:
     for path in paths:
         file = read_price_file(path)
         found.setdefault(path.parent, []).extend(stretches(file, today))
-    return {place / RECORD: recorded(read_record(place) or {}, periods) for place, periods in found.items() if periods}
+    held = {place: read_record(place) or {} for place in found}
+    return {place / RECORD: recorded(held[place], periods, today) for place, periods in found.items() if periods}
 
 
 def _edited(files: Sequence[PriceFile], today: date) -> Iterator[Problem]:
@@ -82,27 +93,45 @@ def _edited(files: Sequence[PriceFile], today: date) -> Iterator[Problem]:
             continue
         periods = [(file, period) for file in own for period in stretches(file, today)]
         for file, period in periods:
-            yield from _against(record, file, period)
+            yield from _against(record, file, period, today)
         providers = [file.table.provider for file in own if file.table is not None]
         for name in removed(record, providers, [period for _, period in periods]):
             what = f"the closed period {name} is not there any more: old calls would have no price"
             yield Problem("error", Location(str(directory / RECORD)), what, "write it again as it was")
 
 
-def _against(record: Mapping[str, str], file: PriceFile, period: Stretch) -> Iterator[Problem]:
+def _against(record: Record, file: PriceFile, period: Stretch, today: date) -> Iterator[Problem]:
     steps: Sequence[Step] = ("models", period.model, "periods", period.period)
     known = record.get(period.name)
-    if known is None and period.closed:
-        what = f"the closed period {period.name} is in no record"
-        yield _note(file, steps, what, "llmmigrate prices validate --record")
-    elif known is not None and known != period.digest:
-        fix = f"append a new period instead, or remove its line from {RECORD} if the past is corrected on purpose"
+    renew = "llmmigrate prices validate --record"
+    fix = f"append a new period instead, or remove its line from {RECORD} if the past is corrected on purpose"
+    if known is None:
+        if period.closed:
+            yield _note(file, steps, f"the closed period {period.name} is in no record", renew)
+    elif known.digest != period.digest:
         what = f"the closed period {period.name} was edited: old calls would cost something else"
         yield replace(_note(file, steps, what, fix), severity="error")
+    elif is_other_past(known, period, today):
+        ends = f"ends on {period.end}" if period.end else "has no end any more"
+        what = f"the closed period {period.name} {ends}, recorded is {known.end}: old calls would cost something else"
+        yield replace(_note(file, steps, what, fix), severity="error")
+    elif is_other_end(known, period):
+        yield _note(file, steps, f"the record has another end of {period.name}: {known.end or 'none'}", renew)
 
 
 def _error(error: PriceTableError) -> Problem:
     return Problem("error", error.where or Location(""), error.what, error.fix)
+
+
+def _disorder(file: PriceFile) -> Iterator[Problem]:
+    """Periods that stand behind later ones: what is appended is newer than all before it, so the past was changed."""
+    for number, model in enumerate(file.table.models if file.table else ()):
+        for place, (before, after) in enumerate(pairwise(model.periods), start=1):
+            if epoch(after.from_) < epoch(before.from_):
+                what = f"the period from {after.from_} stands behind a later one, from {before.from_}"
+                fix = "put periods in order of time; a new price goes to the end"
+                steps = ("models", number, "periods", place, "from")
+                yield replace(_note(file, steps, what, fix), severity="error")
 
 
 def _notes(file: PriceFile, today: date) -> Iterator[Problem]:

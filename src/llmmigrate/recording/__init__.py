@@ -5,8 +5,8 @@
 
     client = openai.OpenAI(http_client=httpx2.Client(transport=Transport("calls.jsonl")))
 
-`Transport` serves synchronous and asynchronous clients alike. Nothing that it does delays or changes an answer; what
-it cannot write is counted, never raised.
+`Transport` serves synchronous and asynchronous clients alike. Nothing that it does delays or changes an answer, but
+that a forked process writes a record as the answer ends; what it cannot write is counted, never raised.
 """
 
 from llmmigrate.recording.recorder import Recorder

@@ -18,9 +18,9 @@ HEAD: Final = 16 << 20
 TAIL: Final = 1 << 20
 """… and from its end: a stream tells its model first and its usage last."""
 READABLE: Final = ("identity", "gzip", "deflate", "zstd")
-_LAST_EVENTS: Final = (b'"message_stop"', *(f'"{kind}"'.encode() for kind in streams.CLOSING_EVENTS))
+_LAST_EVENTS: Final = ('"message_stop"', *(f'"{kind}"' for kind in streams.CLOSING_EVENTS))
 _MARKS_WITHIN: Final = 512
-"""Bytes of an event in which its kind stands."""
+"""Characters of an event in which its kind stands."""
 _NS_A_MS: Final = 1_000_000
 
 
@@ -54,7 +54,7 @@ class Body:
         return bytes(self._head[: self._head.rfind(b"\n") + 1]) + end[end.find(b"\n") + 1 :]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request and what became of it; instants in nanoseconds since the Unix epoch."""
 
@@ -65,12 +65,15 @@ class Exchange:
     first_ns: int | None = None
     """When the first byte of the answer's body came."""
     ended_ns: int | None = None
+    """When it ended, None where nobody saw that."""
     status: int | None = None
     content_type: str = ""
     encoding: str = ""
     body: Body = field(default_factory=Body)
     failure: str | None = None
-    """`client_closed`, `upstream_closed` or `upstream_unreachable`; None when the answer came to its end."""
+    """`upstream_closed` or `upstream_unreachable`; None when the answer came to its end, or the client left off."""
+    left: bool = False
+    """Whether the client left off reading, which is a failure unless it had read the last event."""
 
     def add(self, chunk: bytes, now_ns: int) -> None:
         """Note a part of the answer's body."""
@@ -78,16 +81,40 @@ class Exchange:
             self.first_ns = now_ns
         self.body.add(chunk)
 
-    def said_all(self) -> bool:
+    def text(self) -> str:
+        """The answer as far as it is kept, without its encoding; empty where that cannot be read."""
+        data = self.body.data()
+        try:
+            match self.encoding.lower():
+                case "gzip" | "deflate" | "x-gzip":
+                    data = zlib.decompressobj(wbits=47).decompress(data)
+                case "zstd":
+                    import zstandard
+
+                    data = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+        except (zlib.error, ValueError, MemoryError):
+            return ""
+        except Exception as error:
+            if type(error).__name__ != "ZstdError":
+                raise
+            return ""
+        return data.decode(errors="replace")
+
+    def error(self) -> str | None:
+        """The failure, which is `client_closed` where the client left off before all was said."""
+        left_early = self.failure is None and self.left and not self._said_all()
+        return "client_closed" if left_early else self.failure
+
+    def _said_all(self) -> bool:
         """Whether a stream came to its last event: clients leave off reading there.
 
         What OpenAI's Responses API says last holds the whole answer again, so the event is looked for by its beginning.
         """
-        events = self.body.data().replace(b"\r\n", b"\n")
-        last = events.rstrip(b"\n").rpartition(b"\n\n")[2]
-        if last.removeprefix(b"data:").strip() == b"[DONE]":
+        events = self.text().replace("\r\n", "\n")
+        last = events.rstrip("\n").rpartition("\n\n")[2]
+        if last.removeprefix("data:").strip() == "[DONE]":
             return True
-        return events.endswith(b"\n") and any(mark in last[:_MARKS_WITHIN] for mark in _LAST_EVENTS)
+        return events.endswith("\n") and any(mark in last[:_MARKS_WITHIN] for mark in _LAST_EVENTS)
 
 
 def call_of(exchange: Exchange, *, keep_text: bool) -> Call | None:
@@ -96,14 +123,14 @@ def call_of(exchange: Exchange, *, keep_text: bool) -> Call | None:
         "timestamp": timestamp(exchange.started_ns),
         "url": exchange.url,
         "request": _json(exchange.request),
-        "response": {"status": exchange.status, "body": _text(exchange)},
+        "response": {"status": exchange.status, "body": exchange.text()},
     }
     if exchange.ended_ns is not None:
         record["latency_ms"] = (exchange.ended_ns - exchange.started_ns) / _NS_A_MS
     if exchange.first_ns is not None and "event-stream" in exchange.content_type:
         record["ttft_ms"] = (exchange.first_ns - exchange.started_ns) / _NS_A_MS
-    if exchange.failure is not None:
-        record["error"] = exchange.failure
+    if (error := exchange.error()) is not None:
+        record["error"] = error
     found = next(iter(http_capture.read(record, keep_text=keep_text)))
     return found if isinstance(found, Call) else None
 
@@ -127,22 +154,3 @@ def _json(data: bytes) -> Any:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _text(exchange: Exchange) -> str:
-    data = exchange.body.data()
-    try:
-        match exchange.encoding.lower():
-            case "gzip" | "deflate" | "x-gzip":
-                data = zlib.decompressobj(wbits=47).decompress(data)
-            case "zstd":
-                import zstandard
-
-                data = zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    except (zlib.error, ValueError, MemoryError):
-        return ""
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":
-            raise
-        return ""
-    return data.decode(errors="replace")

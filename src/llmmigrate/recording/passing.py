@@ -37,6 +37,8 @@ _HOP_BY_HOP: Final = frozenset({
     "trailer", "transfer-encoding", "upgrade",
 })  # fmt: skip
 """Headers of one connection (RFC 9110, 7.6.1), not of the request."""
+_BYTES: Final = "latin-1"
+"""How `http.server` reads and writes headers: one character a byte, whatever a client or a vendor means by them."""
 _CONNECT_SECONDS: Final = 30.0
 _SETTLE_SECONDS: Final = 10.0
 """How long requests that are under way at the end are waited for."""
@@ -72,7 +74,7 @@ def check_loopback(host: str) -> None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        raise UsageError(f"'{host}' is no address of this machine", fix="listen on 127.0.0.1 or ::1") from None
+        raise UsageError(f"'{host}' is no address of this machine", fix="listen on 127.0.0.1 or [::1]") from None
     if not address.is_loopback:
         raise UsageError(f"{host} can be reached from elsewhere", fix="listen on 127.0.0.1")
 
@@ -119,6 +121,12 @@ class Server(http.server.ThreadingHTTPServer):
             if not self._over:
                 self.recorder.note(exchange)
 
+    def lose(self, why: str) -> None:
+        """Count a request that is in no record, unless that has been done."""
+        with self._changed:
+            if not self._over:
+                self.recorder.lose(why)
+
     def settle(self) -> None:
         """Wait for the requests under way, whose ends the clients may have seen already; count those that have none."""
         with self._changed:
@@ -140,7 +148,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         with self.server.one_more():
-            self._pass_one_on()
+            self._begun = False
+            try:
+                self._pass_one_on()
+            except Exception as error:
+                self._fail(error)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _pass_on  # noqa: N815 - as http.server has it
 
@@ -164,12 +176,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._answer(exchange, response)
         finally:
             response.close()
-            exchange.ended_ns = time.time_ns()
-            self.server.note(exchange)
+        exchange.ended_ns = time.time_ns()
+        self.server.note(exchange)
+
+    def _fail(self, error: Exception) -> None:
+        """What nobody thought of: count it, and tell the client where it has been told nothing yet."""
+        self.server.lose(f"{type(error).__name__} while it was passed on")
+        self.close_connection = True
+        if not self._begun:
+            self._headers_buffer: list[bytes] = []
+            with contextlib.suppress(OSError):
+                self.send_error(502, f"llmmigrate record could not pass it on: {type(error).__name__}")
 
     def _refuse(self, error: NotWholeError) -> None:
         """Send nothing on, count it, and tell the client where it still listens."""
-        self.server.recorder.lose(f"a request was not sent on: {error.why}")
+        self.server.lose(f"a request was not sent on: {error.why}")
         self.close_connection = True  # where the next request would begin is not known
         with contextlib.suppress(OSError):
             self.send_error(error.status, error.why)
@@ -191,17 +212,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif chunked:
                 self.wfile.write(b"0\r\n\r\n")
         except OSError:
-            if not exchange.said_all():
-                exchange.failure = exchange.failure or "client_closed"
+            exchange.left = True
             self.close_connection = True
 
     def _begin(self, response: httpx.Response, *, chunked: bool) -> None:
         self.send_response_only(response.status_code, response.reason_phrase)
-        for name, value in response.headers.multi_items():
-            if name not in _HOP_BY_HOP:
-                self.send_header(name, value)
+        for name, value in response.headers.raw:
+            if name.decode(_BYTES).lower() not in _HOP_BY_HOP:
+                self.send_header(name.decode(_BYTES), value.decode(_BYTES))
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
+        self._begun = True
         self.end_headers()
 
     def _say_unreachable(self, exchange: Exchange, error: httpx.HTTPError) -> None:
@@ -214,8 +235,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response_only(502, "Bad Gateway")
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        with contextlib.suppress(OSError):
+            self.end_headers()
+            self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: paths may hold keys."""
@@ -239,9 +261,21 @@ def passing(address: tuple[str, int], upstreams: Upstreams, recorder: Recorder) 
 def base_urls(server: Server, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child whose OpenAI and Anthropic SDKs then call the pass-through."""
     own = {"OPENAI_BASE_URL": f"{server.base_url}/v1", "ANTHROPIC_BASE_URL": server.base_url}
-    quiet = {name: f"{value},127.0.0.1,localhost" if (value := environment.get(name)) else "127.0.0.1,localhost"
-             for name in ("NO_PROXY", "no_proxy")}  # fmt: skip
-    return {**environment, **own, "OPENAI_API_BASE": own["OPENAI_BASE_URL"], **quiet}
+    return {**environment, **own, "OPENAI_API_BASE": own["OPENAI_BASE_URL"], **_around_proxies(environment)}
+
+
+def _around_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """The hosts that no proxy is used for, and this machine.
+
+    Some programs read one name first, some the other: a name that is not set stands for what the other one says.
+    """
+    upper, lower = environment.get("NO_PROXY", ""), environment.get("no_proxy", "")
+    return {"NO_PROXY": _with_loopback(upper or lower), "no_proxy": _with_loopback(lower or upper)}
+
+
+def _with_loopback(hosts: str) -> str:
+    """`*` means all hosts only where it stands alone."""
+    return hosts if hosts.strip() == "*" else ",".join(filter(None, (hosts, "127.0.0.1", "localhost")))
 
 
 def _raw(response: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
@@ -252,12 +286,13 @@ def _raw(response: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
         exchange.failure = "upstream_closed"
 
 
-def _passed(headers: Any) -> list[tuple[str, str]]:
+def _passed(headers: Any) -> list[tuple[bytes, bytes]]:
     """The client's headers for the upstream, with only such encodings as a recording can read."""
     kept = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
     kept = [(name, value) for name, value in kept if name.lower() not in ("content-length", "accept-encoding")]
     accepted = next((value for name, value in headers if name.lower() == "accept-encoding"), "identity")
-    return [*kept, ("Accept-Encoding", readable(accepted))]
+    kept.append(("Accept-Encoding", readable(accepted)))
+    return [(name.encode(_BYTES), value.encode(_BYTES)) for name, value in kept]
 
 
 def _checked(url: str) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -37,11 +38,11 @@ class Transport:
     def handle_request(self, request: Any) -> Any:
         """Send a request of a synchronous client."""
         library = _library_of(request)
-        exchange = _begun(request, request.read())
+        exchange = self._begun(request, request.read())
         try:
             response = self._working(library, "HTTPTransport").handle_request(request)
-        except Exception:
-            self._give_up(exchange)
+        except BaseException as error:
+            self._give_up(exchange, error)
             raise
         _answered(exchange, response)
         response.stream = _streams(library)[0](response.stream, exchange, self.recorder)
@@ -50,11 +51,11 @@ class Transport:
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request of an asynchronous client."""
         library = _library_of(request)
-        exchange = _begun(request, await request.aread())
+        exchange = self._begun(request, await request.aread())
         try:
             response = await self._working(library, "AsyncHTTPTransport").handle_async_request(request)
-        except Exception:
-            self._give_up(exchange)
+        except BaseException as error:  # a cancelled task, too: its call may be billed all the same
+            self._give_up(exchange, error)
             raise
         _answered(exchange, response)
         response.stream = _streams(library)[1](response.stream, exchange, self.recorder)
@@ -90,9 +91,18 @@ class Transport:
             self._made.append(self._inner)
         return self._inner
 
-    def _give_up(self, exchange: Exchange) -> None:
-        exchange.failure, exchange.ended_ns = "upstream_unreachable", time.time_ns()
-        self.recorder.note(exchange)
+    def _begun(self, request: Any, body: bytes) -> Exchange:
+        request.headers["accept-encoding"] = readable(request.headers.get("accept-encoding", "identity"))
+        exchange = Exchange(without_query(str(request.url)), body, time.time_ns())
+        self.recorder.begin(exchange)
+        return exchange
+
+    def _give_up(self, exchange: Exchange, error: BaseException) -> None:
+        """There is no answer: the library says why not, or the client waits no longer."""
+        if isinstance(error, Exception):
+            self.recorder.end(exchange, failure="upstream_unreachable")
+        else:
+            self.recorder.end(exchange, left=True)
 
     def _close_recorder(self) -> None:
         if self._owns:
@@ -102,11 +112,6 @@ class Transport:
 def _library_of(request: Any) -> ModuleType:
     """The library that made the request: httpx or httpx2."""
     return import_module(type(request).__module__.partition(".")[0])
-
-
-def _begun(request: Any, body: bytes) -> Exchange:
-    request.headers["accept-encoding"] = readable(request.headers.get("accept-encoding", "identity"))
-    return Exchange(without_query(str(request.url)), body, time.time_ns())
 
 
 def _answered(exchange: Exchange, response: Any) -> None:
@@ -123,63 +128,58 @@ def _streams(library: ModuleType) -> tuple[Any, Any]:
         """Passes a body on, chunk for chunk, and notes it."""
 
         def __init__(self, stream: Any, exchange: Exchange, recorder: Recorder) -> None:
-            self._watch = _Watch(stream, exchange, recorder)
+            self._stream, self._exchange, self._recorder = stream, exchange, recorder
 
         def __iter__(self) -> Iterator[bytes]:
-            with self._watch as watch:
-                for chunk in watch.stream:
-                    watch.exchange.add(chunk, time.time_ns())
+            with _read(self._exchange, self._recorder):
+                for chunk in self._stream:
+                    self._exchange.add(chunk, time.time_ns())
                     yield chunk
 
         def close(self) -> None:
-            self._watch.stream.close()
-            self._watch.finish()
+            with _closed(self._exchange, self._recorder):
+                self._stream.close()
 
     class AsyncRecorded(library.AsyncByteStream):  # type: ignore[name-defined, misc]
         """Passes a body on, chunk for chunk, and notes it."""
 
         def __init__(self, stream: Any, exchange: Exchange, recorder: Recorder) -> None:
-            self._watch = _Watch(stream, exchange, recorder)
+            self._stream, self._exchange, self._recorder = stream, exchange, recorder
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            with self._watch as watch:
-                async for chunk in watch.stream:
-                    watch.exchange.add(chunk, time.time_ns())
+            with _read(self._exchange, self._recorder):
+                async for chunk in self._stream:
+                    self._exchange.add(chunk, time.time_ns())
                     yield chunk
 
         async def aclose(self) -> None:
-            await self._watch.stream.aclose()
-            self._watch.finish()
+            with _closed(self._exchange, self._recorder):
+                await self._stream.aclose()
 
     return Recorded, AsyncRecorded
 
 
-class _Watch:
-    """Hands an exchange to the recorder once, however its body ends."""
+@contextmanager
+def _read(exchange: Exchange, recorder: Recorder) -> Iterator[None]:
+    """The body is read within the block, to its end unless something is raised.
 
-    def __init__(self, stream: Any, exchange: Exchange, recorder: Recorder) -> None:
-        self.stream, self.exchange = stream, exchange
-        self._recorder = recorder
-        self._complete = False
-        self._done = False
+    What is no `Exception` is the client's: its generator is closed, its task cancelled, its program interrupted.
+    """
+    try:
+        yield
+    except Exception:
+        recorder.end(exchange, failure="upstream_closed")
+        raise
+    except BaseException:
+        recorder.end(exchange, left=True)
+        raise
+    recorder.end(exchange)
 
-    def __enter__(self) -> "_Watch":
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is None:
-            self._complete = True
-        elif not issubclass(kind, GeneratorExit):
-            self.exchange.failure = "upstream_closed"
-        if kind is None or self.exchange.failure:
-            self.finish()
-
-    def finish(self) -> None:
-        """The body has come to its end, or the client wants no more of it."""
-        if self._done:
-            return
-        self._done = True
-        self.exchange.ended_ns = time.time_ns()
-        if not self._complete and self.exchange.failure is None and not self.exchange.said_all():
-            self.exchange.failure = "client_closed"
-        self._recorder.note(self.exchange)
+@contextmanager
+def _closed(exchange: Exchange, recorder: Recorder) -> Iterator[None]:
+    """The stream is closed within the block: the client wants no more of a body that it has not read to its end."""
+    try:
+        yield
+    finally:
+        recorder.end(exchange, left=True)

@@ -33,6 +33,8 @@ CAUSES: Final = {
     "pieces": "searches, images, fees",
     "conditions": "hours and size bands",
 }
+TOLD: Final = ("groups_not_in_baseline", "cut_marks_missing", "mostly_left_out")
+"""Warnings of a check's own that no other part of the page tells."""
 ORDER: Final = ("fail", "warn", "unknown", "unclear", "pass")
 FEW_RULES: Final = 20
 LEVELS: Final = {"fail": "error", "warn": "warning", "unclear": "warning", "unknown": "warning", "pass": "pass"}
@@ -44,7 +46,7 @@ def report(result: CheckResult) -> Report:
         document=msgspec.to_builtins(result),
         page=list(_page(result)),
         records=[_record(rule) for rule in result.rules],
-        findings=[_finding(rule) for rule in result.rules],
+        findings=[*map(_finding, result.rules), *_more_findings(result)],
     )
 
 
@@ -79,19 +81,24 @@ def headline(result: CheckResult) -> str:
     if failed:
         return f"FAIL: {failed} of {numbers.counted(count, 'rule')} {'is' if failed == 1 else 'are'} broken."
     if result.verdict == "undecided":
-        return f"UNDECIDED: {_undecided(result.rules)}."
+        return f"UNDECIDED: {_undecided(result)}."
     warned = sum(rule.result == "warn" for rule in result.rules)
     unclear = sum(rule.result == "unclear" for rule in result.rules)
     more = f", {numbers.counted(warned, 'warning')}" if warned else ""
     more += f", {unclear} not decided" if unclear else ""
+    unknown = sum(rule.result == "unknown" for rule in result.rules)
+    more += f", {unknown} not measured" if unknown else ""
     return f"PASS: no rule failed{more}." if more else f"PASS: {numbers.counted(count, 'rule')} kept."
 
 
-def _undecided(rules: Sequence[RuleResult]) -> str:
+def _undecided(result: CheckResult) -> str:
+    rules = [rule for rule in result.rules if rule.level == "fail"]
     unknown = next((rule for rule in rules if rule.result == "unknown"), None)
     if unknown is not None:
         return f"{rule_name(unknown).lower()}: {unknown.why or 'not measured'}"
-    if any(rule.result == "unclear" or rule.too_small for rule in rules):
+    if any(entry.code == "mostly_left_out" for entry in result.warnings):
+        return "the larger part of this run is in no figure"
+    if any(rule.result == "unclear" or rule.too_small for rule in result.rules):
         return "the sample is too small to tell"
     return "a part of the calls could not be compared"
 
@@ -174,6 +181,16 @@ def _finding(rule: RuleResult) -> Finding:
     )
 
 
+def _more_findings(result: CheckResult) -> Iterator[Finding]:
+    """What is no rule's result, and to be seen where only findings are."""
+    for entry in result.warnings:
+        if entry.code == "mostly_left_out":
+            yield Finding(name="Calls in no figure", level="warning", text=f"{entry.message}; {entry.fix}")
+    if result.calls.unpriced:
+        text = f"{numbers.counted(result.calls.unpriced, 'call')} without a price, in no figure"
+        yield Finding(name="Calls without a price", level="warning", text=text)
+
+
 def rule_words(rule: RuleResult) -> str:
     """One rule's result as a sentence."""
     name = rule_name(rule)
@@ -238,7 +255,10 @@ def _what(cause: NamedCause) -> str:
     return f"{numbers.share(cause.before)} → {numbers.share(cause.after)} of the calls"
 
 
-def _causes(difference: DifferenceResult) -> Table:
+def _causes(difference: DifferenceResult) -> Block:
+    if not any(Decimal(cause.amount) for cause in difference.causes):
+        cost = numbers.money(Decimal(difference.cost), difference.currency)
+        return Paragraph(f"The cost is the same to the last digit: {cost}.")
     columns = [Column("Cause"), Column(difference.currency, "right"), Column("Of the change a call", "right", drop=1)]
     rows = [
         [CAUSES[cause.cause], numbers.signed_money(Decimal(cause.amount)), numbers.share(cause.share)]
@@ -257,9 +277,9 @@ def _doubts(result: CheckResult) -> Iterator[Block]:
     open_rules = [rule_words(rule) for rule in result.rules if rule.result in ("unclear", "unknown")]
     if open_rules:
         yield Bullets("Not decided:", open_rules)
-    told = [entry for entry in result.warnings if entry.code in ("groups_not_in_baseline", "cut_marks_missing")]
-    for entry in told:
-        yield Paragraph(f"{entry.message}; {entry.fix}.", kind="warning")
+    for entry in result.warnings:
+        if entry.code in TOLD:
+            yield Paragraph(f"{entry.message}; {entry.fix}.", kind="warning")
     left_out = result.calls.usage_missing + result.calls.failed_without_usage
     if left_out:
         words = (

@@ -18,6 +18,9 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """How well a gateway does what a plan asks for, best first."""
 
 
+Timed = Literal["first_byte", "whole_answer"]
+"""What of an attempt a gateway takes the time of: to the first byte of the answer, or to its end."""
+
 MODEL: Final = "model"
 """Stands among the faults of a finding for requests with the callers' model name."""
 
@@ -123,13 +126,16 @@ class Gateway(Protocol):
     STAGE_FILE: str
     """The one file that a change of stage writes anew; replacing it is atomic."""
     TAKE_UP: str
-    """What follows in the shell after the stage file was replaced by hand, or nothing."""
+    """What follows in the shell after the stage file was replaced by hand, or nothing; `{share}` is the stage's share
+    in parts of 10,000."""
     PROGRAM: Program | None
     """None: nothing to start here."""
 
     CALLER_KEY: str | None
     """The variable with the key that callers have to send; None: it asks for none."""
     PACE: Pace
+    TIMES: Timed | None
+    """None: it takes no times."""
 
     def files(self, plan: Plan, share: Decimal) -> Mapping[str, str]:
         """All files by name for a target's share of 0 to 1. Only `STAGE_FILE` differs from share to share."""

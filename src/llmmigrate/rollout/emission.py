@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -50,7 +51,8 @@ def emit(plan: Plan, name: str, stage: str, *, plan_name: str = FILE_NAME, own: 
     for each in [*(item.name for item in plan.stages), BACK]:
         files[f"stages/{each}/{gateway.STAGE_FILE}"] = gateway.files(plan, plan.stage(each).part)[gateway.STAGE_FILE]
     files[FINDINGS] = _findings_text(plan, name, found)
-    files["ROLLBACK.md"] = _way_back(plan, gateway, plan_name) if own else _way_back_by_hand(plan, gateway, plan_name)
+    way_back = _way_back if own else _way_back_by_hand
+    files["ROLLBACK.md"] = way_back(plan, gateway, shlex.quote(plan_name))
     return Emission(gateway=name, stage=stage, files=files, findings=found, config_sha256=config_hash(plan, name))
 
 
@@ -92,7 +94,7 @@ def _way_back(plan: Plan, gateway: Gateway, plan_name: str) -> str:
     return f"""\
 # Going back: {plan.name}
 1. `llmmigrate rollback {plan_name} --reason "why"` sends everything to the current provider and locks the stage.
-2. Without llmmigrate, in this directory: {_by_hand(gateway, BACK)}.
+2. Without llmmigrate, in this directory: {_by_hand(plan, gateway, BACK)}.
 3. Live streams end where they began; no new request reaches the target.
 4. Forward again, when a person has found the cause: `llmmigrate rollout stage {plan_name} {_first(plan)} --release`.
 """
@@ -103,18 +105,19 @@ def _way_back_by_hand(plan: Plan, gateway: Gateway, plan_name: str) -> str:
     own = plan.gateway
     return f"""\
 # Going back: {plan.name}
-1. In this directory: {_by_hand(gateway, BACK)}. Everything goes to the current provider.
+1. In this directory: {_by_hand(plan, gateway, BACK)}. Everything goes to the current provider.
 2. `llmmigrate rollback {plan_name}` does nothing here, nor do `rollout stage`, `watch` and `run`: they act on the
    plan's own gateway, {own.kind} in {own.directory}. To have them act here, set `gateway: kind` and `directory` in
    {plan_name} to this one, and emit again without `--to` and `-o`.
 3. Live streams end where they began; no new request reaches the target.
-4. Forward again, when a person has found the cause: {_by_hand(gateway, _first(plan))}.
+4. Forward again, when a person has found the cause: {_by_hand(plan, gateway, _first(plan))}.
 """
 
 
-def _by_hand(gateway: Gateway, stage: str) -> str:
+def _by_hand(plan: Plan, gateway: Gateway, stage: str) -> str:
     file = gateway.STAGE_FILE
-    return f"`cp stages/{stage}/{file} {file}.new && mv {file}.new {file}`{gateway.TAKE_UP}"
+    take_up = gateway.TAKE_UP.replace("{share}", str(int(plan.stage(stage).part * 10_000)))
+    return f"`cp stages/{stage}/{file} {file}.new && mv {file}.new {file}`{take_up}"
 
 
 def _first(plan: Plan) -> str:

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from llmmigrate.hosts import is_loopback
+from llmmigrate.rollout import Timed
+from llmmigrate.rollout.emission import gateway_of
 from llmmigrate.rollout.evidence import Evidence, about_evidence, used
 from llmmigrate.rollout.plan import Plan, Role, Stage
 from llmmigrate.rollout.remarks import LEVELS, Remark, remark
@@ -18,10 +21,6 @@ from llmmigrate.usage.sketch import Sketch, merge, quantile, representative
 SCHEMA: Final = "llmmigrate.lint/1"
 RECOVERY_SECONDS: Final = 300
 """The longest that a rollback should take: the playbooks' five minutes."""
-_FIRST_BYTE: Final = frozenset({"nginx", "haproxy", "litellm"})
-"""Gateways that time an attempt to its first byte; traffic of the others is held against whole answers."""
-_WHOLE_ANSWER: Final = frozenset({"envoy"})
-"""Gateways that time whole answers, streamed or not."""
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,13 +102,19 @@ def _timed(plan: Plan, profile: Profile) -> Sketch:
     has calls of both kinds, the quickest of its answers stand for those: the part above a limit is never overstated.
     """
     timed: Sketch = {}
+    to_first_byte = _times(plan) == "first_byte"
     for each in profile.sketches.values():
-        if plan.gateway.kind not in _FIRST_BYTE:
+        if not to_first_byte:
             merge(timed, each.latency_ms)
             continue
         merge(timed, each.ttft_ms)
         merge(timed, _quickest(each.latency_ms, sum(each.latency_ms.values()) - sum(each.ttft_ms.values())))
     return timed
+
+
+def _times(plan: Plan) -> Timed | None:
+    """What the plan's gateway takes the time of; of one that takes none, whole answers are looked at."""
+    return gateway_of(plan.gateway.kind).TIMES
 
 
 def _quickest(sketch: Sketch, count: int) -> Sketch:
@@ -142,7 +147,7 @@ def _about_providers(plan: Plan) -> Iterator[Remark]:
         endpoint = provider.endpoint
         if endpoint.host.endswith((".example", ".invalid")):
             yield remark("warning", "placeholder", f"{role} is a placeholder: {provider.base_url}", "put in your own")
-        if not endpoint.tls and provider.key and not _here(endpoint.host):
+        if not endpoint.tls and provider.key and not is_loopback(endpoint.host):
             what = f"the key of {role} travels unencrypted to {endpoint.host}"
             yield remark("error", "key_in_clear", what, "use https")
     if urlsplit(plan.providers.current.base_url) == urlsplit(plan.providers.target.base_url):
@@ -150,10 +155,6 @@ def _about_providers(plan: Plan) -> Iterator[Remark]:
     if plan.providers.emergency is None:
         what = "there is no emergency provider: when current fails, its requests are lost"
         yield remark("note", "no_emergency", what, "add providers: emergency, such as a local model")
-
-
-def _here(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.")
 
 
 def _about_contexts(plan: Plan) -> Iterator[Remark]:
@@ -211,7 +212,7 @@ def _about_latency(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
     limit, p95, p99 = plan.rollback.latency_p95, traffic.timed_p95_ms, traffic.latency_p99_ms
     if limit is not None and p95 is not None and traffic.slow_share is not None and traffic.slow_share > 0.05:
         yield _latency_limit(plan, limit, p95, traffic)
-    if limit is not None and plan.gateway.kind in _WHOLE_ANSWER and traffic.ttft_p95_ms is not None:
+    if limit is not None and _times(plan) == "whole_answer" and traffic.ttft_p95_ms is not None:
         yield _streams_timed_whole(plan, traffic.ttft_p95_ms, traffic.latency_p95_ms)
     idle = plan.failover.idle_timeout
     if p99 is not None and p99 > float(idle * 1000):
@@ -223,8 +224,9 @@ def _about_latency(plan: Plan, traffic: Traffic) -> Iterator[Remark]:
 
 def _latency_limit(plan: Plan, limit: Decimal, p95: float, traffic: Traffic) -> Remark:
     """A limit that today's traffic breaks; only a warning where streams may have been logged by their ends alone."""
-    unknown = plan.gateway.kind in _FIRST_BYTE and traffic.ttft_p95_ms is None
-    measure = "to the first byte" if plan.gateway.kind in _FIRST_BYTE and not unknown else "whole answers"
+    to_first_byte = _times(plan) == "first_byte"
+    unknown = to_first_byte and traffic.ttft_p95_ms is None
+    measure = "to the first byte" if to_first_byte and not unknown else "whole answers"
     part = f"{_part(traffic.slow_share or 0)} of the calls in your log (p95 {_ms(p95)}, {measure})"
     what = f"{int(limit * 1000)} ms is below {part}"
     fix = f"latency_p95: {_suggested(p95)}: half as much again as today's p95, or leave it out"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from llmmigrate import quantities, registry
+from llmmigrate import hosts, quantities, registry
 from llmmigrate.annotations import About, Written
 from llmmigrate.errors import ConfigError, Location, unknown_name
 from llmmigrate.typed_yaml import Node, Source, compose, convert, entries, json_schema
@@ -41,9 +41,9 @@ _ADDRESS: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})",
 
 
 def seconds(text: str) -> Decimal:
-    """A time span in seconds: `200ms`, `30s`, `5m`, `24h`, `14d`."""
+    """A time span in seconds, of ten years at most: `200ms`, `30s`, `5m`, `24h`, `14d`."""
     match = _SPAN.fullmatch(text.strip())
-    if match is None or not Decimal(match[1]):
+    if match is None or not 0 < Decimal(match[1]) * _UNITS[match[2]] <= 3_660 * _UNITS["d"]:
         raise ValueError(f"'{text}' is no time span: write it like 30s, 5m or 24h")
     return Decimal(match[1]) * _UNITS[match[2]]
 
@@ -93,7 +93,7 @@ def hook(text: str) -> str:
     """Who is told of a rollback: a URL, or `env:NAME`. ValueError for anything else."""
     if text.startswith("env:"):
         return f"env:{_environment_name(text)}"
-    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
+    if not hosts.is_web_address(text):
         raise ValueError(f"'{text}' is no webhook: write https://… or env:NAME")
     return text
 

@@ -20,6 +20,7 @@ from llmmigrate.rollout.plan import hook, url_path
 from llmmigrate.rollout.template import Known, Side
 from llmmigrate.typed_yaml import Source, compose, looks_secret
 
+_NAME: Final = "ROLLBACK_CONFIG"
 _ROLES: Final = {"primary": "target", "secondary": "current", "emergency": "emergency"}
 _URLS: Final = ("base_url", "url", "endpoint", "api_base", "baseURL")
 _MODELS: Final = ("model", "models")
@@ -50,22 +51,36 @@ def read(path: Path, find: FindSide) -> Playbook:
 
 
 def _document(text: str, name: str) -> Any:
-    """The first dictionary of literals in Python text, else YAML (of which JSON is a part)."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        tree = ast.Module(body=[], type_ignores=[])
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            try:
-                return ast.literal_eval(node.value)
-            except ValueError:
-                continue
+    """ROLLBACK_CONFIG or else the first dictionary in Python text, else YAML (of which JSON is a part)."""
+    found = list(_dictionaries(text))
+    named = [value for assigned, value in found if assigned == _NAME]
+    for value in named or [value for _, value in found]:
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, TypeError) as error:
+            if named:
+                why = f"not all of it is literal: {error}"
+                fix = "write values in place of what is computed; keys stay in the environment"
+                raise ConfigError(f"{name}: {_NAME} cannot be read", why=why, fix=fix) from None
     compose(Source(text, name, key="key: env:NAME in migration.yaml"))  # refuses what is no YAML, with the place
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{name} cannot be read", why=str(error)) from None
+
+
+def _dictionaries(text: str) -> Iterator[tuple[str, ast.Dict]]:
+    """The dictionaries that Python text gives a name, in their order; none where it is no Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(node.value, ast.Dict):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            yield target.id if isinstance(target, ast.Name) else "", node.value
 
 
 def _taken_over(document: Mapping[Any, Any], find: FindSide, name: str) -> Playbook:

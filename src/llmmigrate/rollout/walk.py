@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from llmmigrate.errors import ConfigError, NotInForceError, RolloutRefusedError
+from llmmigrate.errors import ConfigError, LlmmigrateError, NotInForceError, RolloutRefusedError
 from llmmigrate.rollout import Reader
 from llmmigrate.rollout.changing import WAITS, check_proved, confirmation, take_stage
 from llmmigrate.rollout.plan import BACK, Plan, Stage
 from llmmigrate.rollout.state import Place, State
 from llmmigrate.rollout.watch import Options, Progress, Say, Watch
-from llmmigrate.rollout.webhook import check_secret
+from llmmigrate.rollout.webhook import check_webhook
 
 ATTEMPTS: Final = 3
 _FILE: Final = "run.json"
@@ -88,7 +88,7 @@ class Gate:
 
 def walk(plan: Plan, place: Place, reader: Reader, say: Say, *, clock: Clock, release: bool = False) -> bool:
     """Take every stage in turn; False after a rollback. RolloutRefusedError under a lock or after three attempts."""
-    check_secret(plan.monitoring)
+    check_webhook(plan.monitoring)
     ahead = _ahead(plan, place, release=release)
     if any(stage.part == 1 for stage in ahead):  # not to be found out days later
         check_proved(plan, place)
@@ -101,7 +101,12 @@ def walk(plan: Plan, place: Place, reader: Reader, say: Say, *, clock: Clock, re
             code="attempts",
         )
     for stage in ahead:
-        if not _stay(plan, place, reader, say, stage, clock, release=release):
+        try:
+            stayed = _stay(plan, place, reader, say, stage, clock, release=release)
+        except LlmmigrateError:
+            _tell_unwatched(plan, place, say)
+            raise
+        if not stayed:
             place.write(_FILE, msgspec.json.encode(Attempts(failed=failed + 1)).decode() + "\n")
             return False
         release = False
@@ -147,6 +152,17 @@ def _stay(plan: Plan, place: Place, reader: Reader, say: Say, stage: Stage, cloc
             code="left",
         )
     return True
+
+
+def _tell_unwatched(plan: Plan, place: Place, say: Say) -> None:
+    """Say that the target has requests and that nobody goes back from them any more, where that is so."""
+    try:
+        state = place.state()
+        share = plan.stage(state.stage).part if state is not None else 0
+    except LlmmigrateError:
+        return
+    if state is not None and share > 0 and state.lock is None:
+        say(f"nothing watches stage {state.stage} any more: llmmigrate rollout watch {place.plan_path} --apply")
 
 
 def _left(place: Place, stage: Stage) -> State | None:

@@ -22,7 +22,7 @@ from llmmigrate.rollout.answers import Report, answer, metrics
 from llmmigrate.rollout.changing import confirmation, roll_back
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.state import Place, instant
-from llmmigrate.rollout.webhook import alert, check_secret
+from llmmigrate.rollout.webhook import alert, check_webhook
 from llmmigrate.rollout.windows import Judgement, Memory, Window, between, decided, judge
 from llmmigrate.rollout.wire import Listening, Reply, Request
 
@@ -97,9 +97,9 @@ class Watch:
     def run(self) -> bool:
         """Watch until it has gone back or, with `once`, for one window; whether it has gone back.
 
-        With nothing to go back by it ends when a rollback is due. UsageError where alerts could not be signed.
+        With nothing to go back by it ends when a rollback is due. UsageError where nobody could be alerted.
         """
-        check_secret(self.plan.monitoring)
+        check_webhook(self.plan.monitoring)
         self.memory = remembered(self.place, self.plan, self.clock())
         asyncio.run(self._run())
         return self.rolled_back

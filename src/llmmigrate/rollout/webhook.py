@@ -10,14 +10,20 @@ from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, post
 from llmmigrate.errors import UsageError
+from llmmigrate.hosts import is_web_address
 from llmmigrate.rollout.plan import Monitoring
 
 _WAITS: Final = (0.0, 1.0, 3.0)
 """Seconds before each try."""
 
 
-def check_secret(monitoring: Monitoring) -> None:
-    """UsageError where alerts are to be signed and the variable with the secret is not set."""
+def check_webhook(monitoring: Monitoring) -> None:
+    """UsageError where the variable with the address, or with the secret that signs alerts, is not set or holds none.
+
+    The address itself stays unsaid: it may hold a secret.
+    """
+    if monitoring.webhook is not None:
+        _check_address(monitoring.webhook)
     name = _unset_secret(monitoring)
     if name is not None:
         raise UsageError(
@@ -56,10 +62,21 @@ def _unset_secret(monitoring: Monitoring) -> str | None:
     return name if monitoring.webhook is not None and name is not None and not os.environ.get(name) else None
 
 
+def _check_address(hook: str) -> None:
+    variable, address = hook.removeprefix("env:"), _address(hook)
+    why = "monitoring.webhook names it, and nobody would be told of a rollback"
+    if address is None:
+        fix = "set it to the address, or take webhook out of the plan"
+        raise UsageError(f"{variable} is not set", why=why, fix=fix)
+    if not is_web_address(address):
+        raise UsageError(f"{variable} holds no address of a webhook", why=why, fix="set it to https://…")
+
+
 def _address(hook: str | None) -> str | None:
+    """The address in force; the line end of a file that a variable was read from is no part of it."""
     if hook is None or not hook.startswith("env:"):
         return hook
-    return os.environ.get(hook.removeprefix("env:")) or None
+    return os.environ.get(hook.removeprefix("env:"), "").strip() or None
 
 
 def _signature(name: str | None, body: bytes) -> dict[str, str]:

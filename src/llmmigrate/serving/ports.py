@@ -23,11 +23,6 @@ def check_port(host: str, port: int) -> None:
             raise _taken(host, port, error) from error
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    return host == "localhost" or host.startswith("127.") or host == "::1"
-
-
 def _taken(host: str, port: int, error: OSError) -> ServingError:
     if error.errno == errno.EADDRNOTAVAIL:
         return ServingError(f"{host} is no address of this machine", fix="write --host 127.0.0.1", code="host")

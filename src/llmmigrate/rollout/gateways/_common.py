@@ -9,12 +9,12 @@ from typing import Any, Final
 import yaml
 
 from llmmigrate.errors import GatewayError
+from llmmigrate.hosts import is_loopback
 from llmmigrate.rollout import Confirming, Finding, Program, Status, Uptake
 from llmmigrate.rollout.plan import Plan
 
 PARTS: Final = 10_000
 """What gateways draw a request's side out of."""
-LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
 def address(text: str) -> tuple[str, int]:
@@ -68,7 +68,7 @@ def untold(words: str) -> Confirming:
 def common_findings(plan: Plan) -> list[Finding]:
     """What is the same at every gateway that passes requests on."""
     host = plan.gateway.listen.rpartition(":")[0]
-    exposed = "callers on this machine" if host in LOOPBACK else f"everyone who reaches {plan.gateway.listen}"
+    exposed = "callers on this machine" if is_loopback(host) else f"everyone who reaches {plan.gateway.listen}"
     found = [
         Finding(
             "streams cut after their first chunk",

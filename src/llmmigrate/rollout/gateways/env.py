@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Confirming, Finding, Pace, Program, Reader
+from llmmigrate.rollout import Confirming, Finding, Pace, Program, Reader, Timed
 from llmmigrate.rollout.gateways._common import untold
 from llmmigrate.rollout.plan import Plan, Role
 
@@ -19,6 +19,7 @@ STAGE_FILE: Final = "llm.env"
 TAKE_UP: Final = ", then start the clients anew"
 CALLER_KEY: Final = None
 PACE: Final = Pace(flips=False)
+TIMES: Final[Timed | None] = None
 PROGRAM: Final[Program | None] = None
 
 _HOW: Final = (

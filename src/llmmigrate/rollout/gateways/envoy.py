@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Status, Uptake
+from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Status, Timed, Uptake
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     PARTS,
@@ -44,6 +44,7 @@ PROGRAM: Final = Program(
 )
 CALLER_KEY: Final = None
 PACE: Final = Pace()
+TIMES: Final[Timed | None] = "whole_answer"
 
 _TYPE: Final = "type.googleapis.com/"
 _TIMES: Final = "cluster.up-target.upstream_rq_time"

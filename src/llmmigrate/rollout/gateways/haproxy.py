@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import MODEL, Confirming, Counts, Finding, Pace, Program, Reader, Uptake
+from llmmigrate.rollout import MODEL, Confirming, Counts, Finding, Pace, Program, Reader, Timed, Uptake
 from llmmigrate.rollout.gateways._common import (
     common_findings,
     milliseconds,
@@ -29,11 +29,10 @@ from llmmigrate.rollout.gateways._common import (
 from llmmigrate.rollout.plan import Plan, Role
 
 STAGE_FILE: Final = "share.map"
-TAKE_UP: Final = (
-    ', then `(echo "set map share.map share 0"; sleep 1) | socat - haproxy.sock`'  # the way back is the share 0
-)
+TAKE_UP: Final = ', then `(echo "set map share.map share {share}"; sleep 1) | socat - haproxy.sock`'
 CALLER_KEY: Final = None
 PACE: Final = Pace()
+TIMES: Final[Timed | None] = "first_byte"
 PROGRAM: Final = Program(
     name="haproxy",
     arguments=("-db", "-q", "-f", "haproxy.cfg"),
@@ -122,7 +121,8 @@ def reader(plan: Plan, directory: Path) -> Reader:
 
     def read() -> Counts:
         lines = _ask(directory, "show stat").removeprefix("# ").splitlines()
-        rows = {(row["pxname"], row["svname"]): row for row in csv.DictReader(lines)}
+        with readable(str(directory / _SOCKET)):
+            rows = {(row["pxname"], row["svname"]): row for row in csv.DictReader(lines)}
         found = rows.get(("chain_target", "target"))
         if found is None:
             raise GatewayError("HAProxy has no server target", fix="start it with the emitted files: ./start.sh")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Confirming, Finding, Pace, Program, Reader
+from llmmigrate.rollout import Confirming, Finding, Pace, Program, Reader, Timed
 from llmmigrate.rollout.gateways._common import PARTS, common_findings, parts, span, sticky_finding, untold, yaml_text
 from llmmigrate.rollout.plan import Plan, Role
 
@@ -20,6 +20,7 @@ STAGE_FILE: Final = "httproute.yaml"
 TAKE_UP: Final = ", then `kubectl apply -f httproute.yaml`"
 CALLER_KEY: Final = None
 PACE: Final = Pace(flips=False)
+TIMES: Final[Timed | None] = None
 PROGRAM: Final[Program | None] = None
 
 

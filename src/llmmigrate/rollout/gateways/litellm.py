@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from llmmigrate.endpoints.http import HttpError, get_text
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Uptake
+from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Timed, Uptake
 from llmmigrate.rollout.gateways._common import (
     common_findings,
     parts,
@@ -44,6 +44,7 @@ PACE: Final = Pace(
     eject_for=Decimal(8),
     lanes=2,
 )
+TIMES: Final[Timed | None] = "first_byte"
 PROGRAM: Final = Program(
     name="litellm",
     arguments=("--config", "config.yaml", "--telemetry", "False"),
@@ -54,7 +55,7 @@ PROGRAM: Final = Program(
 )
 
 _STATES: Final = "litellm_deployment_state"
-_RUNS_SECONDS: Final = 2.0
+WAITS_SECONDS: Final = 3.0
 _OWN: Final = "llmmigrate_target_"
 """How the metrics of `_litellm_stage.py` begin."""
 
@@ -116,10 +117,10 @@ def confirming(plan: Plan, directory: Path) -> Confirming:
 
     def confirm() -> Uptake:
         try:
-            get_text(_metrics_url(plan), seconds=_RUNS_SECONDS)
+            get_text(_metrics_url(plan), seconds=WAITS_SECONDS)
         except HttpError as error:
             there = f"LiteLLM does not answer at {_metrics_url(plan)} ({error})"
-            return Uptake(None, f"{there}: it goes by the file when it runs")
+            return Uptake(None, f"{there}: when it runs, it goes by the file for each request")
         return Uptake(None, "LiteLLM runs and looks at the file for each request; it does not tell what it has read")
 
     return confirm

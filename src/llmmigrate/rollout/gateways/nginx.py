@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from llmmigrate.errors import GatewayError
-from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader
+from llmmigrate.rollout import Confirming, Counts, Finding, Pace, Program, Reader, Timed
 from llmmigrate.rollout.gateways import _lua
 from llmmigrate.rollout.gateways._common import (
     common_findings,
@@ -41,6 +41,7 @@ PROGRAM: Final = Program(
 )
 CALLER_KEY: Final = None
 PACE: Final = Pace()
+TIMES: Final[Timed | None] = "first_byte"
 LOG: Final = "attempts.log"
 
 _LINE: Final = re.compile(
@@ -94,12 +95,18 @@ def findings(plan: Plan) -> Sequence[Finding]:
 
 
 def reload(plan: Plan, directory: Path) -> str | None:
-    """Let nginx take up `stage.conf`."""
+    """Let nginx take up `stage.conf`. Where it cannot be asked first it is told all the same: it checks for itself."""
     from llmmigrate.rollout.process import check, send_hangup
 
-    check(PROGRAM, directory)
-    send_hangup(directory / "nginx.pid")
-    return None
+    unchecked = None
+    try:
+        check(PROGRAM, directory)
+    except GatewayError as error:
+        if error.code == "refused":
+            raise
+        unchecked = f"nginx was told, and its files were not checked before ({error.what}): look into its error log"
+    send_hangup(directory / "nginx.pid", PROGRAM)
+    return unchecked
 
 
 def confirming(plan: Plan, directory: Path) -> Confirming:
