@@ -287,7 +287,7 @@ def test_requests_a_minute_stay_within_the_limit_and_all_finish() -> None:
     sent: list[float] = []
 
     async def work(server: FaultServer) -> list[Exchange]:
-        async def note(_: Failure | None) -> None:
+        async def note() -> None:
             sent.append(asyncio.get_running_loop().time())
 
         async with Client(endpoint(server, rpm=60, concurrency=32)) as client:
@@ -381,7 +381,7 @@ def test_what_the_hook_raises_stops_the_request_before_it_is_sent() -> None:
     class FullError(Exception):
         pass
 
-    async def refuse(_: Failure | None) -> None:
+    async def refuse() -> None:
         raise FullError
 
     async def work(server: FaultServer) -> Exchange:
@@ -395,19 +395,22 @@ def test_what_the_hook_raises_stops_the_request_before_it_is_sent() -> None:
         assert asyncio.run(work(server)).failure is None
 
 
-def test_the_hook_is_told_why_the_attempt_before_failed() -> None:
-    told: list[tuple[Failure | None, int]] = []
+def test_the_hooks_are_told_of_each_attempt_and_of_what_is_made_again() -> None:
+    told: list[tuple[str, int]] = []
 
     async def work(server: FaultServer) -> None:
-        async def note(before: Failure | None) -> None:
-            told.append((before, len(server.requests)))
+        async def leaving() -> None:
+            told.append(("sent", len(server.requests)))
+
+        def again(failure: Failure) -> None:
+            told.append((failure, len(server.requests)))
 
         async with Client(endpoint(server), retries=Retries(base=0.001)) as client:
-            await client.send(BODY, on_send=note)
+            await client.send(BODY, on_send=leaving, on_retry=again)
 
     with FaultServer("status:500", "rate_limit") as server:
         asyncio.run(work(server))
-    assert told == [(None, 0), ("server", 1), ("rate_limit", 2)]
+    assert told == [("sent", 0), ("server", 1), ("sent", 1), ("rate_limit", 2), ("sent", 2)]
 
 
 def test_the_wait_for_our_own_limits_is_told_apart() -> None:

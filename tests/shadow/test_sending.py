@@ -197,6 +197,25 @@ def test_a_tight_cap_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert max(counted) > budget.spent, "no intent was ever open"
 
 
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_what_waits_to_be_made_again_keeps_nobody_waiting_for_its_room(tmp_path: Path, concurrency: int) -> None:
+    """A failed attempt is settled before its turn ends: the next one, which has no room, would wait for it for ever."""
+    path = tmp_path / "journal.jsonl"
+
+    async def work(sender: Sender) -> None:
+        async with asyncio.timeout(60):
+            with pytest.raises(BudgetReachedError):
+                await asyncio.gather(*(pair(sender, name) for name in "abcdefgh"))
+
+    with FaultServer(then="hang_mid_stream") as server:
+        worst = side(server).worst(BODY).cost
+        assert worst is not None
+        _, budget = start(path, server, work, cap=str(worst * 7 / 2), concurrency=concurrency)
+        assert len(server.requests) == 3
+    assert budget.spent == 3 * worst
+    assert past_of(path).charged == 3 * worst
+
+
 def pasts_at_any_moment(path: Path) -> Iterator[Past]:
     """What the next start would have read, had the machine gone down after any line of a journal."""
     lines = path.read_bytes().splitlines(keepends=True)
@@ -258,7 +277,7 @@ def test_what_is_decided_while_the_disk_is_at_work_keeps_a_request_back(tmp_path
     async def work() -> None:
         with Journal(path) as journal, budget.closable() as close:
             purchase = Purchase("key", Stake(Decimal(1), 20), budget=budget, journal=journal, before=None)
-            leaving = asyncio.ensure_future(purchase.leave(None))
+            leaving = asyncio.ensure_future(purchase.leave())
             await asyncio.sleep(0)
             assert kinds_in(path) == {"intent": 1}
             close()

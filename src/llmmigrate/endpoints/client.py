@@ -20,11 +20,10 @@ from llmmigrate.endpoints.connections import Connections
 from llmmigrate.endpoints.exchange import Attempt, Endpoint, Exchange, Failure
 from llmmigrate.endpoints.limits import Breaker, Limiter
 
-OnSend = Callable[[Failure | None], Awaitable[None]]
-"""Awaited right before the bytes of each attempt leave, with why the one before failed (None for the first).
-
-What it raises stops the request and passes through.
-"""
+OnSend = Callable[[], Awaitable[None]]
+"""Awaited right before the bytes of each attempt leave. What it raises stops the request and passes through."""
+OnRetry = Callable[[Failure], None]
+"""Told why an attempt failed that will be made again, before another request has its turn."""
 
 _LISTED: Final = 1024 * 1024
 _JAMS: Final = (429, 503, 529)
@@ -110,7 +109,13 @@ class Client:
         return self._limiter.allowed
 
     async def send(
-        self, body: dict[str, Any], *, tokens: int = 0, stream: bool = True, on_send: OnSend | None = None
+        self,
+        body: dict[str, Any],
+        *,
+        tokens: int = 0,
+        stream: bool = True,
+        on_send: OnSend | None = None,
+        on_retry: OnRetry | None = None,
     ) -> Exchange:
         """Sends one request, again where that may help, and returns what came of it; failures are never raised.
 
@@ -129,13 +134,16 @@ class Client:
                 if self.is_down():
                     break
                 if on_send is not None:
-                    await on_send(attempts[-1].failure if attempts else None)
+                    await on_send()
                 lag = (_now() - asked) * 1000 if lag is None else lag
                 tried = await self._attempt(request, stream)
                 attempts.append(tried.attempt)
                 self._note(number, tried.attempt, began)
-            if tried.attempt.failure not in failures.RETRIED or len(attempts) == self._retries.attempts:
-                break
+                failure = tried.attempt.failure
+                if failure not in failures.RETRIED or len(attempts) == self._retries.attempts:
+                    break
+                if on_retry is not None:
+                    on_retry(failure)
             await self._breaker.rest(self._delay(tried.attempt, len(attempts)))
         return await self._exchange(attempts, tried, sent, lag or 0.0)
 

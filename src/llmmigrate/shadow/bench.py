@@ -145,7 +145,7 @@ class Gauge:
         body = request_for(self.side, self.load, number)
         worst = self.side.worst(body)
 
-        async def reserve(_: Failure | None) -> None:
+        async def reserve() -> None:
             await self.budget.reserve(worst)
 
         try:

@@ -23,7 +23,11 @@ POSSIBLY_BILLED: Final = frozenset(
 
 
 class Purchase:
-    """One request's reservation, renewed for each attempt so that a retry never waits for its own."""
+    """One request's reservation, settled and renewed with each attempt.
+
+    An attempt that failed is settled before another request has its turn: that one could need the room, and wait for
+    it for ever where the failed one waits for the turn.
+    """
 
     def __init__(
         self, key: str, worst: Stake, *, budget: Budget, journal: Journal, before: dict[str, Any] | None
@@ -40,14 +44,11 @@ class Purchase:
         self._intended: Stake | None = None
         """What the journal says that it may cost, all attempts together."""
 
-    async def leave(self, previous: Failure | None) -> None:
+    async def leave(self) -> None:
         """Go on once another attempt may leave: room for it is held, and what all may cost then is on the disk.
 
-        `previous`: why the attempt before failed. Raises BudgetReachedError when the cap leaves no room for it, or
-        nothing more is to be sent.
+        Raises BudgetReachedError when the cap leaves no room for it, or nothing more is to be sent.
         """
-        if previous is not None:
-            self._settle(charged(previous, self.worst, self.worst))
         await self._hold()
         most = total(self.charged, self.worst)
         if self._intended != most:
@@ -59,6 +60,10 @@ class Purchase:
         if not self._sent:
             self._journal.note({"type": "sent", "key": self.key})
             self._sent = True
+
+    def settle_attempt(self, failure: Failure) -> None:
+        """An attempt failed and will be made again: it counts what it may have cost, and holds nothing."""
+        self._settle(charged(failure, self.worst, self.worst))
 
     async def _hold(self) -> None:
         if self._aside:

@@ -1,14 +1,15 @@
 """One request to one side, from the reservation to the journal: the only way in which a run spends money."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from llmmigrate.costing.audit.findings import Translation
-from llmmigrate.endpoints.exchange import Exchange, Failure
+from llmmigrate.endpoints.client import OnRetry, OnSend
+from llmmigrate.endpoints.exchange import Exchange
 from llmmigrate.errors import EndpointError
 from llmmigrate.money import EXACT
 from llmmigrate.shadow.answers import answer_of, body_of, call_of, tokens_of
@@ -24,16 +25,16 @@ ZERO: Final = Decimal(0)
 NOT_THE_MODELS: Final = frozenset({"auth", "quota", "not_found", "breaker", "ours"})
 """Failures that end a run until somebody has mended something: they are no evidence when it goes on."""
 
-BeforeSending = Callable[[Failure | None], Awaitable[None]]
-"""Told why the attempt before failed; None before the first one."""
 OnExchange = Callable[[Exchange], None]
 
 
 class Sends(Protocol):
     """What is needed of an endpoint's client."""
 
-    async def send(self, body: dict[str, Any], *, tokens: int, stream: bool, on_send: BeforeSending) -> Exchange:
-        """Send a request with retries; `on_send` is awaited right before each attempt leaves."""
+    async def send(
+        self, body: dict[str, Any], *, tokens: int, stream: bool, on_send: OnSend, on_retry: OnRetry
+    ) -> Exchange:
+        """Send a request with retries."""
         ...
 
 
@@ -167,7 +168,11 @@ class Sender:
         if isinstance(request, Told):
             return request
         exchange = await self.client.send(
-            request.body, tokens=request.expected, stream=self.stream, on_send=request.purchase.leave
+            request.body,
+            tokens=request.expected,
+            stream=self.stream,
+            on_send=request.purchase.leave,
+            on_retry=request.purchase.settle_attempt,
         )
         if on_exchange is not None:
             on_exchange(exchange)
