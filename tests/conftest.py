@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_NEEDED = ("haproxy is not installed",)
 """Gateways that no run needs; the others have to be there where LLMMIGRATE_GATEWAYS is set."""
 NO_GATEWAY = tuple(f"{name} is not installed" for name in ("envoy", "nginx", "haproxy", "litellm", "SDK of OpenAI"))
+NOT_ASKED = "a real gateway measures time and runs alone (LLMMIGRATE_GATEWAYS=1 asks for it)"
 NO_DATA = "the data folder is absent (LLMMIGRATE_DATA, default ../shared/data)"
 NO_BROWSER = "Chromium is not installed"
 NO_AXE = "axe-core is not installed (make browser)"
@@ -59,6 +60,7 @@ def _data_folder() -> Path:
 
 
 _DATA = _data_folder()  # before clean_environment hides the variable
+GATEWAYS = bool(os.environ.get("LLMMIGRATE_GATEWAYS"))
 LITELLM = os.environ.get("LLMMIGRATE_LITELLM")
 """The program of LiteLLM's proxy, in an environment of its own: it wants other versions than we do."""
 
@@ -111,7 +113,7 @@ def unexpected_skips(skipped: Sequence[str], environment: Mapping[str, str], *, 
         NO_AXE: "LLMMIGRATE_BROWSER",
         NO_ENGINE: "LLMMIGRATE_REAL_ENGINE",
         NO_RELAY: "LLMMIGRATE_LITELLM",
-        **dict.fromkeys(NO_GATEWAY, "LLMMIGRATE_GATEWAYS"),
+        **dict.fromkeys((*NO_GATEWAY, NOT_ASKED), "LLMMIGRATE_GATEWAYS"),
     }
     expected = (
         NO_CHECKER,

@@ -1,13 +1,11 @@
-"""Limits, on a clock a hundred times as fast as the real one."""
+"""Limits, on a clock that jumps to what is waited for."""
 
 import asyncio
 import itertools
 
-from tests.endpoints.fast_loop import run_fast
+from tests.endpoints.fast_loop import run_instantly
 
 from llmmigrate.endpoints.limits import Breaker, Limiter
-
-FAST = 100.0
 
 
 def instants(limiter: Limiter, count: int, tokens: int = 0, takes: float = 0.0) -> list[float]:
@@ -23,7 +21,7 @@ def instants(limiter: Limiter, count: int, tokens: int = 0, takes: float = 0.0) 
         await asyncio.gather(*(one(began) for _ in range(count)))
         return began
 
-    return run_fast(work(), FAST)
+    return run_instantly(work())
 
 
 def most_in_a_minute(began: list[float]) -> int:
@@ -33,7 +31,7 @@ def most_in_a_minute(began: list[float]) -> int:
 def test_no_minute_holds_more_requests_than_the_limit() -> None:
     began = instants(Limiter(concurrency=8, rpm=30), 50, takes=5)
     assert most_in_a_minute(began) <= 30
-    assert began[-1] - began[0] < 49 * 2 * 2  # and no more is waited than the limit asks
+    assert began[-1] - began[0] < 49 * 2 * 1.02  # and no more is waited than the limit asks
 
 
 def test_no_minute_holds_more_tokens_than_the_limit() -> None:
@@ -43,12 +41,12 @@ def test_no_minute_holds_more_tokens_than_the_limit() -> None:
 
 def test_a_request_larger_than_a_minute_passes_and_the_next_one_waits_for_it() -> None:
     began = instants(Limiter(concurrency=8, tpm=1_000), 2, tokens=1_500)
-    assert 90 <= began[1] - began[0] < 180
+    assert 90 <= began[1] - began[0] < 92
 
 
 def test_without_limits_nothing_waits() -> None:
     began = instants(Limiter(concurrency=100), 100, tokens=10**9)
-    assert began[-1] - began[0] < 600  # 6 s of this machine; a limit would cost years
+    assert began == [0.0] * 100
 
 
 def test_no_more_run_at_one_time_than_allowed() -> None:
@@ -66,7 +64,7 @@ def test_no_more_run_at_one_time_than_allowed() -> None:
         await asyncio.gather(*(one() for _ in range(23)))
         return most
 
-    assert run_fast(work(), FAST) == 5
+    assert run_instantly(work()) == 5
 
 
 def test_a_pause_holds_everybody() -> None:
@@ -83,7 +81,7 @@ def test_a_pause_holds_everybody() -> None:
 
         return list(await asyncio.gather(*(one() for _ in range(6))))
 
-    assert min(run_fast(work(), FAST)) >= 20
+    assert min(run_instantly(work())) >= 20
 
 
 def test_after_a_pause_requests_are_still_spaced() -> None:
@@ -97,7 +95,7 @@ def test_after_a_pause_requests_are_still_spaced() -> None:
 
         return sorted(await asyncio.gather(*(one() for _ in range(5))))
 
-    began = run_fast(work(), FAST)
+    began = run_instantly(work())
     assert all(later - earlier >= 5 for earlier, later in itertools.pairwise(began))
 
 
@@ -106,6 +104,7 @@ def test_one_jam_halves_once_and_successes_bring_it_back() -> None:
         limiter = Limiter(concurrency=16)
         began = asyncio.get_running_loop().time()
         seen = [limiter.allowed]
+        await asyncio.sleep(1)
         assert limiter.refused(began)
         assert not limiter.refused(began)  # sent before the first refusal came back
         seen.append(limiter.allowed)
@@ -120,7 +119,7 @@ def test_one_jam_halves_once_and_successes_bring_it_back() -> None:
             limiter.refused(asyncio.get_running_loop().time())
         return [*seen, limiter.allowed]
 
-    assert run_fast(work(), FAST) in ([16, 8, 10, 16, 1], [16, 8, 11, 16, 1])
+    assert run_instantly(work()) in ([16, 8, 10, 16, 1], [16, 8, 11, 16, 1])
 
 
 def test_a_jam_holds_back_those_that_wait() -> None:
@@ -139,7 +138,7 @@ def test_a_jam_holds_back_those_that_wait() -> None:
         await asyncio.gather(*(one() for _ in range(12)))
         return most
 
-    assert run_fast(work(), FAST) == 4
+    assert run_instantly(work()) == 4
 
 
 def test_a_request_that_is_cancelled_gives_its_place_back() -> None:
@@ -156,7 +155,7 @@ def test_a_request_that_is_cancelled_gives_its_place_back() -> None:
         async with asyncio.timeout(200), limiter.turn(0):
             return True
 
-    assert run_fast(work(), FAST)
+    assert run_instantly(work())
 
 
 def test_the_breaker_opens_after_twenty_failures_in_a_row() -> None:

@@ -1,13 +1,11 @@
-"""The load loops, on a clock fifty times as fast as the real one."""
+"""The load loops, on a clock that jumps to what is waited for."""
 
 import asyncio
 
 import pytest
-from tests.endpoints.fast_loop import run_fast
+from tests.endpoints.fast_loop import run_instantly
 
 from llmmigrate.endpoints.load import Extent, closed_loop, open_loop
-
-FAST = 50.0
 
 
 class Server:
@@ -32,14 +30,14 @@ class Server:
 
 def test_a_closed_loop_keeps_as_many_under_way() -> None:
     server = Server(takes=1)
-    run_fast(closed_loop(server.work, Extent(count=23), concurrency=4), FAST)
+    run_instantly(closed_loop(server.work, Extent(count=23), concurrency=4))
     assert sorted(number for number, _, _ in server.asked) == list(range(23))
     assert (server.most, server.answered) == (4, 23)
 
 
 def test_a_closed_loop_ends_after_its_time_and_waits_for_what_is_under_way() -> None:
     server = Server(takes=3)
-    run_fast(closed_loop(server.work, Extent(seconds=10), concurrency=2), FAST)
+    run_instantly(closed_loop(server.work, Extent(seconds=10), concurrency=2))
     start = server.asked[0][2]
     assert all(now < start + 10 for _, _, now in server.asked)
     assert server.answered == len(server.asked) == 8
@@ -47,7 +45,7 @@ def test_a_closed_loop_ends_after_its_time_and_waits_for_what_is_under_way() -> 
 
 def test_an_open_loop_keeps_its_schedule_however_long_answers_take() -> None:
     server = Server(takes=5)
-    run_fast(open_loop(server.work, Extent(count=20), rate=2, most=100), FAST)
+    run_instantly(open_loop(server.work, Extent(count=20), rate=2, most=100))
     dues = [due - server.asked[0][1] for _, due, _ in server.asked]
     assert dues == pytest.approx([number / 2 for number in range(20)])
     assert all(now >= due for _, due, now in server.asked)
@@ -57,7 +55,7 @@ def test_an_open_loop_keeps_its_schedule_however_long_answers_take() -> None:
 
 def test_an_open_loop_that_is_held_back_shows_it_as_lag() -> None:
     server = Server(takes=4)
-    run_fast(open_loop(server.work, Extent(count=9), rate=2, most=2), FAST)
+    run_instantly(open_loop(server.work, Extent(count=9), rate=2, most=2))
     assert server.most == 2
     lags = [now - due for _, due, now in server.asked]
     assert lags[-1] > 10  # due after 4 seconds, sent after the fourth round of 4
@@ -68,9 +66,9 @@ def test_a_load_ends_when_the_work_says_so(loop: str) -> None:
     server = Server(takes=0.5, last=5)
     extent = Extent(seconds=1_000)
     if loop == "closed":
-        run_fast(closed_loop(server.work, extent, concurrency=2), FAST)
+        run_instantly(closed_loop(server.work, extent, concurrency=2))
     else:
-        run_fast(open_loop(server.work, extent, rate=2, most=4), FAST)
+        run_instantly(open_loop(server.work, extent, rate=2, most=4))
     assert 6 <= server.answered == len(server.asked) <= 9
 
 
@@ -84,5 +82,5 @@ def test_a_load_ends_when_it_is_told_to() -> None:
         extent.stopped = True
         await load
 
-    run_fast(work(), FAST)
+    run_instantly(work())
     assert server.answered == len(server.asked) <= 21

@@ -1,9 +1,9 @@
 """A small server that starts, answers, crashes or hangs as it is told: what a supervisor has to live with.
 
-python engine.py PORT [silent] [broken] [crash=SECONDS] [hang=SECONDS] [stubborn] [child=FILE] [exit=CODE] [key=NAME]
+python engine.py PORT [silent] [broken] [crash=FILE] [hang=FILE] [stubborn] [child=FILE] [exit=CODE] [key=NAME]
                           [stuck=FILE]
 
-It crashes or hangs so long after its first answer, however long its start took.
+It crashes or hangs as soon as the file is there, and takes it away first.
 """
 
 import json
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,6 @@ class Handler(BaseHTTPRequestHandler):
         else:
             usage = {"prompt_tokens": 3, "completion_tokens": 1}
             self._write(200, {"choices": [{"message": {"content": "a"}}], "usage": usage})
-            later("crash", lambda: os._exit(7))
-            later("hang", lambda: os.kill(os.getpid(), signal.SIGSTOP))
 
     def _stream(self, request: dict[str, Any]) -> None:
         prompt = len(request["messages"][0]["content"].split())
@@ -64,11 +63,16 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def later(name: str, act: Any) -> None:
+def when_told(name: str, act: Callable[[], Any]) -> None:
     if name in OPTIONS:
-        timer = threading.Timer(float(OPTIONS[name]), act)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=_await, args=(Path(OPTIONS[name]), act), daemon=True).start()
+
+
+def _await(order: Path, act: Callable[[], Any]) -> None:
+    while not order.exists():
+        time.sleep(0.02)
+    order.unlink()
+    act()
 
 
 def main() -> None:
@@ -87,6 +91,8 @@ def main() -> None:
         sys.exit(int(OPTIONS["exit"]))
     if "silent" in OPTIONS:
         signal.pause()
+    when_told("crash", lambda: os._exit(7))
+    when_told("hang", lambda: os.kill(os.getpid(), signal.SIGSTOP))
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 

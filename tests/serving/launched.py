@@ -89,3 +89,11 @@ def members(group: int) -> list[psutil.Process]:
         except (psutil.Error, ProcessLookupError):
             continue
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

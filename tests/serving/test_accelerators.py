@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.serving.launched import is_running
 from tools.accelerator_goldens import expected, golden, read, recordings
 
 from llmmigrate.serving import asking
@@ -105,23 +106,25 @@ def test_amd_smi_tells_the_cards_and_rocm_smi_the_free_memory(play: Play, record
 def test_a_tool_that_hangs_is_ended_with_all_that_it_started(
     play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.5)
+    monkeypatch.setattr(asking, "SECONDS", 2.0)
     play("npu-smi", f"sleep 61 & echo $! > {tmp_path}/child; wait")
     started = time.monotonic()
     answer = asking.ask("npu-smi", "info")
-    assert answer.problem == "npu-smi did not answer within 0.5 s"
+    assert answer.problem == "npu-smi did not answer within 2 s"
     assert time.monotonic() - started < 30
     child = int((tmp_path / "child").read_text())
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    while is_running(child):
+        assert time.monotonic() - started < 30
+        time.sleep(0.05)
 
 
 def test_a_hanging_tool_hides_no_other(play: Play, recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "SECONDS", 0.5)
+    monkeypatch.setattr(asking, "SECONDS", 2.0)
     play("npu-smi", "exec sleep 61")
     play("cnmon", recording("cnmon_MLU370-X8_x2_v5.10.13"))
     found = take_inventory({})
     assert len(found.accelerators()) == 2
-    assert found.problems == ("npu-smi did not answer within 0.5 s",)
+    assert found.problems == ("npu-smi did not answer within 2 s",)
 
 
 def test_a_tool_that_fails_is_told_with_its_words(play: Play) -> None:

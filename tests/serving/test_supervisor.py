@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.serving.launched import members
+from tests.serving.launched import is_running, members
 
 from llmmigrate.errors import ServingError
 from llmmigrate.serving import supervisor
@@ -23,17 +23,23 @@ from llmmigrate.serving.supervisor import Job, Policy, supervise, tail
 
 ENGINE = Path(__file__).with_name("engine.py")
 QUICK = Policy(start=60, poll=0.05, watch=0.2, probe=5.0, misses=3, stop=1.0, restarts=2, backoff=0.05, answer=20)
-IMPATIENT = dataclasses.replace(QUICK, probe=0.5, misses=2)
+IMPATIENT = dataclasses.replace(QUICK, probe=1.0, misses=2)
 
 
 class Told:
-    """What a run told, and the process groups that it started."""
+    """What a run told, and the process groups that it started. `order`: a file that is made whenever one is ready."""
 
     def __init__(self) -> None:
+        self.order: Path | None = None
         self.words: list[str] = []
         self.log: list[str] = []
         self.ready: list[float] = []
         self.groups: list[int] = []
+
+    def note_ready(self, seconds: float) -> None:
+        self.ready.append(seconds)
+        if self.order is not None:
+            self.order.touch()
 
 
 @pytest.fixture
@@ -75,7 +81,7 @@ def run(job: Job, told: Told, *, policy: Policy = QUICK, stop_when: Callable[[],
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
     try:
-        supervise(job, policy, stop, tell=told.words.append, show_log=told.log.extend, on_ready=told.ready.append)
+        supervise(job, policy, stop, tell=told.words.append, show_log=told.log.extend, on_ready=told.note_ready)
     finally:
         stop.set()
         watcher.join()
@@ -110,8 +116,9 @@ def test_a_server_whose_model_is_broken_is_not_ready(port: int, tmp_path: Path, 
 
 
 def test_a_crash_is_answered_with_a_restart_up_to_the_limit(port: int, tmp_path: Path, told: Told) -> None:
+    told.order = tmp_path / "crash"
     with pytest.raises(ServingError, match="ended with exit code 7") as failure:
-        run(job_for(port, tmp_path / "engine.log", "crash=0.3"), told)
+        run(job_for(port, tmp_path / "engine.log", f"crash={told.order}"), told)
     assert (len(told.ready), len(told.groups)) == (3, 3)
     assert failure.value.why == "it was restarted 2 times"
     assert "the engine ended with exit code 7; restart 1 of 2 in 0.05 s" in told.words
@@ -119,7 +126,8 @@ def test_a_crash_is_answered_with_a_restart_up_to_the_limit(port: int, tmp_path:
 
 
 def test_a_hung_engine_is_killed_and_started_anew(port: int, tmp_path: Path, told: Told) -> None:
-    job = job_for(port, tmp_path / "engine.log", "hang=0.3")
+    told.order = tmp_path / "hang"
+    job = job_for(port, tmp_path / "engine.log", f"hang={told.order}")
     run(job, told, policy=IMPATIENT, stop_when=lambda: len(told.ready) == 2)
     assert "the engine did not answer 2 times in a row; restart 1 of 2 in 0.05 s" in told.words
 
@@ -141,14 +149,14 @@ def test_an_engine_that_will_not_end_is_killed_with_its_children(port: int, tmp_
     child = tmp_path / "child"
     job = job_for(port, tmp_path / "engine.log", "stubborn", f"child={child}")
     run(job, told, stop_when=lambda: bool(told.ready))
-    assert not alive(int(child.read_text()))
+    assert not is_running(int(child.read_text()))
 
 
 def test_children_that_outlive_a_crash_are_ended(port: int, tmp_path: Path, told: Told) -> None:
     child = tmp_path / "child"
     with pytest.raises(ServingError):
         run(job_for(port, tmp_path / "engine.log", f"child={child}", "exit=1"), told)
-    assert not alive(int(child.read_text()))
+    assert not is_running(int(child.read_text()))
 
 
 def test_stopping_during_the_start_is_an_interruption(port: int, tmp_path: Path, told: Told) -> None:
@@ -220,7 +228,3 @@ def test_a_log_is_shown_as_a_terminal_would(tmp_path: Path) -> None:
     log.write_bytes(b"one\r\n\nLoading: 1%\rLoading: 2%\rLoading: 3%\nlast \xff\n")
     assert tail(log) == ["one", "Loading: 3%", "last �"]
     assert tail(tmp_path / "none") == []
-
-
-def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

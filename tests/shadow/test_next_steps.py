@@ -56,10 +56,10 @@ def test_a_cap_in_tokens_is_raised_and_not_the_one_in_dollars(llmmigrate: Run) -
     with FaultServer(say=speaker()) as current, FaultServer(say=speaker()) as target:
         configure(current, target)
         options = ("--config", "other.yaml", "--cost-sample", "0", "--max-output-tokens", "100", *GATES)
-        first = llmmigrate("shadow", "--canary", "90%", "--yes", "--max-tokens-total", "3k", *options)
+        first = llmmigrate("shadow", "--canary", "90%", "--yes", "--max-tokens-total", "1k", *options)
         assert verdict()["reason"] == "budget", first.out + first.err
         words = step(first.out)
-        assert words[-2:] == ["--max-tokens-total", "6000"]
+        assert words[-2:] == ["--max-tokens-total", "2000"]
         assert "--max-cost" not in words
         sent = len(current.requests)
         llmmigrate(*words, "--yes")
