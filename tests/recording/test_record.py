@@ -197,7 +197,9 @@ def test_a_killed_client_disturbs_nobody(tmp_path: Path) -> None:
         deadline = time.monotonic() + 20
         while recorder.counts.recorded < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert post(server).getresponse().status == 200
+        again = post(server)
+        assert again.getresponse().status == 200
+        again.close()
     assert records(tmp_path / "run.jsonl")[0]["error"] == "client_closed"
 
 

@@ -69,7 +69,7 @@ def test_what_is_only_watched_otherwise_is_no_difference(staged: Run) -> None:
 
 def test_a_setting_of_the_files_is_named_by_all_and_refused_by_stage(staged: Run) -> None:
     edit("latency_p95: 200ms", "latency_p95: 300ms")
-    edit("every: 30s", "every: 20s")
+    edit("every: 30s", "every: 1s")
     assert shown(staged)["differs"] == ["rollback.latency_p95: 0.2 → 0.3"]
     assert "rollback.latency_p95: 0.2 → 0.3" in staged("rollout", "status").out
     refused = staged("rollout", "stage", "migration.yaml", "half")
