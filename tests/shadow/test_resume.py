@@ -14,6 +14,8 @@ from tests.shadow.make_log import record, write_log
 from tests.shadow.project import configure, the_run, verdict
 from tests.shadow.servers import speaker
 
+from llmmigrate.shadow.journal import Journal
+
 Run = Callable[..., Outcome]
 GATES = ("--gate", "latency_p95=off", "--gate", "errors=<= +5pt", "--gate", "agreement=>= -20pt")
 
@@ -45,6 +47,26 @@ def test_what_was_measured_is_not_measured_anew_on_stored_texts(llmmigrate: Run,
     after = verdict()
     for part in ("verdict", "pairs", "gates", "noise", "measures", "cost"):
         assert after[part] == before[part], part
+
+
+def test_a_run_that_had_decided_sends_nothing_however_fast_the_disk_is(
+    llmmigrate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the journal has decides once more, and only then is anything sent."""
+
+    async def intend(journal: Journal, *intents: dict[str, Any]) -> None:
+        for intent in intents:
+            journal.note(intent)
+
+    monkeypatch.setattr(Journal, "intend", intend)
+    with FaultServer(say=speaker()) as current, FaultServer(say=speaker(drop=1)) as target:
+        configure(current, target)
+        first = llmmigrate("shadow", "--canary", "90%", "--yes", "--cost-sample", "0", *GATES)
+        assert first.code == 1, first.out + first.err
+        sent = len(current.requests) + len(target.requests)
+        again = llmmigrate("shadow", "--resume", the_run().name, "--yes")
+        assert len(current.requests) + len(target.requests) == sent
+    assert again.code == first.code
 
 
 def test_answers_that_are_kept_as_hashes_are_not_compared(llmmigrate: Run) -> None:

@@ -33,7 +33,7 @@ COST = Decimal("0.000078")
 
 
 def side(server: FaultServer, name: SideName = "target", concurrency: int = 8) -> Side:
-    timeouts = Timeouts(first_token=0.3, read=0.2)
+    timeouts = Timeouts(first_token=1.5, read=1.0)
     endpoint = Endpoint(
         provider="openai", model="o3", base_url=server.base_url, dialect="openai-chat", key="k", timeouts=timeouts,
         concurrency=concurrency,

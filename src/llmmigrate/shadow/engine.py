@@ -16,7 +16,7 @@ from llmmigrate.shadow.ordered import SPARE, Halt, in_order
 from llmmigrate.shadow.pairs import Arm, Pair, Sampled
 from llmmigrate.shadow.sample import Place, Sample
 from llmmigrate.shadow.scoring import Score, Scorer, restored
-from llmmigrate.shadow.sending import Sender, incompatible
+from llmmigrate.shadow.sending import Request, Sender, incompatible
 from llmmigrate.shadow.storing import Store, stored_arm
 from llmmigrate.shadow.vectors import Found, Vectors, fetch
 from llmmigrate.shadow.verdict import Judge
@@ -80,6 +80,11 @@ class Comparison:
     _in_cost: frozenset[int] = frozenset()
     _doubled: frozenset[int] = frozenset()
     _known: dict[bytes, Arm] = field(default_factory=dict)
+    _begun: int = 0
+    _taken: int = 0
+    _first_to_send: int | None = None
+    """The first pair that the journal does not have whole."""
+    _may_send: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run_pairs(self, stop: asyncio.Event) -> Halt:
         """Send the canary to both sides until the judge has decided, the budget is reached, or `stop` is set.
@@ -94,8 +99,11 @@ class Comparison:
 
             async def take(found: Answered) -> bool:
                 goes_on = await self._take(found)
+                self._taken += 1
                 if not goes_on:  # what is not sent yet would be paid for nothing
                     close()
+                if not goes_on or self._taken == self._first_to_send:
+                    self._may_send.set()
                 return goes_on
 
             halt = await in_order(first, self._pair, take, window=1, stop=stop)
@@ -112,13 +120,14 @@ class Comparison:
 
     async def _pair(self, place: Place) -> Answered:
         """Ask both sides, and for the vectors of their answers where these are still to be measured."""
-        pair, keys = await self._answers(place)
+        self._begun += 1
+        pair, keys = await self._answers(place, self._begun - 1)
         scores = self._measured_before(pair, keys)
         if scores is not None or self.embedding is None or _is_altered(pair):
             return Answered(place, pair, keys, scores, {})
         return Answered(place, pair, keys, None, await fetch(self.embedding.sender, pair))
 
-    async def _answers(self, place: Place) -> tuple[Pair, Keys]:
+    async def _answers(self, place: Place, number: int) -> tuple[Pair, Keys]:
         asked = self.sample.bodies.get(place)
         senders = {"target": self.target, "current": self.current, "repeat": self.current}
         sides = ("current", "target") if self.fresh else ("target",)
@@ -131,6 +140,8 @@ class Comparison:
             name: senders[name].prepare(asked, translation=bodies[name], copy=int(name == "repeat"))
             for name in self._order(asked, twice=self._is_asked_twice(asked, place, bodies["repeat"]))
         }
+        if any(isinstance(request, Request) for request in requests.values()):
+            await self._wait_for_what_is_known(number)
         async with self.target.bought(requests.values()):
             told = {name: await senders[name].deliver(request) for name, request in requests.items()}
         arms = {name: found.arm for name, found in told.items()}
@@ -138,6 +149,13 @@ class Comparison:
             arms["current"] = Arm(answer=asked.logged, attempts=0)
         pair = Pair(asked=asked, current=arms["current"], target=arms["target"], repeat=arms.get("repeat"))
         return pair, {name: found.key for name, found in told.items()}
+
+    async def _wait_for_what_is_known(self, number: int) -> None:
+        """The pairs that the journal has may decide: before they are taken nothing is sent. Pairs begin in order."""
+        if self._first_to_send is None:
+            self._first_to_send = number
+        if self._taken < self._first_to_send:
+            await self._may_send.wait()
 
     def _is_asked_twice(self, asked: Sampled, place: Place, translation: Translation) -> bool:
         """Whether the current side gives two answers: as in an earlier start, else while that still tells something."""
