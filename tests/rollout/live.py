@@ -61,7 +61,7 @@ async def site(
     here = emitted(directory, kind, await free_ports(5), stage=stage, extra=extra, tls=tls)
     for upstream in here.upstreams.values():
         await upstream.start()
-    program = _start(here, kind)
+    program = start(here, kind)
     try:
         async with contextlib.AsyncExitStack() as stack:
             if tls is not None:
@@ -93,15 +93,22 @@ def emitted(
     return here
 
 
-def _start(here: Site, kind: str) -> "subprocess.Popen[bytes]":
+def start(here: Site, kind: str, *, out: str = "out", group: bool = False) -> "subprocess.Popen[bytes]":
+    """Run the start script, its words in a file beside it; with `group` its processes are a group of their own."""
     program = gateway_of(kind).PROGRAM
     assert program is not None
     where = str(Path(process.find(program)).parent)
     keys = {"KEY": "sk", gateway_of(kind).CALLER_KEY or "NO_KEY": CALLER}
     environment = {**os.environ, **keys, "PATH": f"{where}:{os.environ['PATH']}"}
-    out = (here.directory / "out").open("wb")
-    with out:
-        return subprocess.Popen(["./start.sh"], cwd=here.directory, env=environment, stdout=out, stderr=out)
+    with (here.directory / out).open("wb") as words:
+        return subprocess.Popen(
+            ["./start.sh"],
+            cwd=here.directory,
+            env=environment,
+            stdout=words,
+            stderr=words,
+            start_new_session=group,
+        )
 
 
 def _plan_text(kind: str, ports: list[int], extra: str, tls: Tls | None) -> str:
