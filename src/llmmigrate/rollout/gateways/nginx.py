@@ -2,7 +2,8 @@
 
 Settings that decide what is lost (measured, docs/rollout.md): `non_idempotent`, without which no POST is tried again;
 chains nested in one another, because several `backup` servers of one upstream take turns; 401, 403 and 408 turned into
-503 by the inner server, because nginx tries no other server for them; requests held in memory; no buffering of answers.
+503 by the inner server, because nginx tries no other server for them; nobody but the target is ever left alone, and the
+target is asked all the same where the others fail; requests held in memory; no buffering of answers.
 A stage is the line with the split, taken up on a HUP signal, which lets live streams end.
 """
 
@@ -250,13 +251,15 @@ def _static(plan: Plan, role: Role) -> bool:
 
 
 def _chains(plan: Plan) -> str:
-    emergency = "server unix:emergency.sock backup; " if "emergency" in plan.roles() else ""
+    emergency = "server unix:emergency.sock backup max_fails=0; " if "emergency" in plan.roles() else ""
     watched = f"max_fails={plan.failover.eject_after} fail_timeout={max(1, int(plan.failover.eject_for))}s"
     never = "max_fails=0"  # nginx does not count in a row: few errors of many requests would send all to emergency
     return f"""\
   upstream chain_target {{
     zone chain_target 64k; keepalive 32;
-    server unix:target.sock {watched}; server unix:chain-current.sock backup;
+    server unix:target.sock {watched};
+    # while the target is left alone; where they fail, it is asked all the same (by weight it is the second)
+    server unix:chain-current.sock backup max_fails=0 weight=1000000; server unix:target.sock backup max_fails=0;
   }}
   upstream chain_current {{
     zone chain_current 64k; keepalive 32;
