@@ -124,12 +124,12 @@ class _LogReader:
     """Adds up the lines of the front's log; what came just before a rotation and was not read yet is left out.
 
     nginx ejects without regard to good attempts. The target counts as ejected where requests went past it and no
-    attempt since the last reading was good.
+    attempt since the last reading was good; that has begun, maybe anew, where an attempt failed since then.
     """
 
     def __init__(self, path: Path, limit: Decimal | None) -> None:
         self._path, self._limit = path, limit
-        self._counts = Counts(0, 0, 0, 0, 0)
+        self._counts = Counts(0, 0, 0, 0, 0, None)
         self._file: int | None = None
         self._place = 0
         if path.exists():
@@ -149,7 +149,7 @@ class _LogReader:
         if held.st_ino != self._file or held.st_size < self._place:
             self._file, self._place = held.st_ino, 0
         stream.seek(self._place)
-        before, counts, avoided = self._counts, self._counts, False
+        before, counts, avoided, told = self._counts, self._counts, False, False
         for line in stream:
             if not line.endswith(b"\n"):
                 break
@@ -158,9 +158,14 @@ class _LogReader:
             if match is not None and match["chain"] == "chain_target":
                 tried = match["where"].startswith("unix:target.sock")
                 counts = _with_attempt(counts, match, self._limit) if tried else counts
-                avoided = avoided or not tried
+                avoided, told = avoided or not tried, True
         good = counts.attempts - counts.errors > before.attempts - before.errors
-        self._counts = counts._replace(ejected=avoided and not good)
+        ejected = avoided and not good
+        began = ejected and counts.errors > before.errors
+        self._counts = counts._replace(
+            ejected=ejected if told else None,
+            ejections=counts.ejections + began,
+        )
 
 
 def _with_attempt(counts: Counts, match: "re.Match[str]", limit: Decimal | None) -> Counts:
