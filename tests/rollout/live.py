@@ -6,13 +6,13 @@ import dataclasses
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.rollout.tls import Tls, unwrapping
 
-from llmmigrate.rollout import process
+from llmmigrate.rollout import process, wire
 from llmmigrate.rollout.drill.lab import free_ports
 from llmmigrate.rollout.drill.traffic import Load, send
 from llmmigrate.rollout.drill.upstreams import Upstream
@@ -55,13 +55,19 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def site(
-    directory: Path, kind: str, *, stage: str, extra: str = "", tls: Tls | None = None
+    directory: Path,
+    kind: str,
+    *,
+    stage: str,
+    extra: str = "",
+    tls: Tls | None = None,
+    roles: Sequence[Role] = ROLES,
 ) -> AsyncIterator[Site]:
     """Emit, start and wait until it answers; everything ends with the block."""
-    here = emitted(directory, kind, await free_ports(5), stage=stage, extra=extra, tls=tls)
+    here = emitted(directory, kind, await free_ports(5), stage=stage, extra=extra, tls=tls, roles=roles)
     for upstream in here.upstreams.values():
         await upstream.start()
-    program = _start(here, kind)
+    program = start(here, kind)
     try:
         async with contextlib.AsyncExitStack() as stack:
             if tls is not None:
@@ -78,13 +84,20 @@ async def site(
 
 
 def emitted(
-    directory: Path, kind: str, ports: list[int], *, stage: str, extra: str = "", tls: Tls | None = None
+    directory: Path,
+    kind: str,
+    ports: list[int],
+    *,
+    stage: str,
+    extra: str = "",
+    tls: Tls | None = None,
+    roles: Sequence[Role] = ROLES,
 ) -> Site:
-    """A plan for three providers on the first ports, and its gateway's files; nothing runs."""
+    """A plan for three providers, or those of `roles`, on the first ports, and its gateway's files; nothing runs."""
     path = directory / "migration.yaml"
-    path.write_text(_plan_text(kind, ports, extra, tls))
+    path.write_text(_plan_text(kind, dict(zip(roles, ports, strict=False)), ports[3:], extra, tls))
     plan = load(path)
-    upstreams = {role: Upstream(role, port) for role, port in zip(ROLES, ports, strict=False)}
+    upstreams = {role: Upstream(role, port) for role, port in zip(roles, ports, strict=False)}
     here = Site(path, plan, upstreams)
     for name, text in emit(plan, kind, stage).files.items():
         file = here.directory / name
@@ -93,24 +106,48 @@ def emitted(
     return here
 
 
-def _start(here: Site, kind: str) -> "subprocess.Popen[bytes]":
+def start(here: Site, kind: str, *, out: str = "out", group: bool = False) -> "subprocess.Popen[bytes]":
+    """Run the start script, its words in a file beside it; with `group` its processes are a group of their own."""
     program = gateway_of(kind).PROGRAM
     assert program is not None
     where = str(Path(process.find(program)).parent)
     keys = {"KEY": "sk", gateway_of(kind).CALLER_KEY or "NO_KEY": CALLER}
     environment = {**os.environ, **keys, "PATH": f"{where}:{os.environ['PATH']}"}
-    out = (here.directory / "out").open("wb")
-    with out:
-        return subprocess.Popen(["./start.sh"], cwd=here.directory, env=environment, stdout=out, stderr=out)
+    with (here.directory / out).open("wb") as words:
+        return subprocess.Popen(
+            ["./start.sh"],
+            cwd=here.directory,
+            env=environment,
+            stdout=words,
+            stderr=words,
+            start_new_session=group,
+        )
 
 
-def _plan_text(kind: str, ports: list[int], extra: str, tls: Tls | None) -> str:
+async def answering_checks(upstream: Upstream, status: int) -> list[str]:
+    """Let a provider answer every GET, a health check, with a status; the keys that it was asked with."""
+    keys: list[str] = []
+
+    async def answer(request: wire.Request, reply: wire.Reply) -> None:
+        if request.method == "POST":
+            await upstream._answer(request, reply)
+            return
+        keys.append(request.headers.get("authorization", ""))
+        await reply.send(status, b"{}", {"content-type": "application/json"})
+
+    upstream.stop()
+    upstream.listening = wire.Listening(answer)
+    await upstream.listening.start(upstream.port)
+    return keys
+
+
+def _plan_text(kind: str, providing: dict[Role, int], own: Sequence[int], extra: str, tls: Tls | None) -> str:
     names = {"target": "glm-5", "current": "o3", "emergency": "local"}
     providers: dict[Role, dict[str, Any]] = {
         role: {"base_url": f"http://127.0.0.1:{port}/v1", "key": "env:KEY", "models": {"o3": names[role]}}
-        for role, port in zip(ROLES, ports, strict=False)
+        for role, port in providing.items()
     }
-    gateway = {"kind": kind, "listen": f"127.0.0.1:{ports[3]}", "admin": f"127.0.0.1:{ports[4]}"}
+    gateway = {"kind": kind, "listen": f"127.0.0.1:{own[0]}", "admin": f"127.0.0.1:{own[1]}"}
     if tls is not None:
         providers["target"]["base_url"] = f"https://localhost:{tls.port}/v1"
         gateway["ca_bundle"] = str(tls.certificate)

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.rollout.live import ROLES, Site, site
+from tests.rollout.live import ROLES, Site, answering_checks, site
 
-from llmmigrate.rollout import wire
 from llmmigrate.rollout.drill.traffic import one_after_another
-from llmmigrate.rollout.drill.upstreams import Upstream
 from llmmigrate.rollout.gateways import haproxy
 
 CHECKS = 3
@@ -24,38 +22,23 @@ def test_only_a_server_error_makes_a_provider_down(
     needs("haproxy")
     sick = 500 in statuses
     states, served = asyncio.run(_checked(tmp_path, statuses))
-    assert states == (["DOWN"] * 3 if sick else ["UP"] * 3)
-    assert served == ({None} if sick else {"target", "current"})
+    assert states == (["DOWN", "DOWN", "no"] if sick else ["UP", "UP", "no"])  # no check of the last provider
+    assert served == ({"emergency"} if sick else {"target", "current"})
 
 
 async def _checked(directory: Path, statuses: tuple[int, int, int]) -> tuple[list[str], set[str | None]]:
     """What HAProxy thinks of the providers that answer its checks with these statuses, and who serves requests then."""
     async with site(directory, "haproxy", stage="half") as here:
-        asked = [await _answering(here.upstreams[role], status) for role, status in zip(ROLES, statuses, strict=True)]
+        asked = [
+            await answering_checks(here.upstreams[role], status) for role, status in zip(ROLES, statuses, strict=True)
+        ]
         async with asyncio.timeout(60):
-            while any(len(keys) < CHECKS for keys in asked):
+            while any(len(keys) < CHECKS for keys in asked[:2]):
                 await asyncio.sleep(0.05)
-        assert {key for keys in asked for key in keys} == {"Bearer sk"}
+        assert [set(keys) for keys in asked] == [{"Bearer sk"}, {"Bearer sk"}, set()]
         states = await asyncio.to_thread(_states, here)
         records = await one_after_another(here.load(), lanes=1, count=20)
         return states, {record.served_by if record.ok else None for record in records}
-
-
-async def _answering(upstream: Upstream, status: int) -> list[str]:
-    """Let a provider answer every GET with a status; the keys that it was asked with."""
-    keys: list[str] = []
-
-    async def answer(request: wire.Request, reply: wire.Reply) -> None:
-        if request.method == "POST":
-            await upstream._answer(request, reply)
-            return
-        keys.append(request.headers.get("authorization", ""))
-        await reply.send(status, b"{}", {"content-type": "application/json"})
-
-    upstream.stop()
-    upstream.listening = wire.Listening(answer)
-    await upstream.listening.start(upstream.port)
-    return keys
 
 
 def _states(here: Site) -> list[str]:

@@ -100,8 +100,8 @@ class Counts(NamedTuple):
     """Those of them that took longer than the plan's limit; 0 where it has none."""
     ejections: int
     """How often the gateway has begun to leave the target alone."""
-    ejected: bool = False
-    """Whether it does so now."""
+    ejected: bool | None = False
+    """Whether it does so now; None: nothing tells."""
 
 
 Reader = Callable[[], Counts]

@@ -23,7 +23,7 @@ from llmmigrate.rollout.changing import confirmation, roll_back
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.state import Place, instant
 from llmmigrate.rollout.webhook import alert, check_webhook
-from llmmigrate.rollout.windows import Judgement, Memory, Window, between, decided, judge
+from llmmigrate.rollout.windows import Judgement, Memory, Window, between, decided, judge, still_carried
 from llmmigrate.rollout.wire import Listening, Reply, Request
 
 SCHEMA: Final = "llmmigrate.watch/1"
@@ -31,6 +31,9 @@ _COMMAND_SECONDS: Final = 300
 _STAYS_WINDOWS: Final = 2
 """Windows for which the end is still shown."""
 _NOTHING: Final = "no window has ended in the stage in force"
+_CARRIED: Final = (
+    "the gateway left the target alone before this watch began: not held against it until that begins anew"
+)
 
 Say = Callable[[str], None]
 
@@ -91,8 +94,11 @@ class Watch:
     rolled_back: bool = False
     due: str | None = None
     """Why a rollback is due that was not made."""
+    carried: bool = True
+    """Whether the gateway may leave the target alone since before this watch: that alone is no reason to go back."""
     attempts: int = 0
     windows: dict[str, int] = field(default_factory=dict)
+    _told: bool = False
 
     def run(self) -> bool:
         """Watch until it has gone back or, with `once`, for one window; whether it has gone back.
@@ -101,6 +107,7 @@ class Watch:
         """
         check_webhook(self.plan.monitoring)
         self.memory = remembered(self.place, self.plan, self.clock())
+        self.carried = not self.memory.streak
         asyncio.run(self._run())
         return self.rolled_back
 
@@ -125,12 +132,12 @@ class Watch:
     async def _windows(self) -> None:
         every = float(self.plan.monitoring.every)
         before = await asyncio.to_thread(self._read)
+        self._window(None, before)
         due = time.monotonic() + every
         while not self.rolled_back:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             after = await asyncio.to_thread(self._read)
-            window = between(before, after) if before is not None and after is not None else None
-            await asyncio.to_thread(self._judge, window)
+            await asyncio.to_thread(self._judge, self._window(before, after))
             before = after if after is not None else before
             if self._ends():
                 return
@@ -153,6 +160,18 @@ class Watch:
         except GatewayError as error:
             self.say(f"{error.what}: {error.why or ''}")
             return None
+
+    def _window(self, before: Counts | None, after: Counts | None) -> Window | None:
+        """The window between two readings, as far as there are both; an ejection from before the watch is left out."""
+        if after is None:
+            return None
+        self.carried = self.carried and still_carried(before, after)
+        if before is None:
+            return None
+        if self.carried and after.ejected and not self._told:
+            self._told = True
+            self.say(_CARRIED)
+        return between(before, after, carried=self.carried)
 
     def _judge(self, window: Window | None) -> None:
         """Take one window in, and go back if it is the last straw."""

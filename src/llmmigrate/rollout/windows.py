@@ -48,8 +48,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """Failed attempts without a good one between them, as far as windows tell."""
 
 
-def between(before: Counts, after: Counts) -> Window | None:
-    """The window between two readings; None where the gateway has begun to count anew."""
+def between(before: Counts, after: Counts, *, carried: bool = False) -> Window | None:
+    """The window between two readings; None where the gateway has begun to count anew.
+
+    `carried`: an ejection in force is from before the watch, and only one that begins in the window is its own.
+    """
     grown = [now - then for then, now in zip(before[:5], after[:5], strict=True)]
     if min(grown) < 0:
         return None
@@ -59,8 +62,16 @@ def between(before: Counts, after: Counts) -> Window | None:
         errors=min(errors, attempts),
         timed=timed,
         slow=min(slow, timed),
-        ejected=ejections > 0 or after.ejected,
+        ejected=ejections > 0 or (after.ejected is True and not carried),
     )
+
+
+def still_carried(before: Counts | None, after: Counts) -> bool:
+    """Whether an ejection from before a watch may go on at a reading of it.
+
+    No more once the gateway says that the target is in use, or has begun anew to leave it alone.
+    """
+    return after.ejected is not False and (before is None or after.ejections <= before.ejections)
 
 
 def judge(window: Window | None, memory: Memory, rules: Rollback) -> tuple[Judgement, Memory]:

@@ -41,12 +41,23 @@ def key_names(plan: Plan) -> list[str]:
     return list(dict.fromkeys(key for key in keys if key))
 
 
+_ALONE: Final = """\
+# The gateway inherits the lock and holds it for as long as it lives: a second one would take its sockets away.
+if command -v flock >/dev/null; then
+  exec 9>.running.lock
+  flock -n 9 || { echo "start.sh: a gateway runs already with the files in $PWD and holds .running.lock" >&2; exit 1; }
+else
+  echo "start.sh: without flock (util-linux), a second start is not noticed while the gateway runs" >&2
+fi
+"""
+
+
 def start_script(plan: Plan, program: Program, *, more_keys: Sequence[str] = ()) -> str:
-    """A shell script that checks for the keys and starts the gateway in its directory."""
+    """A shell script that checks for the keys and starts the gateway in its directory, where none runs already."""
     checks = "".join(f': "${{{name}:?set it to the key}}"\n' for name in (*key_names(plan), *more_keys))
     line = shlex.join([program.name, *program.arguments])
     by_root = f'if [ "$(id -u)" = 0 ]; then set -- {shlex.join(program.as_root)} "$@"; fi\n' if program.as_root else ""
-    return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{checks}{by_root}rm -f *.sock\nexec {line} "$@"\n'
+    return f'#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\n{_ALONE}{checks}{by_root}rm -f *.sock\nexec {line} "$@"\n'
 
 
 @contextlib.contextmanager

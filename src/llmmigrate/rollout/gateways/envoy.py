@@ -191,11 +191,10 @@ def _times(stats: list[dict[str, Any]], limit: Decimal | None) -> tuple[int, int
 
 def _bootstrap(plan: Plan) -> dict[str, Any]:
     roles = plan.roles()
-    clusters = [
-        *(_chain(plan, role) for role in ("target", "current")),
-        *(_member(plan, role) for role in roles),
-        *(_upstream(plan, role) for role in roles),
-    ]
+    clusters = [_chain(plan, role) for role in ("target", "current")]
+    clusters += [_member(plan, role) for role in roles]
+    clusters += [_member(plan, role, anyway=True) for role in ("target", "current") if role != roles[-1]]
+    clusters += [_upstream(plan, role) for role in roles]
     return {
         "node": {"id": "llmmigrate", "cluster": "llmmigrate"},
         "admin": {"address": _socket(plan.gateway.admin)},
@@ -289,10 +288,10 @@ end
 
 
 def _chain(plan: Plan, first: Role) -> dict[str, Any]:
-    members = {
-        "@type": _TYPE + "envoy.extensions.clusters.aggregate.v3.ClusterConfig",
-        "clusters": list(plan.chain(first)),
-    }
+    """A provider and those behind it; where it was left alone and they have failed, it is asked all the same."""
+    kind = _TYPE + "envoy.extensions.clusters.aggregate.v3.ClusterConfig"
+    anyway = [f"{first}-anyway"] if first != plan.roles()[-1] else []
+    members = {"@type": kind, "clusters": [*plan.chain(first), *anyway]}
     return {
         "name": f"chain-{first}",
         "lb_policy": "CLUSTER_PROVIDED",
@@ -302,8 +301,8 @@ def _chain(plan: Plan, first: Role) -> dict[str, Any]:
     }
 
 
-def _member(plan: Plan, role: Role) -> dict[str, Any]:
-    """A provider as the split sees it: its inner listener, watched for failures in a row.
+def _member(plan: Plan, role: Role, *, anyway: bool = False) -> dict[str, Any]:
+    """A provider as the split sees it: its inner listener, watched for failures in a row unless `anyway`.
 
     The last of the chain is never left alone: there would be nobody to ask.
     """
@@ -318,14 +317,14 @@ def _member(plan: Plan, role: Role) -> dict[str, Any]:
         "max_ejection_percent": 100,
         "always_eject_one_host": True,
     }
-    last = role == plan.roles()[-1]
+    watched = not anyway and role != plan.roles()[-1]
     return {
-        "name": role,
+        "name": f"{role}-anyway" if anyway else role,
         "type": "STATIC",
         "connect_timeout": span(failover.connect_timeout),
         "per_connection_buffer_limit_bytes": failover.max_body,
         "circuit_breakers": _UNBROKEN,
-        **({} if last else {"outlier_detection": outlier}),
+        **({"outlier_detection": outlier} if watched else {}),
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "load_assignment": _endpoints(role, {"pipe": {"path": f"{role}.sock"}}),
     }

@@ -2,7 +2,9 @@
 
 Settings that decide what is lost (measured, docs/rollout.md): buffers that hold the whole request, without which no
 long prompt is tried again; chains of `balance first`, because `backup` servers are no target of a retry before the
-others are down; 401, 403, 408 and 429 turned into 503 by the inner listener, because not every version retries on them.
+others are down; no check of the last provider of a chain, and the first once more behind it, so that somebody is asked
+when all have failed; 401, 403, 408 and 429 turned into 503 by the inner listener, because not every version retries on
+them.
 Bodies are not rewritten: providers have to know the callers' model names. The share is a line of a map, which a running
 HAProxy takes over its socket and a new one reads from the file.
 """
@@ -50,7 +52,8 @@ _ASKED: Final = "/v1/models"
 """What health checks ask for. A provider without it, or a key that may not list models, is not sick: any answer but a
 server error is good, and the inner listener leaves the refusals of this path as they are."""
 _CHECKS: Final = (
-    f"GET {_ASKED} with the key, every 2 s, to every provider; down after two without an answer or with a 5xx"
+    f"GET {_ASKED} with the key, every 2 s, to every provider but the last of the chain, which is never left alone; "
+    "down after two without an answer or with a 5xx"
 )
 _REFUSALS: Final = "turned into 503, so that they are retried and eject, until health checks bring the provider back"
 _MODELS: Final = "bodies cannot be rewritten: providers have to know the callers' names (vLLM: --served-model-name)"
@@ -180,7 +183,13 @@ def _main(plan: Plan) -> str:
     draw = "rand(10000)"
     if plan.sticky is not None:
         draw = f"req.hdr({plan.sticky}),xxh32,mod(10000)"
-    emergency = "  server emergency unix@emergency.sock id 2 check\n" if "emergency" in roles else ""
+    current = "  server current unix@current.sock id 1\n"
+    if "emergency" in roles:
+        current = """\
+  server current unix@current.sock id 1 check
+  server emergency unix@emergency.sock id 2
+  server current-anyway unix@current.sock id 3
+"""
     silence = milliseconds(failover.idle_timeout)
     return f"""\
 # Emitted by llmmigrate for {plan.name}. Change migration.yaml, not this file. Start: ./start.sh
@@ -217,12 +226,12 @@ backend chain_target
   http-response set-header x-llm-retries %rc
   server target unix@target.sock id 1 check
   server chain-current unix@chain-current.sock id 2
+  server target-anyway unix@target.sock id 3
 backend chain_current
   balance first
-  retries 1
+  retries {len(roles) - 2}
   retry-on all-retryable-errors
-  server current unix@current.sock id 1 check
-{emergency}frontend chain-current
+{current}frontend chain-current
   bind unix@chain-current.sock mode 600
   default_backend chain_current
 {"".join(_inner(plan, role, silence) for role in roles)}"""

@@ -2,7 +2,8 @@
 
 Settings that decide what is lost (measured, docs/rollout.md): `non_idempotent`, without which no POST is tried again;
 chains nested in one another, because several `backup` servers of one upstream take turns; 401, 403 and 408 turned into
-503 by the inner server, because nginx tries no other server for them; requests held in memory; no buffering of answers.
+503 by the inner server, because nginx tries no other server for them; nobody but the target is ever left alone, and the
+target is asked all the same where the others fail; requests held in memory; no buffering of answers.
 A stage is the line with the split, taken up on a HUP signal, which lets live streams end.
 """
 
@@ -123,12 +124,12 @@ class _LogReader:
     """Adds up the lines of the front's log; what came just before a rotation and was not read yet is left out.
 
     nginx ejects without regard to good attempts. The target counts as ejected where requests went past it and no
-    attempt since the last reading was good.
+    attempt since the last reading was good; that has begun, maybe anew, where an attempt failed since then.
     """
 
     def __init__(self, path: Path, limit: Decimal | None) -> None:
         self._path, self._limit = path, limit
-        self._counts = Counts(0, 0, 0, 0, 0)
+        self._counts = Counts(0, 0, 0, 0, 0, None)
         self._file: int | None = None
         self._place = 0
         if path.exists():
@@ -148,7 +149,7 @@ class _LogReader:
         if held.st_ino != self._file or held.st_size < self._place:
             self._file, self._place = held.st_ino, 0
         stream.seek(self._place)
-        before, counts, avoided = self._counts, self._counts, False
+        before, counts, avoided, told = self._counts, self._counts, False, False
         for line in stream:
             if not line.endswith(b"\n"):
                 break
@@ -157,9 +158,14 @@ class _LogReader:
             if match is not None and match["chain"] == "chain_target":
                 tried = match["where"].startswith("unix:target.sock")
                 counts = _with_attempt(counts, match, self._limit) if tried else counts
-                avoided = avoided or not tried
+                avoided, told = avoided or not tried, True
         good = counts.attempts - counts.errors > before.attempts - before.errors
-        self._counts = counts._replace(ejected=avoided and not good)
+        ejected = avoided and not good
+        began = ejected and counts.errors > before.errors
+        self._counts = counts._replace(
+            ejected=ejected if told else None,
+            ejections=counts.ejections + began,
+        )
 
 
 def _with_attempt(counts: Counts, match: "re.Match[str]", limit: Decimal | None) -> Counts:
@@ -250,13 +256,15 @@ def _static(plan: Plan, role: Role) -> bool:
 
 
 def _chains(plan: Plan) -> str:
-    emergency = "server unix:emergency.sock backup; " if "emergency" in plan.roles() else ""
+    emergency = "server unix:emergency.sock backup max_fails=0; " if "emergency" in plan.roles() else ""
     watched = f"max_fails={plan.failover.eject_after} fail_timeout={max(1, int(plan.failover.eject_for))}s"
     never = "max_fails=0"  # nginx does not count in a row: few errors of many requests would send all to emergency
     return f"""\
   upstream chain_target {{
     zone chain_target 64k; keepalive 32;
-    server unix:target.sock {watched}; server unix:chain-current.sock backup;
+    server unix:target.sock {watched};
+    # while the target is left alone; where they fail, it is asked all the same (by weight it is the second)
+    server unix:chain-current.sock backup max_fails=0 weight=1000000; server unix:target.sock backup max_fails=0;
   }}
   upstream chain_current {{
     zone chain_current 64k; keepalive 32;
