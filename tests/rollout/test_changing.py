@@ -9,7 +9,8 @@ from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError, Un
 from llmmigrate.rollout.changing import difference, roll_back, stage_in_file, take_stage
 from llmmigrate.rollout.emission import config_hash, emit
 from llmmigrate.rollout.plan import Plan, load
-from llmmigrate.rollout.state import Place, Verified
+from llmmigrate.rollout.records import Verified
+from llmmigrate.rollout.state import Place
 
 
 @pytest.fixture

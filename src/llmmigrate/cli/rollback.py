@@ -52,7 +52,8 @@ def now(options: BackOptions, console: Console) -> int:
     Examples:
       llmmigrate rollback migration.yaml --reason "answers are cut off"
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
-    from llmmigrate.rollout.changing import emitted_elsewhere, roll_back
+    from llmmigrate.rollout.changing import roll_back
+    from llmmigrate.rollout.emission_checks import emitted_elsewhere
     from llmmigrate.rollout.emitted import as_emitted, differences, edited, way_back
 
     if not options.reason:

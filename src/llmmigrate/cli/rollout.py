@@ -172,17 +172,16 @@ def emit(options: EmitOptions, console: Console) -> int:
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.reports.rollout import emission_report
-    from llmmigrate.rollout.changing import check_emission, is_own
     from llmmigrate.rollout.emission import emit as emitted
     from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.emission_checks import check_emission, is_own, stage_to_emit
     from llmmigrate.rollout.emitted import keep_emitted
     from llmmigrate.rollout.state import Place, instant
 
     to = destinations(options.format, [])
     plan = _plan(options.plan)
     place = Place(Path(options.plan), plan)
-    state = place.state()
-    stage = options.stage or (state.stage if state else plan.stages[0].name)
+    stage = options.stage or stage_to_emit(plan, place)
     kind = options.to or plan.gateway.kind
     directory = Path(options.output) if options.output else place.gateway_directory(plan)
     own = is_own(plan, place, kind, directory)

@@ -38,7 +38,9 @@ def timetable_report(plan: Plan, steps: Sequence[Step]) -> Report:
 
 def _page(found: Status) -> Iterator[Block]:
     yield Paragraph(_headline(found), strong=True)
-    if found.stage is not None and found.stage_in_file != found.stage:
+    if found.due is not None:
+        yield Paragraph(f"{found.due}: take it again, or llmmigrate rollback.", kind="warning")
+    elif found.stage is not None and found.stage_in_file != found.stage:
         held = found.stage_in_file or "no stage of the plan"
         yield Paragraph(
             f"the gateway's file is that of {held}: a change did not finish; take the stage again.", kind="warning"
@@ -52,10 +54,14 @@ def _page(found: Status) -> Iterator[Block]:
 
 def _headline(found: Status) -> str:
     if found.stage is None:
-        return f"{found.plan}: no stage is in force yet."
+        unknown = "no stage is in force yet" if found.due is None else "which stage is in force cannot be told"
+        return f"{found.plan}: {unknown}{_lock_words(found)}."
     share = numbers.share(float(found.share)) if found.share is not None else "an unknown part"
-    lock = f"; locked since {found.lock.at} ({found.lock.by}: {found.lock.reason})" if found.lock else ""
-    return f"{found.plan}: {found.stage} since {found.since}, {share} to the target{lock}."
+    return f"{found.plan}: {found.stage} since {found.since}, {share} to the target{_lock_words(found)}."
+
+
+def _lock_words(found: Status) -> str:
+    return f"; locked since {found.lock.at} ({found.lock.by}: {found.lock.reason})" if found.lock else ""
 
 
 def _items(found: Status) -> Iterator[str]:

@@ -1,25 +1,31 @@
 """Another stage in force: the gateway's file replaced as a whole, taken up, kept and journaled.
 
-The order is chosen for a kill at any moment. The journal says what was begun; then the file is entirely the old or
-entirely the new one; what is remembered follows. `status` compares both and says when a change did not finish.
+The order is chosen for a kill at any moment. The journal and the state say what was begun, on the way back with the
+lock; then the file is entirely the old or entirely the new one, and tells which stage is in force (`in_force`); the
+state says that it is done when the gateway has it.
 """
 
 import difflib
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
-from llmmigrate.rollout import Uptake
+from llmmigrate.rollout import Confirming, Uptake
 from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, text_of
 from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
+from llmmigrate.rollout.in_force import text_hash
 from llmmigrate.rollout.plan import BACK, Plan, Stage
+from llmmigrate.rollout.records import Lock, Pending, State
 from llmmigrate.rollout.staging import replace_file
-from llmmigrate.rollout.state import SCHEMA, Lock, Place, State, instant
+from llmmigrate.rollout.state import SCHEMA, STATE, Place, instant
 
 WAITS: Final = 10.0
 """Seconds that a person's rollback, or a run, waits for another change to end: a `stage` that asks a slow gateway."""
+
+UNKNOWN: Final = "an unknown stage"
 
 
 class Change(NamedTuple):
@@ -63,78 +69,22 @@ def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") ->
     """
     plan = as_emitted(plan, place)
     with place.alone(wait=WAITS if by == "rollback" else 0.0):
-        return _change(plan, place, BACK, Lock(at=instant(datetime.now(UTC)), reason=reason, by=by), by)
+        lock = Lock(at=instant(datetime.now(UTC)), reason=reason, by=by)
+        return _change(plan, place, BACK, (_lock_before(place) if by == "watch" else None) or lock, by)
+
+
+def _lock_before(place: Place) -> Lock | None:
+    """The lock of a rollback that is to be finished."""
+    try:
+        state = place.state()
+    except ConfigError:
+        return None
+    return state.lock if state is not None else None
 
 
 def confirmation(change: Change) -> str:
     """In a few words, whether the gateway has taken a change up."""
     return "confirmed by the gateway" if change.uptake.confirmed else f"not confirmed: {change.uptake.words}"
-
-
-def is_own(plan: Plan, place: Place, kind: str, directory: Path) -> bool:
-    """Whether these are the gateway and the directory that `stage`, `watch` and `rollback` act on."""
-    return kind == plan.gateway.kind and _same(directory, place.gateway_directory(plan))
-
-
-def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: str) -> None:
-    """RolloutRefusedError for files that would put another stage, or another gateway, where a stage is in force.
-
-    The running gateway reads its stage file there: writing it would pass by the lock, the drill and the journal.
-    """
-    for name, state in place.states():
-        if state.directory is not None and _same(directory, place.root / state.directory):
-            _check_kept(plan, place, kind, directory, stage, state)
-            if name != plan.name and state.lock is not None:
-                raise RolloutRefusedError(
-                    f"{directory} is locked since {state.lock.at}, under the name {name}",
-                    why=f"{state.lock.by}: {state.lock.reason}",
-                    fix=f"name: {name} in {place.plan_path}, or another directory with -o",
-                    code="in_force",
-                )
-
-
-def _check_kept(plan: Plan, place: Place, kind: str, directory: Path, stage: str, state: State) -> None:
-    """RolloutRefusedError where an emission is not what is in force."""
-    if kind != state.gateway:
-        raise RolloutRefusedError(
-            f"{directory} holds {state.gateway}, with stage {state.stage} in force",
-            fix=f"name another directory with -o, or set gateway: {{directory: …}} in {place.plan_path}",
-            code="in_force",
-        )
-    if stage != state.stage:
-        raise RolloutRefusedError(
-            f"stage {state.stage} is in force in {directory}" + (", locked" if state.lock is not None else ""),
-            why="emitting another one there would change what the running gateway does",
-            fix=f"leave --stage out, then: llmmigrate rollout stage {place.plan_path} {stage}",
-            code="in_force",
-        )
-    kept, wanted = Decimal(state.share or 0), plan.stage(stage).part
-    if kept != wanted:
-        shares = [f"{(part * 100).normalize():f} %" for part in (kept, wanted)]
-        raise RolloutRefusedError(
-            f"stage {stage} is in force in {directory} with {shares[0]}: the plan now says {shares[1]}",
-            why="emitting it there would change what the running gateway does, without lock, drill and journal",
-            fix=f"llmmigrate rollout stage {place.plan_path} {stage}; where more was edited, rollback first",
-            code="in_force",
-        )
-
-
-def emitted_elsewhere(plan: Plan, place: Place) -> list[str]:
-    """What was emitted from this plan and no command acts on, as `nginx in other/`, as far as it still lies there."""
-    found = []
-    for line in place.journaled():
-        kind, written = str(line.get("gateway")), line.get("directory")
-        if line.get("event") != "emitted" or written is None:
-            continue
-        there = place.root / str(written)
-        name = f"{kind} in {there}"
-        if there.is_dir() and not is_own(plan, place, kind, there) and name not in found:
-            found.append(name)
-    return found
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
 
 
 def difference(plan: Plan, place: Place, name: str) -> str:
@@ -176,56 +126,75 @@ def _same_gateway(plan: Plan, other: Plan) -> bool:
 
 
 def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> Change:
-    gateway = gateway_of(plan.gateway.kind)
-    directory = place.gateway_directory(plan)
     path = _stage_file(plan, place)
     state = _state_to_leave(place, name)
-    before = state.stage if state is not None else None
-    old = _text_to_leave(path, name)
+    old, record = _text_to_leave(path, name), text_of(place.directory / STATE)
     new = _stage_text(plan, place, plan.stage(name))
     began = datetime.now(UTC)
-    told = {"at": instant(began), "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
+    made = _made_state(plan, name, lock, instant(began), new)
+    pending = Pending(to=name, at=made.since, by=by, before=state, sha256=text_hash(old) if old is not None else None)
+    before = _named(state)
+    told = {"at": made.since, "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
     place.journal("begun", **told)
-    confirm = gateway.confirming(plan, directory)
+    confirm = gateway_of(plan.gateway.kind).confirming(plan, place.gateway_directory(plan))
+    place.keep_state(replace(made, pending=pending))
     replace_file(path, new)
-    made = State(
+    try:
+        left_to_do, uptake = _taken_up(plan, place, name, confirm)
+    except GatewayError as error:
+        if old is not None:
+            replace_file(path, old)
+        place.put_back(record)
+        place.journal("refused", **told, why=error.what)
+        raise
+    due = uptake.confirmed is False
+    place.keep_state(replace(made, pending=replace(pending, why=uptake.words) if due else None))
+    seconds = (datetime.now(UTC) - began).total_seconds()
+    place.journal("due" if due else "done", **told, seconds=seconds, confirmed=uptake.confirmed)
+    return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake)
+
+
+def _taken_up(plan: Plan, place: Place, name: str, confirm: Confirming) -> tuple[str | None, Uptake]:
+    """What is left to do, and whether the gateway has the file. GatewayError where the old one has to be put back."""
+    try:
+        left_to_do = gateway_of(plan.gateway.kind).reload(plan, place.gateway_directory(plan))
+        return left_to_do, confirm() if left_to_do is None else Uptake(None, left_to_do)
+    except GatewayError as error:
+        if error.code != "not_running":
+            raise
+        return None, Uptake(None, f"{error.what}: it takes the file up when it starts")
+
+
+def _made_state(plan: Plan, name: str, lock: Lock | None, at: str, text: str) -> State:
+    return State(
         schema=SCHEMA,
         stage=name,
-        since=instant(began),
+        since=at,
         lock=lock,
         gateway=plan.gateway.kind,
         directory=plan.gateway.directory,
         share=f"{plan.stage(name).part.normalize():f}",
+        file=gateway_of(plan.gateway.kind).STAGE_FILE,
+        sha256=text_hash(text),
     )
-    left_to_do = None
-    try:
-        left_to_do = gateway.reload(plan, directory)
-        place.keep_state(made)
-        uptake = confirm() if left_to_do is None else Uptake(None, left_to_do)
-    except GatewayError as error:
-        if error.code == "refused":
-            if old is not None:
-                replace_file(path, old)
-            place.put_back(state)
-        else:
-            place.keep_state(made)
-        if error.code != "not_running":
-            place.journal("refused", **told, why=error.what)
-            raise
-        uptake = Uptake(None, f"{error.what}: it takes the file up when it starts")
-    seconds = (datetime.now(UTC) - began).total_seconds()
-    place.journal("done", **told, seconds=seconds, confirmed=uptake.confirmed)
-    return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake)
+
+
+def _named(state: State | None) -> str | None:
+    """What was in force, in a word; None: no stage."""
+    if state is None:
+        return None
+    return state.stage if state.stage is not None else UNKNOWN
 
 
 def _state_to_leave(place: Place, name: str) -> State | None:
-    """What is in force. On the way back a state file that cannot be read is as good as none."""
+    """What is in force, nothing pending. On the way back a state file that cannot be read is as good as none."""
     try:
-        return place.state()
+        state = place.state()
     except ConfigError:
         if name != BACK:
             raise
         return None
+    return replace(state, pending=None) if state is not None else None
 
 
 def _text_to_leave(path: Path, name: str) -> str | None:

@@ -1,10 +1,10 @@
 """What is in force and what has been proved: files beside the plan that survive a kill at any moment.
 
-.llmmigrate/rollout/<name>/state.json      stage in force, since when, the lock after a rollback
+.llmmigrate/rollout/<name>/state.json      stage in force, since when, the lock after a rollback, a change under way
 .llmmigrate/rollout/<name>/journal.jsonl   every change, begun and done, one line each
 .llmmigrate/rollout/<name>/verified.json   gateway → configuration and version that a drill has proved
 .llmmigrate/rollout/<name>/watch.json      what the watch remembers
-.llmmigrate/rollout/<name>/emitted.json    the plan as it was emitted
+.llmmigrate/rollout/<name>/emitted.json    the plan as it was emitted, and the SHA-256 of each stage's file
 """
 
 import contextlib
@@ -22,45 +22,15 @@ import msgspec
 
 from llmmigrate.errors import ConfigError, GatewayError, Location
 from llmmigrate.rollout.drill.results import Drill
+from llmmigrate.rollout.in_force import in_force
 from llmmigrate.rollout.plan import Plan
+from llmmigrate.rollout.records import State, Verified
 from llmmigrate.rollout.staging import replace_file
 
 SCHEMA: Final = "llmmigrate.rollout/1"
+STATE: Final = "state.json"
 ROOT: Final = Path(".llmmigrate") / "rollout"
 """Beside the plan; in it, a folder for each name of a plan."""
-
-
-class Lock(msgspec.Struct, frozen=True, kw_only=True):
-    """Why no stage may be taken until a person releases it."""
-
-    at: str
-    reason: str
-    by: str
-    """`rollback` for a person's order, `watch` for its own."""
-
-
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in force."""
-
-    schema: str
-    stage: str
-    since: str
-    lock: Lock | None = None
-    gateway: str | None = None
-    """Which gateway has it, in which directory beside the plan, with which part of the requests; None is not known."""
-    directory: str | None = None
-    share: str | None = None
-
-
-class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration that a drill has proved on a real gateway."""
-
-    config_sha256: str
-    version: str
-    at: str
-    quick: bool
-    passed: bool
-    lost: dict[str, int]
 
 
 class Place:
@@ -75,27 +45,34 @@ class Place:
         """Where the gateway's files are."""
         return self.root / plan.gateway.directory
 
+    def record(self) -> State | None:
+        """What was written last, with the change that is not finished. ConfigError for a file that is not ours."""
+        found: State | None = self.read(STATE, State)
+        return found
+
     def state(self) -> State | None:
         """What is in force, None before the first stage. ConfigError for a file that is not ours."""
-        found: State | None = self.read("state.json", State)
-        return found
+        record = self.record()
+        return in_force(record, self.root, self.directory) if record is not None else None
 
     def states(self) -> Iterator[tuple[str, State]]:
         """What is in force under each name that a plan here has had; files that cannot be read are left out."""
-        for path in sorted((self.root / ROOT).glob("*/state.json")):
+        for path in sorted((self.root / ROOT).glob(f"*/{STATE}")):
             with contextlib.suppress(OSError, msgspec.DecodeError):
-                yield path.parent.name, msgspec.json.decode(path.read_bytes(), type=State)
+                found = in_force(msgspec.json.decode(path.read_bytes(), type=State), self.root, path.parent)
+                if found is not None:
+                    yield path.parent.name, found
 
     def keep_state(self, state: State) -> None:
-        """Write what is in force."""
-        self.write("state.json", msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")
+        """Write what is in force, or is to be."""
+        self.write(STATE, msgspec.json.format(msgspec.json.encode(state), indent=1).decode() + "\n")
 
-    def put_back(self, state: State | None) -> None:
-        """Write what was in force before a change that was refused."""
-        if state is not None:
-            self.keep_state(state)
+    def put_back(self, text: str | None) -> None:
+        """Write the state's file as it was before a change that was refused; None: there was none."""
+        if text is not None:
+            self.write(STATE, text)
         else:
-            (self.directory / "state.json").unlink(missing_ok=True)
+            (self.directory / STATE).unlink(missing_ok=True)
 
     def verified(self) -> Mapping[str, Verified]:
         """What drills have proved, by gateway."""

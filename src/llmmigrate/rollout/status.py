@@ -10,7 +10,8 @@ from llmmigrate.rollout.changing import stage_in_file
 from llmmigrate.rollout.emission import config_hash
 from llmmigrate.rollout.emitted import as_emitted, differences
 from llmmigrate.rollout.plan import Plan, Stage
-from llmmigrate.rollout.state import Lock, Place, Verified
+from llmmigrate.rollout.records import Lock, Verified
+from llmmigrate.rollout.state import Place
 
 SCHEMA: Final = "llmmigrate.rollout-status/1"
 _LAST: Final = 10
@@ -25,7 +26,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     directory: str
     stage: str | None
+    """By the gateway's file, where a change is not known to be done; null: none yet or, with `due`, not to be told."""
     since: str | None
+    due: str | None
+    """What was begun, and is not known to be in force: null once the gateway has it, or cannot be asked."""
     share: str | None
     """The target's part of the requests, as a decimal fraction."""
     stage_in_file: str | None
@@ -54,6 +58,7 @@ def status_of(plan: Plan, place: Place) -> Status:
         directory=str(place.root / running.directory),
         stage=state.stage if state is not None else None,
         since=state.since if state is not None else None,
+        due=state.pending.words if state is not None and state.pending is not None else None,
         share=f"{share.normalize():f}" if share is not None else None,
         stage_in_file=held.name if held is not None else None,
         differs=differences(plan, place),
