@@ -5,6 +5,7 @@ lock; then the file is entirely the old or entirely the new one, and tells which
 state says that it is done when the gateway has it.
 """
 
+import contextlib
 import difflib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Confirming, Uptake
-from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, text_of
+from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, telling, text_of
 from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
 from llmmigrate.rollout.in_force import text_hash
 from llmmigrate.rollout.plan import BACK, Plan, Stage
@@ -144,6 +145,7 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     except GatewayError as error:
         if old is not None:
             replace_file(path, old)
+            _tell_again(plan, place, error)
         place.put_back(record)
         place.journal("refused", **told, why=error.what)
         raise
@@ -155,14 +157,54 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
 
 
 def _taken_up(plan: Plan, place: Place, name: str, confirm: Confirming) -> tuple[str | None, Uptake]:
-    """What is left to do, and whether the gateway has the file. GatewayError where the old one has to be put back."""
+    """What is left to do, and whether the gateway has the file. GatewayError where the old one has to be put back.
+
+    That is so where it refuses the file and, of a stage, where it cannot be told. A way back that it cannot be told of
+    stays, for a person to tell it.
+    """
     try:
         left_to_do = gateway_of(plan.gateway.kind).reload(plan, place.gateway_directory(plan))
-        return left_to_do, confirm() if left_to_do is None else Uptake(None, left_to_do)
     except GatewayError as error:
-        if error.code != "not_running":
+        if error.code == "not_running":
+            return None, _at_start(error)
+        if error.code == "refused":
             raise
-        return None, Uptake(None, f"{error.what}: it takes the file up when it starts")
+        if name != BACK:
+            raise _untold(error) from None
+        return None, Uptake(False, f"{_in_words(error)}; tell it by hand, {_telling(plan, place, name)}")
+    if left_to_do is not None:
+        return left_to_do, Uptake(None, left_to_do)
+    try:
+        return None, confirm()
+    except GatewayError as error:
+        if error.code == "refused":
+            raise
+        return None, _at_start(error) if error.code == "not_running" else Uptake(None, _in_words(error))
+
+
+def _tell_again(plan: Plan, place: Place, error: GatewayError) -> None:
+    """Where nobody knows what the gateway heard, tell it of the file that was put back, as far as it can be told."""
+    if error.code == "untold":
+        with contextlib.suppress(GatewayError):
+            gateway_of(plan.gateway.kind).reload(plan, place.gateway_directory(plan))
+
+
+def _at_start(error: GatewayError) -> Uptake:
+    return Uptake(None, f"{error.what}: it takes the file up when it starts")
+
+
+def _untold(error: GatewayError) -> GatewayError:
+    kept = "the file and the state are as they were"
+    return GatewayError(error.what, why=error.why, fix=f"{kept}; {error.fix}" if error.fix else kept, code="untold")
+
+
+def _in_words(error: GatewayError) -> str:
+    return f"{error.what} ({error.why})" if error.why else error.what
+
+
+def _telling(plan: Plan, place: Place, name: str) -> str:
+    """What a person types for a gateway to take up the file that lies there."""
+    return f"in {place.gateway_directory(plan)}: {telling(plan, gateway_of(plan.gateway.kind), name)}"
 
 
 def _made_state(plan: Plan, name: str, lock: Lock | None, at: str, text: str) -> State:
