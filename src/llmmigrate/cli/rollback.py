@@ -54,7 +54,7 @@ def now(options: BackOptions, console: Console) -> int:
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.rollout.changing import roll_back
     from llmmigrate.rollout.emission_checks import emitted_elsewhere
-    from llmmigrate.rollout.emitted import as_emitted, differences, edited, way_back
+    from llmmigrate.rollout.emitted import as_emitted, differences, edited, emitted_damage, way_back
 
     if not options.reason:
         raise UsageError("no reason given", fix='add --reason "what is wrong"')
@@ -62,6 +62,8 @@ def now(options: BackOptions, console: Console) -> int:
     plan = as_emitted(written, place)
     change = roll_back(plan, place, options.reason)
     show_change(change, console, ", locked")
+    if (damage := emitted_damage(place)) is not None:
+        console.warn(damage)
     if remark is not None:
         console.warn(remark)
     elif changed := differences(written, place):

@@ -357,6 +357,8 @@ def show_change(change: "Change", console: Console, more: str = "") -> None:
     """What was changed, and whether the gateway says that it has taken it up."""
     confirmed = ", confirmed by the gateway" if change.uptake.confirmed else ""
     console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s{more}{confirmed}")
+    if change.mended is not None:
+        console.warn(f"{change.mended} was not what was emitted: it was written anew, from the plan")
     if change.left_to_do is not None:
         console.warn(change.left_to_do)
     elif not change.uptake.confirmed:

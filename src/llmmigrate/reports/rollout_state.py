@@ -45,6 +45,8 @@ def _page(found: Status) -> Iterator[Block]:
         yield Paragraph(
             f"the gateway's file is that of {held}: a change did not finish; take the stage again.", kind="warning"
         )
+    for words in found.damaged:
+        yield Paragraph(words, kind="warning")
     if found.differs:
         yield Paragraph(f"{edited(found.differs)}: emit again; the gateway goes by what was emitted.", kind="warning")
     yield Bullets("State:", list(_items(found)))

@@ -17,7 +17,7 @@ from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Confirming, Uptake
 from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, telling, text_of
 from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
-from llmmigrate.rollout.in_force import text_hash
+from llmmigrate.rollout.in_force import emitted_hashes, text_hash
 from llmmigrate.rollout.plan import BACK, Plan, Stage
 from llmmigrate.rollout.records import Lock, Pending, State
 from llmmigrate.rollout.staging import replace_file
@@ -39,6 +39,8 @@ class Change(NamedTuple):
     left_to_do: str | None
     uptake: Uptake
     """Whether the running gateway has taken it up, as far as it tells."""
+    mended: Path | None
+    """The file of the way back, where it was not what was emitted and was written anew."""
 
 
 def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False, wait: float = 0.0) -> Change:
@@ -140,6 +142,7 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     confirm = gateway_of(plan.gateway.kind).confirming(plan, place.gateway_directory(plan))
     place.keep_state(replace(made, pending=pending))
     replace_file(path, new)
+    mended = _mend_way_back(plan, place, new) if name == BACK else None
     try:
         left_to_do, uptake = _taken_up(plan, place, name, confirm)
     except GatewayError as error:
@@ -153,7 +156,7 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     place.keep_state(replace(made, pending=replace(pending, why=uptake.words) if due else None))
     seconds = (datetime.now(UTC) - began).total_seconds()
     place.journal("due" if due else "done", **told, seconds=seconds, confirmed=uptake.confirmed)
-    return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake)
+    return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake, mended)
 
 
 def _taken_up(plan: Plan, place: Place, name: str, confirm: Confirming) -> tuple[str | None, Uptake]:
@@ -246,10 +249,31 @@ def _text_to_leave(path: Path, name: str) -> str | None:
 
 def _stage_text(plan: Plan, place: Place, stage: Stage) -> str:
     """What the stage file is to hold: for the way back what was emitted with the files that run, else by the plan."""
+    kept = _whole_way_back(plan, place) if stage.name == BACK else None
     gateway = gateway_of(plan.gateway.kind)
-    emitted = place.gateway_directory(plan) / "stages" / BACK / gateway.STAGE_FILE
-    kept = text_of(emitted) if stage.name == BACK else None
-    return kept or gateway.files(plan, stage.part)[gateway.STAGE_FILE]
+    return kept if kept is not None else gateway.files(plan, stage.part)[gateway.STAGE_FILE]
+
+
+def _way_back_file(plan: Plan, place: Place) -> Path:
+    return place.gateway_directory(plan) / "stages" / BACK / gateway_of(plan.gateway.kind).STAGE_FILE
+
+
+def _whole_way_back(plan: Plan, place: Place) -> str | None:
+    """The file of the way back as it was emitted; None where it is gone, or not what was recorded of it."""
+    kept = text_of(_way_back_file(plan, place))
+    wanted = emitted_hashes(place.directory).get(BACK)
+    return kept if kept and wanted in (None, text_hash(kept)) else None
+
+
+def _mend_way_back(plan: Plan, place: Place, text: str) -> Path | None:
+    """Write a damaged way back anew; its file, None where it was whole."""
+    path = _way_back_file(plan, place)
+    if _whole_way_back(plan, place) is not None:
+        return None
+    with contextlib.suppress(OSError):  # going back matters more
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text)
+    return path
 
 
 def check_proved(plan: Plan, place: Place) -> None:

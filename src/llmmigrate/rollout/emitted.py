@@ -16,6 +16,7 @@ import msgspec
 
 from llmmigrate.errors import ConfigError, GatewayError, LlmmigrateError
 from llmmigrate.rollout import Reader
+from llmmigrate.rollout.damage import read_record, told
 from llmmigrate.rollout.emission import FINDINGS, changed_by_hand, gateway_of, text_of
 from llmmigrate.rollout.in_force import EMITTED, text_hash
 from llmmigrate.rollout.plan import BACK, Plan, load, parse
@@ -68,6 +69,15 @@ def emitted_plan(place: Place) -> Plan | None:
         return parse(kept.text, kept.file) if kept is not None else None
     except LlmmigrateError:
         return None
+
+
+def emitted_damage(place: Place) -> str | None:
+    """What is wrong with the record of the emission, in a line; None: nothing, or there is none."""
+    try:
+        place.read(EMITTED, Emitted)
+    except ConfigError as error:
+        return told(error)
+    return None
 
 
 def way_back(plan_path: Path) -> Way:
@@ -147,9 +157,9 @@ def _last_emitted(plan_path: Path) -> tuple[Plan, Place] | None:
     found: list[tuple[str, Plan, Place]] = []
     for path in (plan_path.parent / ROOT).glob(f"*/{EMITTED}"):
         try:
-            kept = msgspec.json.decode(path.read_bytes(), type=Emitted)
+            kept = read_record(path, Emitted)
             plan = parse(kept.text, kept.file)
-        except (OSError, msgspec.DecodeError, LlmmigrateError):
+        except LlmmigrateError:
             continue
         if kept.file == plan_path.name:
             found.append((kept.at, plan, Place(plan_path, plan)))

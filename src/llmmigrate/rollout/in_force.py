@@ -30,7 +30,7 @@ def file_hash(path: Path) -> str | None:
     """SHA-256 of a file; None where it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

@@ -10,25 +10,27 @@
 import contextlib
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
-import jsonlines
 import msgspec
 
-from llmmigrate.errors import ConfigError, GatewayError, Location
+from llmmigrate.errors import ConfigError, GatewayError
+from llmmigrate.rollout.damage import append_line, read_journal, read_record
 from llmmigrate.rollout.drill.results import Drill
-from llmmigrate.rollout.in_force import in_force
+from llmmigrate.rollout.in_force import EMITTED, in_force
 from llmmigrate.rollout.plan import Plan
 from llmmigrate.rollout.records import State, Verified
 from llmmigrate.rollout.staging import replace_file
 
 SCHEMA: Final = "llmmigrate.rollout/1"
 STATE: Final = "state.json"
+JOURNAL: Final = "journal.jsonl"
+_PRIVATE: Final = (STATE, EMITTED)
+"""Reasons of rollbacks and a plan's addresses are for nobody else on the machine; so is the journal."""
 ROOT: Final = Path(".llmmigrate") / "rollout"
 """Beside the plan; in it, a folder for each name of a plan."""
 
@@ -58,8 +60,9 @@ class Place:
     def states(self) -> Iterator[tuple[str, State]]:
         """What is in force under each name that a plan here has had; files that cannot be read are left out."""
         for path in sorted((self.root / ROOT).glob(f"*/{STATE}")):
-            with contextlib.suppress(OSError, msgspec.DecodeError):
-                found = in_force(msgspec.json.decode(path.read_bytes(), type=State), self.root, path.parent)
+            with contextlib.suppress(ConfigError):
+                record = read_record(path, State)
+                found = in_force(record, self.root, path.parent) if record is not None else None
                 if found is not None:
                     yield path.parent.name, found
 
@@ -89,31 +92,26 @@ class Place:
             passed=drill.passed,
             lost=lost,
         )
-        found = {**self.verified(), drill.gateway: proof}
+        try:
+            found = {**self.verified(), drill.gateway: proof}
+        except ConfigError:
+            found = {drill.gateway: proof}
         self.write("verified.json", msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n")
         return self.directory / "verified.json"
 
     def journal(self, event: str, **details: Any) -> None:
         """Add a line to the journal, on the disk before this returns."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"event": event, **details}, sort_keys=True, default=str) + "\n"
-        with (self.directory / "journal.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(line)
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(self.directory / JOURNAL, json.dumps({"event": event, **details}, sort_keys=True, default=str))
 
     def journaled(self, last: int = 0) -> list[dict[str, Any]]:
-        """The last lines of the journal, all of them for 0; a line that a kill has cut is left out."""
-        try:
-            with jsonlines.open(self.directory / "journal.jsonl") as reader:
-                return list(reader.iter(type=dict, skip_invalid=True))[-last:]
-        except FileNotFoundError:
-            return []
+        """The last lines of the journal, all of them for 0; damaged ones are left out."""
+        return read_journal(self.directory / JOURNAL).lines[-last:]
 
     def write(self, name: str, text: str) -> None:
         """Replace one of the files."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        replace_file(self.directory / name, text)
+        replace_file(self.directory / name, text, mode=0o600 if name in _PRIVATE else 0o644)
 
     @contextlib.contextmanager
     def alone(self, wait: float = 0.0) -> Iterator[None]:
@@ -131,15 +129,8 @@ class Place:
             yield
 
     def read(self, name: str, kind: Any) -> Any:
-        """One of the files as a record, None where there is none."""
-        path = self.directory / name
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=kind)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.DecodeError) as error:
-            fix = f"look at {self.directory / 'journal.jsonl'}, then remove the file"
-            raise ConfigError(f"{name} cannot be read", where=Location(str(path)), why=str(error), fix=fix) from None
+        """One of the files as a record, None where there is none. ConfigError for one that is not ours."""
+        return read_record(self.directory / name, kind)
 
 
 def _locked(stream: IO[str]) -> bool:
