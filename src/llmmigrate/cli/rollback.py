@@ -55,12 +55,13 @@ def now(options: BackOptions, console: Console) -> int:
     from llmmigrate.rollout.changing import roll_back
     from llmmigrate.rollout.emission_checks import emitted_elsewhere
     from llmmigrate.rollout.emitted import as_emitted, differences, edited, emitted_damage, way_back
+    from llmmigrate.rollout.records import one_line
 
-    if not options.reason:
+    if not one_line(options.reason or ""):
         raise UsageError("no reason given", fix='add --reason "what is wrong"')
     written, place, remark = way_back(Path(options.plan))
     plan = as_emitted(written, place)
-    change = roll_back(plan, place, options.reason)
+    change = roll_back(plan, place, options.reason or "")
     show_change(change, console, ", locked")
     if (damage := emitted_damage(place)) is not None:
         console.warn(damage)

@@ -188,7 +188,7 @@ def emit(options: EmitOptions, console: Console) -> int:
     emission = emitted(plan, kind, stage, plan_name=place.plan_path.name, own=own)
     refused = options.strict and bool(emission.unmet)
     if not refused:
-        with place.alone():
+        with place.alone(directory=directory):
             check_emission(plan, place, kind, directory, stage)
             _write_files(emission, directory, force=options.force)
             now = datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC)

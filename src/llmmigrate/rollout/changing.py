@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Confirming, Uptake
 from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, telling, text_of
+from llmmigrate.rollout.emission_checks import locked_by_another
 from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
 from llmmigrate.rollout.in_force import emitted_hashes, text_hash
 from llmmigrate.rollout.plan import BACK, Plan, Stage
-from llmmigrate.rollout.records import Lock, Pending, State
+from llmmigrate.rollout.records import Lock, Pending, State, one_line
 from llmmigrate.rollout.staging import replace_file
 from llmmigrate.rollout.state import SCHEMA, STATE, Place, instant
 
@@ -59,6 +60,9 @@ def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False, wa
                 fix="find the cause, then add --release",
                 code="locked",
             )
+        for other, found in place.standing(place.gateway_directory(plan)):
+            if other != plan.name and found.lock is not None and name != BACK:
+                raise locked_by_another(place, place.gateway_directory(plan), other, found.lock)
         if stage.part == 1:
             check_proved(plan, place)
         _check_directory(plan, place)
@@ -71,7 +75,8 @@ def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") ->
     It acts on the gateway as it was emitted, whatever the plan says by now.
     """
     plan = as_emitted(plan, place)
-    with place.alone(wait=WAITS if by == "rollback" else 0.0):
+    reason = one_line(reason)
+    with place.alone(WAITS if by == "rollback" else 0.0, place.gateway_directory(plan)):
         lock = Lock(at=instant(datetime.now(UTC)), reason=reason, by=by)
         return _change(plan, place, BACK, (_lock_before(place) if by == "watch" else None) or lock, by)
 

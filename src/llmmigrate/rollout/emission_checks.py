@@ -4,14 +4,15 @@ from decimal import Decimal
 from pathlib import Path
 
 from llmmigrate.errors import RolloutRefusedError
+from llmmigrate.rollout.emitted import emitted_file
 from llmmigrate.rollout.plan import BACK, Plan
-from llmmigrate.rollout.records import State
-from llmmigrate.rollout.state import Place
+from llmmigrate.rollout.records import Lock, State
+from llmmigrate.rollout.state import Place, same_directory
 
 
 def is_own(plan: Plan, place: Place, kind: str, directory: Path) -> bool:
     """Whether these are the gateway and the directory that `stage`, `watch` and `rollback` act on."""
-    return kind == plan.gateway.kind and _same(directory, place.gateway_directory(plan))
+    return kind == plan.gateway.kind and same_directory(directory, place.gateway_directory(plan))
 
 
 def stage_to_emit(plan: Plan, place: Place) -> str:
@@ -25,16 +26,37 @@ def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: 
 
     The running gateway reads its stage file there: writing it would pass by the lock, the drill and the journal.
     """
-    for name, state in place.states():
-        if state.directory is not None and _same(directory, place.root / state.directory):
+    _check_name(plan, place, kind, directory)
+    for number, (name, state) in enumerate(place.standing(directory)):
+        if number == 0 or state.lock is not None:
             _check_kept(plan, place, kind, directory, stage, state)
-            if name != plan.name and state.lock is not None:
-                raise RolloutRefusedError(
-                    f"{directory} is locked since {state.lock.at}, under the name {name}",
-                    why=f"{state.lock.by}: {state.lock.reason}",
-                    fix=f"name: {name} in {place.plan_path}, or another directory with -o",
-                    code="in_force",
-                )
+        if name != plan.name and state.lock is not None:
+            raise locked_by_another(place, directory, name, state.lock)
+
+
+def locked_by_another(place: Place, directory: Path, name: str, lock: Lock) -> RolloutRefusedError:
+    """For a directory that a rollback of a plan with another name has locked."""
+    return RolloutRefusedError(
+        f"{directory} is locked since {lock.at}, under the name {name}",
+        why=f"{lock.by}: {lock.reason}",
+        fix=f"release it with the plan of that name, set name: {name} in {place.plan_path}, or take another directory",
+        code="in_force",
+    )
+
+
+def _check_name(plan: Plan, place: Place, kind: str, directory: Path) -> None:
+    """RolloutRefusedError for a plan that would take the place of another one, which has the same name."""
+    other = emitted_file(place)
+    if other is None or not is_own(plan, place, kind, directory):
+        return
+    path = place.root / other
+    if other != place.plan_path.name and path.is_file() and not path.samefile(place.plan_path):
+        raise RolloutRefusedError(
+            f"{path} was emitted under the name {plan.name}, and is another plan",
+            why="state, lock and journal go by the name",
+            fix=f"write name: with another name into {place.plan_path}; or remove {path}, if this one takes its place",
+            code="same_name",
+        )
 
 
 def _check_kept(plan: Plan, place: Place, kind: str, directory: Path, stage: str, state: State) -> None:
@@ -96,7 +118,3 @@ def emitted_elsewhere(plan: Plan, place: Place) -> list[str]:
         if there.is_dir() and not is_own(plan, place, kind, there) and name not in found:
             found.append(name)
     return found
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()

@@ -71,6 +71,15 @@ def emitted_plan(place: Place) -> Plan | None:
         return None
 
 
+def emitted_file(place: Place) -> str | None:
+    """The file name of the plan that was emitted; None where that is not known."""
+    try:
+        kept = place.read(EMITTED, Emitted)
+    except ConfigError:
+        return None
+    return kept.file if kept is not None else None
+
+
 def emitted_damage(place: Place) -> str | None:
     """What is wrong with the record of the emission, in a line; None: nothing, or there is none."""
     try:

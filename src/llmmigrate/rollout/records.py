@@ -1,6 +1,22 @@
 """What is remembered of a rollout: the stage in force, its lock, a change under way, what drills have proved."""
 
+import unicodedata
+from typing import Final
+
 import msgspec
+
+_PLAIN: Final = "\u200c\u200d"
+"""Letters of some scripts are joined, or not, by these."""
+
+
+def one_line(text: str) -> str:
+    """A text without control characters, line breaks and what turns the direction of writing around."""
+    shown = (" " if _controls(letter) else letter for letter in text)
+    return " ".join("".join(shown).split())
+
+
+def _controls(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in _PLAIN
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,13 +8,15 @@
 """
 
 import contextlib
+import errno
 import fcntl
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -42,6 +44,7 @@ class Place:
         self.plan_path = plan_path
         self.root = plan_path.parent
         self.directory = self.root / ROOT / plan.name
+        self._files = self.gateway_directory(plan)
 
     def gateway_directory(self, plan: Plan) -> Path:
         """Where the gateway's files are."""
@@ -57,8 +60,16 @@ class Place:
         record = self.record()
         return in_force(record, self.root, self.directory) if record is not None else None
 
-    def states(self) -> Iterator[tuple[str, State]]:
-        """What is in force under each name that a plan here has had; files that cannot be read are left out."""
+    def standing(self, directory: Path) -> list[tuple[str, State]]:
+        """What is in force in a directory of files, under each name that a plan here has had, the last first.
+
+        Records that cannot be read are left out.
+        """
+        found = [each for each in self._states() if each[1].directory is not None]
+        found = [each for each in found if same_directory(directory, self.root / (each[1].directory or ""))]
+        return sorted(found, key=lambda each: (each[1].since, each[0] == self.directory.name), reverse=True)
+
+    def _states(self) -> Iterator[tuple[str, State]]:
         for path in sorted((self.root / ROOT).glob(f"*/{STATE}")):
             with contextlib.suppress(ConfigError):
                 record = read_record(path, State)
@@ -114,18 +125,20 @@ class Place:
         replace_file(self.directory / name, text, mode=0o600 if name in _PRIVATE else 0o644)
 
     @contextlib.contextmanager
-    def alone(self, wait: float = 0.0) -> Iterator[None]:
-        """Let nobody else change the stage meanwhile; the lock of a killed process is gone with it.
+    def alone(self, wait: float = 0.0, directory: Path | None = None) -> Iterator[None]:
+        """Let nobody else change this plan's stage or a directory of files meanwhile; by default the plan's own.
 
-        GatewayError where somebody else still does after `wait` seconds.
+        The lock is the directory's itself, by whatever path it is reached; that of a killed process is gone with it.
+        GatewayError where somebody else still has it after `wait` seconds.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / "lock").open("w") as stream:
-            ends = time.monotonic() + wait
-            while not _locked(stream):
-                if time.monotonic() >= ends:
-                    raise GatewayError("another llmmigrate changes the stage now", fix="try again in a moment")
-                time.sleep(0.05)
+        ends = time.monotonic() + wait
+        with contextlib.ExitStack() as held:
+            _hold(held.enter_context((self.directory / "lock").open("w")).fileno(), ends)
+            with contextlib.suppress(OSError):  # nothing was emitted there
+                handle = os.open(directory or self._files, os.O_RDONLY | os.O_DIRECTORY)
+                held.callback(os.close, handle)
+                _hold(handle, ends)
             yield
 
     def read(self, name: str, kind: Any) -> Any:
@@ -133,12 +146,31 @@ class Place:
         return read_record(self.directory / name, kind)
 
 
-def _locked(stream: IO[str]) -> bool:
+def _hold(handle: int, ends: float) -> None:
+    """Lock a file or directory until it is closed. GatewayError where somebody else has it until the time is over."""
+    while not _locked(handle):
+        if time.monotonic() >= ends:
+            raise GatewayError("another llmmigrate changes the stage now", fix="try again in a moment")
+        time.sleep(0.05)
+
+
+def _locked(handle: int) -> bool:
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    except OSError as error:  # some file systems lock nothing, or no directory
+        if error.errno not in (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.EISDIR):
+            raise GatewayError("the stage cannot be locked against others", why=str(error)) from None
     return True
+
+
+def same_directory(one: Path, other: Path) -> bool:
+    """Whether two paths are of one directory."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()
 
 
 def instant(moment: datetime) -> str:
