@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from llmmigrate.cli.changes import change_code, show_change
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import command
-from llmmigrate.cli.rollout import PlanArgument, change_code, drill, emit, show_change
+from llmmigrate.cli.rollout import PlanArgument, drill, emit
 from llmmigrate.errors import UsageError
 
 

@@ -8,6 +8,7 @@ from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.tables import Block, Bullets, Column, Paragraph, Table
 from llmmigrate.rollout.emitted import edited
 from llmmigrate.rollout.plan import Plan
+from llmmigrate.rollout.proof import kind_of
 from llmmigrate.rollout.state import instant
 from llmmigrate.rollout.status import Status
 from llmmigrate.rollout.walk import Step
@@ -72,9 +73,9 @@ def _items(found: Status) -> Iterator[str]:
     if proof is None:
         yield "drill: none"
     else:
-        kind = "quick drill" if proof.quick else "drill"
         which = "of this configuration" if found.verified_is_current else "of another configuration"
-        yield f"{kind} on {proof.version} at {proof.at} {which}: {'passed' if proof.passed else 'lost requests'}"
+        passed = "passed" if proof.passed else "lost requests"
+        yield f"{kind_of(proof)} on {proof.version} at {proof.at} {which}: {passed}"
     if found.watch is None:
         yield "watch: has said nothing yet"
     else:

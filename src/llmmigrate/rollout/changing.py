@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Confirming, Uptake
-from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, telling, text_of
+from llmmigrate.rollout.emission import changed_by_hand, gateway_of, telling, text_of
 from llmmigrate.rollout.emission_checks import locked_by_another
 from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
 from llmmigrate.rollout.in_force import emitted_hashes, text_hash
 from llmmigrate.rollout.plan import BACK, Plan, Stage
+from llmmigrate.rollout.proof import check_proved
 from llmmigrate.rollout.records import Lock, Pending, State, one_line
 from llmmigrate.rollout.staging import replace_file
 from llmmigrate.rollout.state import SCHEMA, STATE, Place, instant
@@ -279,20 +280,6 @@ def _mend_way_back(plan: Plan, place: Place, text: str) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text)
     return path
-
-
-def check_proved(plan: Plan, place: Place) -> None:
-    """RolloutRefusedError without a passed drill of this configuration, where its gateway can be drilled."""
-    if gateway_of(plan.gateway.kind).PROGRAM is None:
-        return
-    proof = place.verified().get(plan.gateway.kind)
-    fix = f"llmmigrate rollout drill {place.plan_path} --to {plan.gateway.kind}"
-    if proof is None or proof.config_sha256 != config_hash(plan, plan.gateway.kind):
-        why = "no drill has been run" if proof is None else "the plan has changed since the drill"
-        raise RolloutRefusedError("this configuration was never drilled", why=why, fix=fix, code="not_drilled")
-    if not proof.passed:
-        lost = ", ".join(f"{fault}: {count}" for fault, count in proof.lost.items())
-        raise RolloutRefusedError("the drill of this configuration lost requests", why=lost, fix=fix, code="not_passed")
 
 
 def _check_directory(plan: Plan, place: Place) -> None:

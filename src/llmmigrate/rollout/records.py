@@ -76,3 +76,5 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     quick: bool
     passed: bool
     lost: dict[str, int]
+    faults: list[str] | None = None
+    """Which ones were drilled; null: not kept."""

@@ -2,7 +2,7 @@
 
 .llmmigrate/rollout/<name>/state.json      stage in force, since when, the lock after a rollback, a change under way
 .llmmigrate/rollout/<name>/journal.jsonl   every change, begun and done, one line each
-.llmmigrate/rollout/<name>/verified.json   gateway → configuration and version that a drill has proved
+.llmmigrate/rollout/<name>/verified.json   gateway → configuration, version and faults of a drill
 .llmmigrate/rollout/<name>/watch.json      what the watch remembers
 .llmmigrate/rollout/<name>/emitted.json    the plan as it was emitted, and the SHA-256 of each stage's file
 """
@@ -30,6 +30,7 @@ from llmmigrate.rollout.staging import replace_file
 
 SCHEMA: Final = "llmmigrate.rollout/1"
 STATE: Final = "state.json"
+VERIFIED: Final = "verified.json"
 JOURNAL: Final = "journal.jsonl"
 _PRIVATE: Final = (STATE, EMITTED)
 """Reasons of rollbacks and a plan's addresses are for nobody else on the machine; so is the journal."""
@@ -90,25 +91,28 @@ class Place:
 
     def verified(self) -> Mapping[str, Verified]:
         """What drills have proved, by gateway."""
-        return self.read("verified.json", dict[str, Verified]) or {}
+        return self.read(VERIFIED, dict[str, Verified]) or {}
 
-    def keep_verified(self, drill: Drill, now: datetime) -> Path:
-        """Add what a drill has proved."""
-        lost = {fault.fault: fault.lost for fault in drill.faults if fault.lost}
+    def keep_verified(self, drill: Drill, now: datetime) -> bool:
+        """Add what a drill has proved; False where a drill of more faults has proved the same, and is kept."""
         proof = Verified(
             config_sha256=drill.config_sha256,
             version=drill.version,
             at=instant(now),
             quick=drill.quick,
             passed=drill.passed,
-            lost=lost,
+            lost={fault.fault: fault.lost for fault in drill.faults if fault.lost},
+            faults=[fault.fault for fault in drill.faults],
         )
         try:
-            found = {**self.verified(), drill.gateway: proof}
+            known = self.verified()
         except ConfigError:
-            found = {drill.gateway: proof}
-        self.write("verified.json", msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n")
-        return self.directory / "verified.json"
+            known = {}
+        if _adds_nothing(proof, known.get(drill.gateway)):
+            return False
+        found = {**known, drill.gateway: proof}
+        self.write(VERIFIED, msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n")
+        return True
 
     def journal(self, event: str, **details: Any) -> None:
         """Add a line to the journal, on the disk before this returns."""
@@ -144,6 +148,13 @@ class Place:
     def read(self, name: str, kind: Any) -> Any:
         """One of the files as a record, None where there is none. ConfigError for one that is not ours."""
         return read_record(self.directory / name, kind)
+
+
+def _adds_nothing(proof: Verified, known: Verified | None) -> bool:
+    if known is None or not (proof.passed and known.passed):
+        return False
+    same = (proof.config_sha256, proof.version) == (known.config_sha256, known.version)
+    return same and set(proof.faults or ()) < set(known.faults or ())
 
 
 def _hold(handle: int, ends: float) -> None:

@@ -12,6 +12,7 @@ from llmmigrate.rollout.damage import read_journal, told
 from llmmigrate.rollout.emission import config_hash
 from llmmigrate.rollout.emitted import as_emitted, differences, emitted_damage
 from llmmigrate.rollout.plan import Plan, Stage
+from llmmigrate.rollout.proof import lacks
 from llmmigrate.rollout.records import Lock, Verified
 from llmmigrate.rollout.state import JOURNAL, Place
 
@@ -41,6 +42,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     lock: Lock | None
     verified: Verified | None
     verified_is_current: bool
+    verified_lacks: list[str]
+    """Faults without which it is no proof for the whole traffic."""
     watch: Report | None
     journal: list[dict[str, Any]]
     damaged: list[str]
@@ -73,6 +76,7 @@ def status_of(plan: Plan, place: Place) -> Status:
         lock=state.lock if state is not None else None,
         verified=proof,
         verified_is_current=proof is not None and proof.config_sha256 == _hash(plan, kind),
+        verified_lacks=lacks(proof) if proof is not None else [],
         watch=watched,
         journal=journal.lines[-_LAST:],
         damaged=[each for each in (emitted_damage(place), *damaged, *journal.damaged) if each is not None],

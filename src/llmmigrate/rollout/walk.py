@@ -14,8 +14,9 @@ import msgspec
 
 from llmmigrate.errors import ConfigError, LlmmigrateError, NotInForceError, RolloutRefusedError
 from llmmigrate.rollout import Reader
-from llmmigrate.rollout.changing import WAITS, check_proved, confirmation, take_stage
+from llmmigrate.rollout.changing import WAITS, confirmation, take_stage
 from llmmigrate.rollout.plan import BACK, Plan, Stage
+from llmmigrate.rollout.proof import check_proved
 from llmmigrate.rollout.records import State
 from llmmigrate.rollout.state import Place
 from llmmigrate.rollout.watch import Options, Progress, Say, Watch
