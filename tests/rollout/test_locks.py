@@ -148,3 +148,58 @@ def test_a_reason_without_a_word_is_none(given: str, llmmigrate: Run) -> None:
     write("one.yaml", name="one")
     refused = llmmigrate("rollback", "one.yaml", "--reason", given)
     assert (refused.code, "no reason given" in refused.err) == (2, True)
+
+
+def two_folders(llmmigrate: Run) -> None:
+    """The same plan in two folders, for one directory: by its path in one, by a link in the other; it is locked."""
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+    write("a/migration.yaml", name="one", directory="files")
+    Path("b/link").symlink_to(Path("a/files").resolve())
+    write("b/migration.yaml", name="one", directory="link")
+    assert llmmigrate("rollout", "emit", "a/migration.yaml").code == 0
+    assert llmmigrate("rollout", "stage", "a/migration.yaml", "half").code == 0
+    assert llmmigrate("rollback", "a/migration.yaml", "--reason", "answers are cut off").code == 0
+
+
+@pytest.mark.parametrize("line", [["stage", "b/migration.yaml", "canary"], ["emit", "b/migration.yaml"]])
+def test_a_rollback_locks_the_directory_for_plans_of_other_folders(line: list[str], llmmigrate: Run) -> None:
+    two_folders(llmmigrate)
+    back = file_of("a/files")
+    for more in ([], ["--release"] if line[0] == "stage" else ["--force"]):
+        refused = llmmigrate("rollout", *line, *more)
+        assert (refused.code, file_of("a/files")) == (1, back)
+        assert "answers are cut off" in refused.err
+        assert "a/migration.yaml" in refused.err
+    assert llmmigrate("rollback", "b/migration.yaml", "--reason", "x").code == 0
+    assert llmmigrate("rollout", "stage", "b/migration.yaml", "canary", "--release").code == 1
+    assert llmmigrate("rollout", "stage", "a/migration.yaml", "canary", "--release").code == 0
+    assert llmmigrate("rollout", "stage", "b/migration.yaml", "half", "--release").code == 0
+    assert not Path("a/files/locked.json").exists()
+
+
+def test_a_lock_of_another_folder_that_cannot_be_read_holds(llmmigrate: Run) -> None:
+    two_folders(llmmigrate)
+    Path("a/files/locked.json").write_text("{")
+    refused = llmmigrate("rollout", "stage", "b/migration.yaml", "canary")
+    assert (refused.code, "locked.json" in refused.err) == (1, True)
+    assert llmmigrate("rollback", "b/migration.yaml", "--reason", "x").code == 0
+    assert Path("a/files/locked.json").read_text() == "{"
+    assert llmmigrate("rollout", "stage", "a/migration.yaml", "canary", "--release").code == 0
+    assert not Path("a/files/locked.json").exists()
+    Path("a/files/locked.json").write_text("{")
+    assert llmmigrate("rollback", "a/migration.yaml", "--reason", "x").code == 0
+
+
+def test_a_rollback_that_was_refused_leaves_no_lock_to_others(llmmigrate: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmmigrate.rollout.gateways import envoy
+
+    write("one.yaml", name="one")
+    assert llmmigrate("rollout", "emit", "one.yaml").code == 0
+
+    def refuse(*_: object) -> None:
+        raise GatewayError("no", code="refused")
+
+    monkeypatch.setattr(envoy, "reload", refuse)
+    assert llmmigrate("rollback", "one.yaml", "--reason", "x").code == 2
+    assert not Path("gateway/locked.json").exists()

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
 from llmmigrate.rollout import Confirming, Uptake
+from llmmigrate.rollout.directory_lock import check_unlocked, keep_lock
 from llmmigrate.rollout.emission import changed_by_hand, gateway_of, telling, text_of
 from llmmigrate.rollout.emission_checks import locked_by_another
 from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
@@ -64,6 +65,8 @@ def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False, wa
         for other, found in place.standing(place.gateway_directory(plan)):
             if other != plan.name and found.lock is not None and name != BACK:
                 raise locked_by_another(place, place.gateway_directory(plan), other, found.lock)
+        if name != BACK:
+            check_unlocked(place.gateway_directory(plan), place)
         if stage.part == 1:
             check_proved(plan, place)
         _check_directory(plan, place)
@@ -137,6 +140,7 @@ def _same_gateway(plan: Plan, other: Plan) -> bool:
 def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> Change:
     path = _stage_file(plan, place)
     state = _state_to_leave(place, name)
+    own = state.lock if state is not None else None
     old, record = _text_to_leave(path, name), text_of(place.directory / STATE)
     new = _stage_text(plan, place, plan.stage(name))
     began = datetime.now(UTC)
@@ -147,6 +151,8 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     place.journal("begun", **told)
     confirm = gateway_of(plan.gateway.kind).confirming(plan, place.gateway_directory(plan))
     place.keep_state(replace(made, pending=pending))
+    if lock is not None:
+        keep_lock(path.parent, place, lock, before=own)
     replace_file(path, new)
     mended = _mend_way_back(plan, place, new) if name == BACK else None
     try:
@@ -156,10 +162,12 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
             replace_file(path, old)
             _tell_again(plan, place, error)
         place.put_back(record)
+        keep_lock(path.parent, place, own, before=own)
         place.journal("refused", **told, why=error.what)
         raise
     due = uptake.confirmed is False
     place.keep_state(replace(made, pending=replace(pending, why=uptake.words) if due else None))
+    keep_lock(path.parent, place, lock, before=own)
     seconds = (datetime.now(UTC) - began).total_seconds()
     place.journal("due" if due else "done", **told, seconds=seconds, confirmed=uptake.confirmed)
     return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake, mended)

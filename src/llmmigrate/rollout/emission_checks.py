@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from llmmigrate.errors import RolloutRefusedError
+from llmmigrate.rollout.directory_lock import check_unlocked
 from llmmigrate.rollout.emitted import emitted_file
 from llmmigrate.rollout.plan import BACK, Plan
 from llmmigrate.rollout.records import Lock, State
@@ -32,6 +33,7 @@ def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: 
             _check_kept(plan, place, kind, directory, stage, state)
         if name != plan.name and state.lock is not None:
             raise locked_by_another(place, directory, name, state.lock)
+    check_unlocked(directory, place)
 
 
 def locked_by_another(place: Place, directory: Path, name: str, lock: Lock) -> RolloutRefusedError:
