@@ -1,7 +1,8 @@
 """Runs a command again and again, killed at its first, second, third … look at a rollout's files; prints what was left.
 
-python killed.py ROOT KIND watch|stage|rollback: for each moment the exit code and the text of the gateway's stage file,
-as JSON, until the command comes to its end. Everything under ROOT is put back before each time.
+python killed.py ROOT KIND watch|stage|rollback: for each moment the exit code, the text of the gateway's stage file,
+which stage that is said to be and whether it is locked, as JSON, until the command comes to its end. Everything under
+ROOT is put back before each time.
 """
 
 import contextlib
@@ -41,7 +42,9 @@ def run() -> None:
             if child == 0:
                 _child(root, command, moment)
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            found.append([code, stage_file.read_text()])
+            state = Place(root / "migration.yaml", plan).state()
+            told = [state.stage, state.lock is not None] if state is not None else [None, False]
+            found.append([code, stage_file.read_text(), *told])
             if code >= 0:
                 break
         _copy(Path(copy), root)

@@ -7,9 +7,11 @@ from tests.rollout.conftest import PLAN
 
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError, UnknownNameError
 from llmmigrate.rollout.changing import difference, roll_back, stage_in_file, take_stage
+from llmmigrate.rollout.drill.faults import FAULTS
 from llmmigrate.rollout.emission import config_hash, emit
 from llmmigrate.rollout.plan import Plan, load
-from llmmigrate.rollout.state import Place, Verified
+from llmmigrate.rollout.records import Verified
+from llmmigrate.rollout.state import Place
 
 
 @pytest.fixture
@@ -42,7 +44,13 @@ def in_file(plan: Plan, place: Place) -> str | None:
 
 def prove(plan: Plan, place: Place, *, passed: bool = True) -> None:
     proof = Verified(
-        config_sha256=config_hash(plan, "envoy"), version="1", at="now", quick=True, passed=passed, lost={"big": 3}
+        config_sha256=config_hash(plan, "envoy"),
+        version="1",
+        at="now",
+        quick=True,
+        passed=passed,
+        lost={"big": 3},
+        faults=list(FAULTS),
     )
     import msgspec
 

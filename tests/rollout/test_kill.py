@@ -1,4 +1,7 @@
-"""kill -9 of `stage`, `rollback` and `watch` at every moment: the gateway's file is entirely the old or the new one."""
+"""kill -9 of `stage`, `rollback` and `watch` at every moment: the gateway's file is entirely the old or the new one.
+
+Which one is told, and the way up is locked wherever the file is the way back's.
+"""
 
 import asyncio
 import contextlib
@@ -37,9 +40,12 @@ async def _killed(directory: Path, kind: str) -> None:
         for command, after in COMMANDS[: None if kind == "envoy" else 2]:
             outcomes = await asyncio.to_thread(_outcomes, here, kind, command)
             *killed, last = outcomes
-            assert last == [0, texts[after]]
-            assert {code for code, _ in killed} == {-9}
-            assert {text for _, text in killed} == {texts["half"], texts[after]}
+            back = after == "back"
+            assert last == [0, texts[after], after, back]
+            assert {code for code, *_ in killed} == {-9}
+            old, new = (texts["half"], "half"), (texts[after], after)
+            assert {(text, told) for _, text, told, _ in killed} == {old, new}
+            assert {locked for _, text, _, locked in killed if text == texts[after]} == {back}
             assert len(killed) >= 8
 
 
@@ -54,7 +60,7 @@ async def _prepared(directory: Path, kind: str) -> AsyncIterator[Site]:
 
 
 def _outcomes(here: Site, kind: str, command: str) -> list[list[object]]:
-    """Exit code and text of the stage file for a kill at each moment, the whole run last."""
+    """Exit code, text of the stage file, stage told and lock for a kill at each moment, the whole run last."""
     line = [sys.executable, str(SCRIPT), str(here.path.parent), kind, command]
     done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

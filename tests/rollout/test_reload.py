@@ -6,14 +6,20 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import NO_ROOT
-from tests.rollout.live import emitted, site
+from tests.rollout.live import Site, emitted, site
 
 from llmmigrate.errors import GatewayError
+from llmmigrate.rollout import process
 from llmmigrate.rollout.changing import roll_back, take_stage
 from llmmigrate.rollout.drill.traffic import send
+from llmmigrate.rollout.emission import emit
+from llmmigrate.rollout.gateways import haproxy
+
+Run = Callable[..., Any]
 
 
 def test_a_refused_configuration_leaves_the_old_one_and_shows_why(tmp_path: Path, needs: Callable[[str], None]) -> None:
@@ -58,6 +64,65 @@ async def _unchecked(directory: Path, program: str, monkeypatch: pytest.MonkeyPa
         async with asyncio.timeout(20):
             while (await send(here.load())).served_by != "current":
                 await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def untold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Files of an nginx with stage half in force; it runs, and may not be sent a signal."""
+    here = emitted(tmp_path, "nginx", [11, 12, 13, 14, 15], stage="half")
+    monkeypatch.setattr(process, "check", lambda *_: None)
+    take_stage(here.plan, here.place, "half")
+    (here.directory / "nginx.pid").write_text(str(os.getpid()))
+    monkeypatch.setattr(process, "_is_another", lambda *_: False)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", refuse)
+    return here
+
+
+def test_a_gateway_that_cannot_be_told_of_a_stage_leaves_the_old_one(untold: Site, llmmigrate: Run) -> None:
+    file, state = untold.directory / "stage.conf", untold.place.directory / "state.json"
+    before = file.read_text(), state.read_text()
+    done = llmmigrate("rollout", "stage", str(untold.path), "canary")
+    assert (done.code, file.read_text(), state.read_text()) == (2, *before)
+    assert "the gateway of" in done.err
+    assert "cannot be told" in done.err
+    assert "the file and the state are as they were" in done.err
+    assert [line["event"] for line in untold.place.journaled(2)] == ["begun", "refused"]
+
+
+def test_a_gateway_that_cannot_be_told_of_a_rollback_is_locked_and_to_be_told_by_hand(
+    untold: Site, llmmigrate: Run
+) -> None:
+    done = llmmigrate("rollback", str(untold.path), "--reason", "x")
+    assert done.code == 3
+    assert "cannot be told" in done.err
+    assert f"tell it by hand, in {untold.directory}: kill -HUP $(cat nginx.pid)" in done.err
+    assert (untold.directory / "stage.conf").read_text() == emit(untold.plan, "nginx", "back").files["stage.conf"]
+    state = untold.place.state()
+    assert state is not None
+    assert state.lock is not None
+    assert state.pending is not None
+    assert state.stage == "back"
+    assert untold.place.journaled(1)[0]["event"] == "due"
+
+
+def test_what_fails_after_the_gateway_was_told_is_written_and_not_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = emitted(tmp_path, "haproxy", [11, 12, 13, 14, 15], stage="half")
+    answers = iter([""])
+
+    def ask(*_: object) -> str:
+        for answer in answers:
+            return answer
+        raise GatewayError("no HAProxy answers")
+
+    monkeypatch.setattr(haproxy, "_ask", ask)
+    change = take_stage(here.plan, here.place, "canary")
+    assert (change.uptake.confirmed, change.uptake.words) == (None, "no HAProxy answers")
 
 
 @pytest.mark.parametrize(("kind", "file"), [("nginx", "stage.conf"), ("haproxy", "share.map")])

@@ -134,6 +134,10 @@ def test_old_routes_after_the_wait_are_said_with_exit_code_3(
     assert "written, not confirmed: Envoy still had other routes in force after 0.3 s" in done.err
     file = tmp_path / "gateway" / "rds.json"
     assert file.read_text() == (tmp_path / "gateway" / "stages" / "back" / "rds.json").read_text()
+    status = json.loads(llmmigrate("rollout", "status", str(tmp_path / "migration.yaml"), "--format", "json").out)
+    assert "is not known to be in force: Envoy still had other routes in force after 0.3 s" in status["due"]
+    assert (status["stage"], status["lock"]["reason"]) == ("back", "x")
+    assert [line["event"] for line in status["journal"]] == ["begun", "due"]
 
 
 def test_a_run_ends_with_exit_code_3_where_its_stage_is_not_in_force(

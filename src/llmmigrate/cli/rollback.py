@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from llmmigrate.cli.changes import change_code, show_change
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import command
-from llmmigrate.cli.rollout import PlanArgument, change_code, drill, emit, show_change
+from llmmigrate.cli.rollout import PlanArgument, drill, emit
 from llmmigrate.errors import UsageError
 
 
@@ -52,15 +53,19 @@ def now(options: BackOptions, console: Console) -> int:
     Examples:
       llmmigrate rollback migration.yaml --reason "answers are cut off"
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
-    from llmmigrate.rollout.changing import emitted_elsewhere, roll_back
-    from llmmigrate.rollout.emitted import as_emitted, differences, edited, way_back
+    from llmmigrate.rollout.changing import roll_back
+    from llmmigrate.rollout.emission_checks import emitted_elsewhere
+    from llmmigrate.rollout.emitted import as_emitted, differences, edited, emitted_damage, way_back
+    from llmmigrate.rollout.records import one_line
 
-    if not options.reason:
+    if not one_line(options.reason or ""):
         raise UsageError("no reason given", fix='add --reason "what is wrong"')
     written, place, remark = way_back(Path(options.plan))
     plan = as_emitted(written, place)
-    change = roll_back(plan, place, options.reason)
+    change = roll_back(plan, place, options.reason or "")
     show_change(change, console, ", locked")
+    if (damage := emitted_damage(place)) is not None:
+        console.warn(damage)
     if remark is not None:
         console.warn(remark)
     elif changed := differences(written, place):

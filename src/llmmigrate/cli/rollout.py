@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmmigrate.cli.changes import change_code, show_change
 from llmmigrate.cli.console import Console
 from llmmigrate.cli.options import LogOptions, OutputOptions, command, new_app
 from llmmigrate.cli.reading import now_ns
@@ -16,7 +17,6 @@ from llmmigrate.errors import UsageError
 from llmmigrate.units import NANOSECONDS
 
 if TYPE_CHECKING:
-    from llmmigrate.rollout.changing import Change
     from llmmigrate.rollout.emission import Emission
     from llmmigrate.rollout.plan import Plan
     from llmmigrate.rollout.state import Place
@@ -172,24 +172,23 @@ def emit(options: EmitOptions, console: Console) -> int:
     """  # noqa: D301 - \b is a character here: the paragraph after it is not filled
     from llmmigrate.cli.output import destinations, write
     from llmmigrate.reports.rollout import emission_report
-    from llmmigrate.rollout.changing import check_emission, is_own
     from llmmigrate.rollout.emission import emit as emitted
     from llmmigrate.rollout.emission import gateway_of
+    from llmmigrate.rollout.emission_checks import check_emission, is_own, stage_to_emit
     from llmmigrate.rollout.emitted import keep_emitted
     from llmmigrate.rollout.state import Place, instant
 
     to = destinations(options.format, [])
     plan = _plan(options.plan)
     place = Place(Path(options.plan), plan)
-    state = place.state()
-    stage = options.stage or (state.stage if state else plan.stages[0].name)
+    stage = options.stage or stage_to_emit(plan, place)
     kind = options.to or plan.gateway.kind
     directory = Path(options.output) if options.output else place.gateway_directory(plan)
     own = is_own(plan, place, kind, directory)
     emission = emitted(plan, kind, stage, plan_name=place.plan_path.name, own=own)
     refused = options.strict and bool(emission.unmet)
     if not refused:
-        with place.alone():
+        with place.alone(directory=directory):
             check_emission(plan, place, kind, directory, stage)
             _write_files(emission, directory, force=options.force)
             now = datetime.fromtimestamp(now_ns() / NANOSECONDS, UTC)
@@ -224,7 +223,8 @@ def drill(options: DrillOptions, console: Console) -> int:
     from llmmigrate.rollout.drill.faults import chosen
     from llmmigrate.rollout.drill.run import Request
     from llmmigrate.rollout.drill.run import drill as drilled
-    from llmmigrate.rollout.state import Place
+    from llmmigrate.rollout.proof import kept_words
+    from llmmigrate.rollout.state import VERIFIED, Place
 
     to = destinations(options.format, options.output, inputs=[options.plan])
     plan = _plan(options.plan)
@@ -234,9 +234,9 @@ def drill(options: DrillOptions, console: Console) -> int:
     faults = chosen(named, quick=options.quick)
     request = Request(gateway=options.to or plan.gateway.kind, faults=faults, quick=options.quick)
     found = drilled(plan, request, console.say)
-    proof = Place(Path(options.plan), plan).keep_verified(found, datetime.now(UTC))
-    console.say(f"wrote {proof}")
-    next_step = f"llmmigrate rollout stage {quote(options.plan)} {plan.stages[0].name}"
+    place = Place(Path(options.plan), plan)
+    console.say(kept_words(found, place.directory / VERIFIED, kept=place.keep_verified(found, datetime.now(UTC))))
+    next_step = f"llmmigrate rollout stage {quote(options.plan)} {plan.stages[0].name}" if found.passed else None
     write(drill_report(found, next_step=next_step), to, console)
     return 0 if found.passed else 1
 
@@ -352,21 +352,6 @@ def _warn_of_edits(plan: "Plan", place: "Place", console: Console) -> None:
     found = differences(plan, place)
     if found:
         console.warn(f"{edited(found)}: llmmigrate rollout emit {quote(str(place.plan_path))} writes the files anew")
-
-
-def show_change(change: "Change", console: Console, more: str = "") -> None:
-    """What was changed, and whether the gateway says that it has taken it up."""
-    confirmed = ", confirmed by the gateway" if change.uptake.confirmed else ""
-    console.result(f"{change.before or 'nothing'} → {change.after} in {change.seconds:.3f} s{more}{confirmed}")
-    if change.left_to_do is not None:
-        console.warn(change.left_to_do)
-    elif not change.uptake.confirmed:
-        console.warn(f"written, not confirmed: {change.uptake.words}")
-
-
-def change_code(change: "Change") -> int:
-    """3 where the gateway was asked and does not have the change in force; 0 where it has, or cannot be asked."""
-    return 3 if change.uptake.confirmed is False else 0
 
 
 def _address(text: str | None) -> tuple[str, int] | None:

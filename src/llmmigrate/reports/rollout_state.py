@@ -8,6 +8,7 @@ from llmmigrate.reports import Report, numbers
 from llmmigrate.reports.tables import Block, Bullets, Column, Paragraph, Table
 from llmmigrate.rollout.emitted import edited
 from llmmigrate.rollout.plan import Plan
+from llmmigrate.rollout.proof import kind_of
 from llmmigrate.rollout.state import instant
 from llmmigrate.rollout.status import Status
 from llmmigrate.rollout.walk import Step
@@ -38,11 +39,15 @@ def timetable_report(plan: Plan, steps: Sequence[Step]) -> Report:
 
 def _page(found: Status) -> Iterator[Block]:
     yield Paragraph(_headline(found), strong=True)
-    if found.stage is not None and found.stage_in_file != found.stage:
+    if found.due is not None:
+        yield Paragraph(f"{found.due}: take it again, or llmmigrate rollback.", kind="warning")
+    elif found.stage is not None and found.stage_in_file != found.stage:
         held = found.stage_in_file or "no stage of the plan"
         yield Paragraph(
             f"the gateway's file is that of {held}: a change did not finish; take the stage again.", kind="warning"
         )
+    for words in found.damaged:
+        yield Paragraph(words, kind="warning")
     if found.differs:
         yield Paragraph(f"{edited(found.differs)}: emit again; the gateway goes by what was emitted.", kind="warning")
     yield Bullets("State:", list(_items(found)))
@@ -52,10 +57,14 @@ def _page(found: Status) -> Iterator[Block]:
 
 def _headline(found: Status) -> str:
     if found.stage is None:
-        return f"{found.plan}: no stage is in force yet."
+        unknown = "no stage is in force yet" if found.due is None else "which stage is in force cannot be told"
+        return f"{found.plan}: {unknown}{_lock_words(found)}."
     share = numbers.share(float(found.share)) if found.share is not None else "an unknown part"
-    lock = f"; locked since {found.lock.at} ({found.lock.by}: {found.lock.reason})" if found.lock else ""
-    return f"{found.plan}: {found.stage} since {found.since}, {share} to the target{lock}."
+    return f"{found.plan}: {found.stage} since {found.since}, {share} to the target{_lock_words(found)}."
+
+
+def _lock_words(found: Status) -> str:
+    return f"; locked since {found.lock.at} ({found.lock.by}: {found.lock.reason})" if found.lock else ""
 
 
 def _items(found: Status) -> Iterator[str]:
@@ -64,9 +73,9 @@ def _items(found: Status) -> Iterator[str]:
     if proof is None:
         yield "drill: none"
     else:
-        kind = "quick drill" if proof.quick else "drill"
         which = "of this configuration" if found.verified_is_current else "of another configuration"
-        yield f"{kind} on {proof.version} at {proof.at} {which}: {'passed' if proof.passed else 'lost requests'}"
+        passed = "passed" if proof.passed else "lost requests"
+        yield f"{kind_of(proof)} on {proof.version} at {proof.at} {which}: {passed}"
     if found.watch is None:
         yield "watch: has said nothing yet"
     else:

@@ -148,7 +148,7 @@ class Gateway(Protocol):
     def reload(self, plan: Plan, directory: Path) -> str | None:
         """Let a running gateway take up the stage file in its directory; what is left for a person to do, if anything.
 
-        GatewayError where it refuses the file or does not run.
+        GatewayError where it refuses the file (code `refused`), does not run (`not_running`) or cannot be told.
         """
         ...
 

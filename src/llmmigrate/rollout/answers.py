@@ -11,7 +11,8 @@ import msgspec
 
 from llmmigrate.errors import ConfigError
 from llmmigrate.rollout.plan import BACK
-from llmmigrate.rollout.state import Lock, Place, State
+from llmmigrate.rollout.records import Lock, Pending, State
+from llmmigrate.rollout.state import Place
 from llmmigrate.rollout.windows import Window
 
 
@@ -52,10 +53,19 @@ def answer(empty: Report, latest: Report | None, place: Place) -> Answer:
     if latest is not None and latest.verdict == "due" and _open(state):
         return _answer(latest, state)
     fresh = latest if latest is not None and latest.at >= state.since else None
+    if state.pending is not None and (state.lock is not None or state.stage is None):
+        return _answer(_unfinished(fresh or empty, state.lock, state.pending), state)
     if state.lock is not None or state.stage == BACK:
         at, reason = (state.lock.at, state.lock.reason) if state.lock else (state.since, f"stage {BACK} is in force")
         return _answer(msgspec.structs.replace(fresh or empty, verdict="rolled_back", at=at, reasons=[reason]), state)
     return _answer(fresh or empty, state)
+
+
+def _unfinished(report: Report, lock: Lock | None, pending: Pending) -> Report:
+    """A rollback that was begun is due; otherwise nobody knows which stage was judged."""
+    verdict = "due" if lock is not None else "inconclusive"
+    reasons = [lock.reason, pending.words] if lock is not None else [pending.words]
+    return msgspec.structs.replace(report, verdict=verdict, reasons=reasons)
 
 
 def metrics(found: Answer, windows: Mapping[str, int]) -> str:
@@ -94,7 +104,7 @@ def _states(found: Answer) -> Iterator[str]:
 
 def _open(state: State) -> bool:
     """Whether a rollback that is due is still to be made, or to be finished where the watch began it."""
-    return state.lock.by == "watch" if state.lock is not None else state.stage != BACK
+    return state.stage != BACK or state.pending is not None
 
 
 def _label(text: str) -> str:

@@ -1,25 +1,35 @@
 """Another stage in force: the gateway's file replaced as a whole, taken up, kept and journaled.
 
-The order is chosen for a kill at any moment. The journal says what was begun; then the file is entirely the old or
-entirely the new one; what is remembered follows. `status` compares both and says when a change did not finish.
+The order is chosen for a kill at any moment. The journal and the state say what was begun, on the way back with the
+lock; then the file is entirely the old or entirely the new one, and tells which stage is in force (`in_force`); the
+state says that it is done when the gateway has it.
 """
 
+import contextlib
 import difflib
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from llmmigrate.errors import ConfigError, GatewayError, RolloutRefusedError
-from llmmigrate.rollout import Uptake
-from llmmigrate.rollout.emission import changed_by_hand, config_hash, gateway_of, text_of
+from llmmigrate.rollout import Confirming, Uptake
+from llmmigrate.rollout.directory_lock import check_unlocked, keep_lock
+from llmmigrate.rollout.emission import changed_by_hand, gateway_of, telling, text_of
+from llmmigrate.rollout.emission_checks import locked_by_another
 from llmmigrate.rollout.emitted import as_emitted, edited, settings_differing
+from llmmigrate.rollout.in_force import emitted_hashes, text_hash
 from llmmigrate.rollout.plan import BACK, Plan, Stage
+from llmmigrate.rollout.proof import check_proved
+from llmmigrate.rollout.records import Lock, Pending, State, one_line
 from llmmigrate.rollout.staging import replace_file
-from llmmigrate.rollout.state import SCHEMA, Lock, Place, State, instant
+from llmmigrate.rollout.state import SCHEMA, STATE, Place, instant
 
 WAITS: Final = 10.0
 """Seconds that a person's rollback, or a run, waits for another change to end: a `stage` that asks a slow gateway."""
+
+UNKNOWN: Final = "an unknown stage"
 
 
 class Change(NamedTuple):
@@ -32,6 +42,8 @@ class Change(NamedTuple):
     left_to_do: str | None
     uptake: Uptake
     """Whether the running gateway has taken it up, as far as it tells."""
+    mended: Path | None
+    """The file of the way back, where it was not what was emitted and was written anew."""
 
 
 def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False, wait: float = 0.0) -> Change:
@@ -50,6 +62,11 @@ def take_stage(plan: Plan, place: Place, name: str, *, release: bool = False, wa
                 fix="find the cause, then add --release",
                 code="locked",
             )
+        for other, found in place.standing(place.gateway_directory(plan)):
+            if other != plan.name and found.lock is not None and name != BACK:
+                raise locked_by_another(place, place.gateway_directory(plan), other, found.lock)
+        if name != BACK:
+            check_unlocked(place.gateway_directory(plan), place)
         if stage.part == 1:
             check_proved(plan, place)
         _check_directory(plan, place)
@@ -62,79 +79,24 @@ def roll_back(plan: Plan, place: Place, reason: str, *, by: str = "rollback") ->
     It acts on the gateway as it was emitted, whatever the plan says by now.
     """
     plan = as_emitted(plan, place)
-    with place.alone(wait=WAITS if by == "rollback" else 0.0):
-        return _change(plan, place, BACK, Lock(at=instant(datetime.now(UTC)), reason=reason, by=by), by)
+    reason = one_line(reason)
+    with place.alone(WAITS if by == "rollback" else 0.0, place.gateway_directory(plan)):
+        lock = Lock(at=instant(datetime.now(UTC)), reason=reason, by=by)
+        return _change(plan, place, BACK, (_lock_before(place) if by == "watch" else None) or lock, by)
+
+
+def _lock_before(place: Place) -> Lock | None:
+    """The lock of a rollback that is to be finished."""
+    try:
+        state = place.state()
+    except ConfigError:
+        return None
+    return state.lock if state is not None else None
 
 
 def confirmation(change: Change) -> str:
     """In a few words, whether the gateway has taken a change up."""
     return "confirmed by the gateway" if change.uptake.confirmed else f"not confirmed: {change.uptake.words}"
-
-
-def is_own(plan: Plan, place: Place, kind: str, directory: Path) -> bool:
-    """Whether these are the gateway and the directory that `stage`, `watch` and `rollback` act on."""
-    return kind == plan.gateway.kind and _same(directory, place.gateway_directory(plan))
-
-
-def check_emission(plan: Plan, place: Place, kind: str, directory: Path, stage: str) -> None:
-    """RolloutRefusedError for files that would put another stage, or another gateway, where a stage is in force.
-
-    The running gateway reads its stage file there: writing it would pass by the lock, the drill and the journal.
-    """
-    for name, state in place.states():
-        if state.directory is not None and _same(directory, place.root / state.directory):
-            _check_kept(plan, place, kind, directory, stage, state)
-            if name != plan.name and state.lock is not None:
-                raise RolloutRefusedError(
-                    f"{directory} is locked since {state.lock.at}, under the name {name}",
-                    why=f"{state.lock.by}: {state.lock.reason}",
-                    fix=f"name: {name} in {place.plan_path}, or another directory with -o",
-                    code="in_force",
-                )
-
-
-def _check_kept(plan: Plan, place: Place, kind: str, directory: Path, stage: str, state: State) -> None:
-    """RolloutRefusedError where an emission is not what is in force."""
-    if kind != state.gateway:
-        raise RolloutRefusedError(
-            f"{directory} holds {state.gateway}, with stage {state.stage} in force",
-            fix=f"name another directory with -o, or set gateway: {{directory: …}} in {place.plan_path}",
-            code="in_force",
-        )
-    if stage != state.stage:
-        raise RolloutRefusedError(
-            f"stage {state.stage} is in force in {directory}" + (", locked" if state.lock is not None else ""),
-            why="emitting another one there would change what the running gateway does",
-            fix=f"leave --stage out, then: llmmigrate rollout stage {place.plan_path} {stage}",
-            code="in_force",
-        )
-    kept, wanted = Decimal(state.share or 0), plan.stage(stage).part
-    if kept != wanted:
-        shares = [f"{(part * 100).normalize():f} %" for part in (kept, wanted)]
-        raise RolloutRefusedError(
-            f"stage {stage} is in force in {directory} with {shares[0]}: the plan now says {shares[1]}",
-            why="emitting it there would change what the running gateway does, without lock, drill and journal",
-            fix=f"llmmigrate rollout stage {place.plan_path} {stage}; where more was edited, rollback first",
-            code="in_force",
-        )
-
-
-def emitted_elsewhere(plan: Plan, place: Place) -> list[str]:
-    """What was emitted from this plan and no command acts on, as `nginx in other/`, as far as it still lies there."""
-    found = []
-    for line in place.journaled():
-        kind, written = str(line.get("gateway")), line.get("directory")
-        if line.get("event") != "emitted" or written is None:
-            continue
-        there = place.root / str(written)
-        name = f"{kind} in {there}"
-        if there.is_dir() and not is_own(plan, place, kind, there) and name not in found:
-            found.append(name)
-    return found
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
 
 
 def difference(plan: Plan, place: Place, name: str) -> str:
@@ -176,56 +138,122 @@ def _same_gateway(plan: Plan, other: Plan) -> bool:
 
 
 def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> Change:
-    gateway = gateway_of(plan.gateway.kind)
-    directory = place.gateway_directory(plan)
     path = _stage_file(plan, place)
     state = _state_to_leave(place, name)
-    before = state.stage if state is not None else None
-    old = _text_to_leave(path, name)
+    own = state.lock if state is not None else None
+    old, record = _text_to_leave(path, name), text_of(place.directory / STATE)
     new = _stage_text(plan, place, plan.stage(name))
     began = datetime.now(UTC)
-    told = {"at": instant(began), "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
+    made = _made_state(plan, name, lock, instant(began), new)
+    pending = Pending(to=name, at=made.since, by=by, before=state, sha256=text_hash(old) if old is not None else None)
+    before = _named(state)
+    told = {"at": made.since, "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
     place.journal("begun", **told)
-    confirm = gateway.confirming(plan, directory)
+    confirm = gateway_of(plan.gateway.kind).confirming(plan, place.gateway_directory(plan))
+    place.keep_state(replace(made, pending=pending))
+    if lock is not None:
+        keep_lock(path.parent, place, lock, before=own)
     replace_file(path, new)
-    made = State(
+    mended = _mend_way_back(plan, place, new) if name == BACK else None
+    try:
+        left_to_do, uptake = _taken_up(plan, place, name, confirm)
+    except GatewayError as error:
+        if old is not None:
+            replace_file(path, old)
+            _tell_again(plan, place, error)
+        place.put_back(record)
+        keep_lock(path.parent, place, own, before=own)
+        place.journal("refused", **told, why=error.what)
+        raise
+    due = uptake.confirmed is False
+    place.keep_state(replace(made, pending=replace(pending, why=uptake.words) if due else None))
+    keep_lock(path.parent, place, lock, before=own)
+    seconds = (datetime.now(UTC) - began).total_seconds()
+    place.journal("due" if due else "done", **told, seconds=seconds, confirmed=uptake.confirmed)
+    return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake, mended)
+
+
+def _taken_up(plan: Plan, place: Place, name: str, confirm: Confirming) -> tuple[str | None, Uptake]:
+    """What is left to do, and whether the gateway has the file. GatewayError where the old one has to be put back.
+
+    That is so where it refuses the file and, of a stage, where it cannot be told. A way back that it cannot be told of
+    stays, for a person to tell it.
+    """
+    try:
+        left_to_do = gateway_of(plan.gateway.kind).reload(plan, place.gateway_directory(plan))
+    except GatewayError as error:
+        if error.code == "not_running":
+            return None, _at_start(error)
+        if error.code == "refused":
+            raise
+        if name != BACK:
+            raise _untold(error) from None
+        return None, Uptake(False, f"{_in_words(error)}; tell it by hand, {_telling(plan, place, name)}")
+    if left_to_do is not None:
+        return left_to_do, Uptake(None, left_to_do)
+    try:
+        return None, confirm()
+    except GatewayError as error:
+        if error.code == "refused":
+            raise
+        return None, _at_start(error) if error.code == "not_running" else Uptake(None, _in_words(error))
+
+
+def _tell_again(plan: Plan, place: Place, error: GatewayError) -> None:
+    """Where nobody knows what the gateway heard, tell it of the file that was put back, as far as it can be told."""
+    if error.code == "untold":
+        with contextlib.suppress(GatewayError):
+            gateway_of(plan.gateway.kind).reload(plan, place.gateway_directory(plan))
+
+
+def _at_start(error: GatewayError) -> Uptake:
+    return Uptake(None, f"{error.what}: it takes the file up when it starts")
+
+
+def _untold(error: GatewayError) -> GatewayError:
+    kept = "the file and the state are as they were"
+    return GatewayError(error.what, why=error.why, fix=f"{kept}; {error.fix}" if error.fix else kept, code="untold")
+
+
+def _in_words(error: GatewayError) -> str:
+    return f"{error.what} ({error.why})" if error.why else error.what
+
+
+def _telling(plan: Plan, place: Place, name: str) -> str:
+    """What a person types for a gateway to take up the file that lies there."""
+    return f"in {place.gateway_directory(plan)}: {telling(plan, gateway_of(plan.gateway.kind), name)}"
+
+
+def _made_state(plan: Plan, name: str, lock: Lock | None, at: str, text: str) -> State:
+    return State(
         schema=SCHEMA,
         stage=name,
-        since=instant(began),
+        since=at,
         lock=lock,
         gateway=plan.gateway.kind,
         directory=plan.gateway.directory,
         share=f"{plan.stage(name).part.normalize():f}",
+        file=gateway_of(plan.gateway.kind).STAGE_FILE,
+        sha256=text_hash(text),
     )
-    left_to_do = None
-    try:
-        left_to_do = gateway.reload(plan, directory)
-        place.keep_state(made)
-        uptake = confirm() if left_to_do is None else Uptake(None, left_to_do)
-    except GatewayError as error:
-        if error.code == "refused":
-            if old is not None:
-                replace_file(path, old)
-            place.put_back(state)
-        else:
-            place.keep_state(made)
-        if error.code != "not_running":
-            place.journal("refused", **told, why=error.what)
-            raise
-        uptake = Uptake(None, f"{error.what}: it takes the file up when it starts")
-    seconds = (datetime.now(UTC) - began).total_seconds()
-    place.journal("done", **told, seconds=seconds, confirmed=uptake.confirmed)
-    return Change(before, name, seconds, _diff(old or "", new, path, name), left_to_do, uptake)
+
+
+def _named(state: State | None) -> str | None:
+    """What was in force, in a word; None: no stage."""
+    if state is None:
+        return None
+    return state.stage if state.stage is not None else UNKNOWN
 
 
 def _state_to_leave(place: Place, name: str) -> State | None:
-    """What is in force. On the way back a state file that cannot be read is as good as none."""
+    """What is in force, nothing pending. On the way back a state file that cannot be read is as good as none."""
     try:
-        return place.state()
+        state = place.state()
     except ConfigError:
         if name != BACK:
             raise
         return None
+    return replace(state, pending=None) if state is not None else None
 
 
 def _text_to_leave(path: Path, name: str) -> str | None:
@@ -235,24 +263,31 @@ def _text_to_leave(path: Path, name: str) -> str | None:
 
 def _stage_text(plan: Plan, place: Place, stage: Stage) -> str:
     """What the stage file is to hold: for the way back what was emitted with the files that run, else by the plan."""
+    kept = _whole_way_back(plan, place) if stage.name == BACK else None
     gateway = gateway_of(plan.gateway.kind)
-    emitted = place.gateway_directory(plan) / "stages" / BACK / gateway.STAGE_FILE
-    kept = text_of(emitted) if stage.name == BACK else None
-    return kept or gateway.files(plan, stage.part)[gateway.STAGE_FILE]
+    return kept if kept is not None else gateway.files(plan, stage.part)[gateway.STAGE_FILE]
 
 
-def check_proved(plan: Plan, place: Place) -> None:
-    """RolloutRefusedError without a passed drill of this configuration, where its gateway can be drilled."""
-    if gateway_of(plan.gateway.kind).PROGRAM is None:
-        return
-    proof = place.verified().get(plan.gateway.kind)
-    fix = f"llmmigrate rollout drill {place.plan_path} --to {plan.gateway.kind}"
-    if proof is None or proof.config_sha256 != config_hash(plan, plan.gateway.kind):
-        why = "no drill has been run" if proof is None else "the plan has changed since the drill"
-        raise RolloutRefusedError("this configuration was never drilled", why=why, fix=fix, code="not_drilled")
-    if not proof.passed:
-        lost = ", ".join(f"{fault}: {count}" for fault, count in proof.lost.items())
-        raise RolloutRefusedError("the drill of this configuration lost requests", why=lost, fix=fix, code="not_passed")
+def _way_back_file(plan: Plan, place: Place) -> Path:
+    return place.gateway_directory(plan) / "stages" / BACK / gateway_of(plan.gateway.kind).STAGE_FILE
+
+
+def _whole_way_back(plan: Plan, place: Place) -> str | None:
+    """The file of the way back as it was emitted; None where it is gone, or not what was recorded of it."""
+    kept = text_of(_way_back_file(plan, place))
+    wanted = emitted_hashes(place.directory).get(BACK)
+    return kept if kept and wanted in (None, text_hash(kept)) else None
+
+
+def _mend_way_back(plan: Plan, place: Place, text: str) -> Path | None:
+    """Write a damaged way back anew; its file, None where it was whole."""
+    path = _way_back_file(plan, place)
+    if _whole_way_back(plan, place) is not None:
+        return None
+    with contextlib.suppress(OSError):  # going back matters more
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text)
+    return path
 
 
 def _check_directory(plan: Plan, place: Place) -> None:

@@ -116,8 +116,16 @@ def _way_back_by_hand(plan: Plan, gateway: Gateway, plan_name: str) -> str:
 
 def _by_hand(plan: Plan, gateway: Gateway, stage: str) -> str:
     file = gateway.STAGE_FILE
-    take_up = gateway.TAKE_UP.replace("{share}", str(int(plan.stage(stage).part * 10_000)))
-    return f"`cp stages/{stage}/{file} {file}.new && mv {file}.new {file}`{take_up}"
+    return f"`cp stages/{stage}/{file} {file}.new && mv {file}.new {file}`{_take_up(plan, gateway, stage)}"
+
+
+def _take_up(plan: Plan, gateway: Gateway, stage: str) -> str:
+    return gateway.TAKE_UP.replace("{share}", str(int(plan.stage(stage).part * 10_000)))
+
+
+def telling(plan: Plan, gateway: Gateway, stage: str) -> str:
+    """The shell's line that lets the gateway take up the stage file in its directory."""
+    return _take_up(plan, gateway, stage).removeprefix(", then ").strip("`")
 
 
 def _first(plan: Plan) -> str:

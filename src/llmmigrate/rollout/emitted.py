@@ -16,12 +16,13 @@ import msgspec
 
 from llmmigrate.errors import ConfigError, GatewayError, LlmmigrateError
 from llmmigrate.rollout import Reader
+from llmmigrate.rollout.damage import read_record, told
 from llmmigrate.rollout.emission import FINDINGS, changed_by_hand, gateway_of, text_of
+from llmmigrate.rollout.in_force import EMITTED, text_hash
 from llmmigrate.rollout.plan import BACK, Plan, load, parse
 from llmmigrate.rollout.state import ROOT, Place, instant
 
 SCHEMA: Final = "llmmigrate.emitted/1"
-FILE: Final = "emitted.json"
 _WATCHED: Final = re.compile(r"monitoring\.|rollback\.(?!latency_p95:)|stages\.[^:]*\.(for|min_requests):")
 """Settings that are in no file of a gateway."""
 
@@ -34,6 +35,8 @@ class Emitted(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     """The plan's file name."""
     text: str
+    stages: dict[str, str] = {}
+    """SHA-256 of each stage's file."""
 
 
 class Way(NamedTuple):
@@ -48,17 +51,42 @@ class Way(NamedTuple):
 def keep_emitted(place: Place, now: datetime) -> None:
     """Keep the plan as it is now."""
     text = place.plan_path.read_text(encoding="utf-8-sig")
-    kept = Emitted(schema=SCHEMA, at=instant(now), file=place.plan_path.name, text=text)
-    place.write(FILE, msgspec.json.format(msgspec.json.encode(kept), indent=1).decode() + "\n")
+    plan = parse(text, place.plan_path.name)
+    kept = Emitted(schema=SCHEMA, at=instant(now), file=place.plan_path.name, text=text, stages=_hashes(plan))
+    place.write(EMITTED, msgspec.json.format(msgspec.json.encode(kept), indent=1).decode() + "\n")
+
+
+def _hashes(plan: Plan) -> dict[str, str]:
+    gateway = gateway_of(plan.gateway.kind)
+    names = [*(stage.name for stage in plan.stages), BACK]
+    return {name: text_hash(gateway.files(plan, plan.stage(name).part)[gateway.STAGE_FILE]) for name in names}
 
 
 def emitted_plan(place: Place) -> Plan | None:
     """The plan as it was emitted; None where that is not known."""
     try:
-        kept = place.read(FILE, Emitted)
+        kept = place.read(EMITTED, Emitted)
         return parse(kept.text, kept.file) if kept is not None else None
     except LlmmigrateError:
         return None
+
+
+def emitted_file(place: Place) -> str | None:
+    """The file name of the plan that was emitted; None where that is not known."""
+    try:
+        kept = place.read(EMITTED, Emitted)
+    except ConfigError:
+        return None
+    return kept.file if kept is not None else None
+
+
+def emitted_damage(place: Place) -> str | None:
+    """What is wrong with the record of the emission, in a line; None: nothing, or there is none."""
+    try:
+        place.read(EMITTED, Emitted)
+    except ConfigError as error:
+        return told(error)
+    return None
 
 
 def way_back(plan_path: Path) -> Way:
@@ -136,11 +164,11 @@ def settings_changed(before: Plan, after: Plan) -> list[str]:
 def _last_emitted(plan_path: Path) -> tuple[Plan, Place] | None:
     """The newest plan that was emitted from this file, under whatever name."""
     found: list[tuple[str, Plan, Place]] = []
-    for path in (plan_path.parent / ROOT).glob(f"*/{FILE}"):
+    for path in (plan_path.parent / ROOT).glob(f"*/{EMITTED}"):
         try:
-            kept = msgspec.json.decode(path.read_bytes(), type=Emitted)
+            kept = read_record(path, Emitted)
             plan = parse(kept.text, kept.file)
-        except (OSError, msgspec.DecodeError, LlmmigrateError):
+        except LlmmigrateError:
             continue
         if kept.file == plan_path.name:
             found.append((kept.at, plan, Place(plan_path, plan)))

@@ -14,9 +14,11 @@ import msgspec
 
 from llmmigrate.errors import ConfigError, LlmmigrateError, NotInForceError, RolloutRefusedError
 from llmmigrate.rollout import Reader
-from llmmigrate.rollout.changing import WAITS, check_proved, confirmation, take_stage
+from llmmigrate.rollout.changing import WAITS, confirmation, take_stage
 from llmmigrate.rollout.plan import BACK, Plan, Stage
-from llmmigrate.rollout.state import Place, State
+from llmmigrate.rollout.proof import check_proved
+from llmmigrate.rollout.records import State
+from llmmigrate.rollout.state import Place
 from llmmigrate.rollout.watch import Options, Progress, Say, Watch
 from llmmigrate.rollout.webhook import check_webhook
 
@@ -126,7 +128,7 @@ def _ahead(plan: Plan, place: Place, *, release: bool) -> list[Stage]:
 def _stay(plan: Plan, place: Place, reader: Reader, say: Say, stage: Stage, clock: Clock, *, release: bool) -> bool:
     """Take one stage and watch it until its gate; False after a rollback."""
     state = place.state()
-    if state is None or state.stage != stage.name or state.lock is not None:
+    if state is None or state.stage != stage.name or state.lock is not None or state.pending is not None:
         change = take_stage(plan, place, stage.name, release=release, wait=WAITS)
         if change.uptake.confirmed is False:
             raise NotInForceError(f"stage {stage.name} is written, and not in force", why=change.uptake.words)
@@ -158,10 +160,10 @@ def _tell_unwatched(plan: Plan, place: Place, say: Say) -> None:
     """Say that the target has requests and that nobody goes back from them any more, where that is so."""
     try:
         state = place.state()
-        share = plan.stage(state.stage).part if state is not None else 0
+        share = plan.stage(state.stage).part if state is not None and state.stage is not None else 0
     except LlmmigrateError:
         return
-    if state is not None and share > 0 and state.lock is None:
+    if state is not None and share > 0:
         say(f"nothing watches stage {state.stage} any more: llmmigrate rollout watch {place.plan_path} --apply")
 
 

@@ -225,15 +225,12 @@ class Watch:
         self._tell(reason, acted)
 
     def _is_back(self) -> bool:
-        """Whether somebody has gone back; what this watch began and the gateway did not take up is to be finished."""
+        """Whether somebody has gone back; a rollback that the gateway does not have is to be finished."""
         try:
             state = self.place.state()
         except ConfigError:  # as good as none: nobody knows, so it is gone back from
             return False
-        if state is None:
-            return False
-        begun = self.due is not None and state.lock is not None and state.lock.by == "watch"
-        return (state.lock is not None or state.stage == BACK) and not begun
+        return state is not None and state.stage == BACK and state.pending is None
 
     def _stays_due(self, reason: str, action: str, judgement: Judgement, window: Window | None) -> None:
         """Say that the rollback was not made; the webhook hears it the first time."""
