@@ -61,12 +61,10 @@ def test_a_watch_that_goes_on_with_a_streak_holds_the_ejection_against_the_targe
     assert ends == [False, False, True]
 
 
-@pytest.mark.parametrize("kind", ["envoy", "nginx", "haproxy", "litellm"])
-def test_a_real_gateway_that_left_the_target_alone_before(
-    kind: str, tmp_path: Path, needs: Callable[[str], None]
-) -> None:
-    needs(kind)
-    before, after = asyncio.run(_left_alone_before(tmp_path, kind))
+def test_a_real_gateway_that_left_the_target_alone_before(tmp_path: Path, needs: Callable[[str], None]) -> None:
+    """Of all gateways the one whose reader works out itself when an ejection began."""
+    needs("nginx")
+    before, after = asyncio.run(_left_alone_before(tmp_path, "nginx"))
     assert set(before) == {"inconclusive"}
     assert after["breach"] == 3
 

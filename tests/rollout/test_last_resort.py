@@ -53,8 +53,7 @@ async def _only_the_target_left(
         return first, [record.served_by for record in records]
 
 
-@pytest.mark.parametrize("stage", ["shadow", "full"])
-@pytest.mark.parametrize("roles", [THREE, TWO], ids=["three", "two"])
+@pytest.mark.parametrize(("roles", "stage"), [(THREE, "full"), (TWO, "shadow")], ids=["three-full", "two-shadow"])
 @pytest.mark.parametrize("kind", ["envoy", "haproxy", "nginx"])
 def test_the_last_provider_of_a_chain_is_asked_however_often_it_has_failed(
     kind: str, roles: tuple[Role, ...], stage: str, tmp_path: Path, needs: Callable[[str], None]

@@ -78,8 +78,10 @@ def read_journal(path: Path) -> Journaled:
 def append_line(path: Path, line: str) -> None:
     """Add a line to a journal, on the disk before this returns. One that a kill has cut is left as it is, by itself."""
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as stream:
-        if stream.seek(0, os.SEEK_END) and (stream.seek(-1, os.SEEK_END), stream.read(1))[1] != b"\n":
-            line = f"\n{line}"
+        if stream.seek(0, os.SEEK_END):
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                line = f"\n{line}"
         stream.write(f"{line}\n".encode())
         stream.flush()
         os.fsync(stream.fileno())

@@ -55,7 +55,7 @@ _CHECKS: Final = (
     f"GET {_ASKED} with the key, every 2 s, to every provider but the last of the chain, which is never left alone; "
     "down after two without an answer or with a 5xx"
 )
-_REFUSALS: Final = "turned into 503, so that they are retried and eject, until health checks bring the provider back"
+_REFUSALS: Final = "turned into 503, so that they are retried; the watch counts them, but they leave nobody alone"
 _MODELS: Final = "bodies cannot be rewritten: providers have to know the callers' names (vLLM: --served-model-name)"
 
 
@@ -73,8 +73,11 @@ def findings(plan: Plan) -> Sequence[Finding]:
     changed = [role for role in plan.roles() if _rewrites(plan, role)]
     renamed = rewriting_finding(plan, "model names and parameters", "unsupported", f"{_MODELS}: {', '.join(changed)}")
     large = plan.failover.max_body > _BUFFER
-    counting = "counts errors, with health checks to come back; eject_for is not known"
-    counters = "errors from its statistics; times to the first byte from a table; a cut stream looks good"
+    counting = (
+        "by health checks, which bring back, too: an answer that is tried again at the next provider does not count "
+        "(2.6); eject_for is not known"
+    )
+    counters = "attempts and errors from its statistics; times to the first byte from a table; a cut stream looks good"
     found = [
         Finding("share", "exact", "drawn out of 10,000 for each request", "stages"),
         sticky_finding(plan, "exact", "a hash of the header decides; callers without it are drawn"),
@@ -126,31 +129,28 @@ def reader(plan: Plan, directory: Path) -> Reader:
         lines = _ask(directory, "show stat").removeprefix("# ").splitlines()
         with readable(str(directory / _SOCKET)):
             rows = {(row["pxname"], row["svname"]): row for row in csv.DictReader(lines)}
-        found = rows.get(("chain_target", "target"))
-        if found is None:
+        server, attempts = rows.get(("chain_target", "target")), rows.get(("up_target", "BACKEND"))
+        if server is None or attempts is None:
             raise GatewayError("HAProxy has no server target", fix="start it with the emitted files: ./start.sh")
         times = _TIMES.search(_ask(directory, "show table up_target"))
         with readable(str(directory / _SOCKET)):
-            return _counts(found, times)
+            return _counts(server, attempts, times)
 
     return read
 
 
-def _counts(row: Mapping[str, str], times: "re.Match[str] | None") -> Counts:
-    """What the statistics say of attempts at the target: answers by class, and those without an answer.
+def _counts(server: Mapping[str, str], attempts: Mapping[str, str], times: "re.Match[str] | None") -> Counts:
+    """What the statistics say: `server` of the target in its chain, `attempts` of the backend that asks it.
 
-    Times are known of attempts with an answer; one that took too long for any is a failure alone.
+    The chain does not count an answer that it tries again at the next provider; the backend counts every one by its
+    class, and as 5xx what had no answer. Times are known of attempts with an answer; one that took too long for any is
+    a failure alone.
     """
-
-    def number(name: str) -> int:
-        return int(row.get(name) or 0)
-
-    unanswered = number("econ") + number("eresp")
-    good = sum(number(f"hrsp_{kind}xx") for kind in range(1, 5))
-    failed = number("hrsp_5xx") + unanswered
-    down = row.get("status", "").startswith(("DOWN", "NOLB", "MAINT"))
+    good = sum(int(attempts.get(f"hrsp_{kind}xx") or 0) for kind in range(1, 5))
+    failed = int(attempts.get("hrsp_5xx") or 0)
+    down = server.get("status", "").startswith(("DOWN", "NOLB", "MAINT"))
     timed, slow = (int(times[1]), int(times[2])) if times is not None else (0, 0)
-    return Counts(good + failed, failed, timed, slow, number("chkdown"), down)
+    return Counts(good + failed, failed, timed, slow, int(server.get("chkdown") or 0), down)
 
 
 def _ask(directory: Path, line: str) -> str:
@@ -247,21 +247,32 @@ def _inner(plan: Plan, role: Role, silence: str) -> str:
         tls = (
             f" ssl verify required ca-file {plan.gateway.ca_bundle} sni str({endpoint.host}) verifyhost {endpoint.host}"
         )
-    counting = _counting(plan.rollback.latency_p95) if role == "target" else ""
     names = "" if endpoint.literal else " resolvers dns init-addr last,libc,none"
-    return f"""\
-frontend in-{role}
-  bind unix@{role}.sock mode 600
-  default_backend up_{role}
-backend up_{role}
+    backend = f"""\
   retries 0
   timeout server {silence}
-{counting}  http-request set-var(txn.asked) path
+  http-request set-var(txn.asked) path
   http-request del-header authorization
 {key}  http-request set-header host {endpoint.authority}
 {path}  http-response set-status 503 if {{ status 401 403 408 429 }} !{{ var(txn.asked) -m beg {_ASKED} }}
   http-response set-header x-llm-served-by {role}
   server {role} {endpoint.host}:{endpoint.port}{tls}{names} no-check
+"""
+    if role != "target":
+        return f"{_front_of(role)}backend up_{role}\n{backend}"
+    counting = _counting(plan.rollback.latency_p95)
+    return (
+        f"{_front_of(role)}  use_backend check_{role} if METH_GET {{ path {_ASKED} }}\n"
+        f"backend check_{role}\n{backend}backend up_{role}\n{counting}{backend}"
+    )
+
+
+def _front_of(role: Role) -> str:
+    """The inner listener of a provider. The target's health checks have a backend of their own, being no attempts."""
+    return f"""\
+frontend in-{role}
+  bind unix@{role}.sock mode 600
+  default_backend up_{role}
 """
 
 
