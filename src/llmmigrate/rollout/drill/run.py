@@ -122,7 +122,7 @@ async def _healthy(lab: Lab, request: Request, say: Say) -> tuple[Share, Latency
     say("share and latency with everyone well")
     pace = lab.gateway.PACE
     await lab.start(Decimal("0.1"))
-    seconds = 4.0 if request.quick else 12.0
+    seconds = 4.0 if request.quick else 8.0
     lanes = min(_LANES, pace.lanes)
     through: list[Record] = []
     direct: list[Record] = []
