@@ -64,6 +64,7 @@ def test_a_damaged_state_is_told_with_its_line_and_what_to_do(staged: Run) -> No
         assert "llmmigrate rollback" in done.err
     path.write_text(whole[:60])
     assert f"state.json:{path.read_text().count(chr(10)) + 1}" in staged("rollout", "status").err
+    assert staged("rollback", "--reason", "x").out.startswith("an unknown stage → back")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Meanings compared by vectors of a third endpoint: measured, a gate, paid for, and never made up."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -144,6 +146,28 @@ def test_a_resumed_run_asks_for_no_vector_twice(
     assert similarity()["not_measured"] == lost, "vectors that were fetched for a pair that was not noted yet"
     assert "kept none" in similarity()["why"]
     assert similarity()["pairs"] + similarity()["not_measured"] == verdict()["pairs"]
+
+
+def test_a_cap_that_leaves_no_room_for_vectors_of_an_earlier_start_ends_the_run(
+    llmmigrate: Run, folder: Path, current: FaultServer, target: FaultServer, vectors: FaultServer
+) -> None:
+    """What waits for the earlier pairs to be taken must not wait for one that the cap forbids."""
+    write_log(folder / "logs.jsonl", 150, tokens=(1, 1))
+    configure(current, target, vectors)
+    tight = ("--gate", "errors=<= +1pt", "--max-cost", "0.005", "--max-output-tokens", "100")
+    assert llmmigrate(*SHADOW, "--embeddings", SMALL, *tight).code == 3
+    journal = the_run() / "journal.jsonl"
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    fetched = [item["key"] for item in records if item["type"] == "result" and item["side"] == "embeddings"]
+    pairs = [place for place, item in enumerate(records) if item["type"] == "pair"]
+    kept = (item for place, item in enumerate(records) if place != pairs[-1] and item.get("key") not in fetched[1:])
+    journal.write_text("".join(json.dumps(item) + "\n" for item in kept))
+    sent = len(current.requests) + len(target.requests)
+    line = [sys.executable, "-m", "llmmigrate", "shadow", "--resume", the_run().name, "--yes", "--max-cost", "0.0022"]
+    again = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert again.returncode == 3, again.stderr
+    assert verdict()["reason"] == "budget"
+    assert len(current.requests) + len(target.requests) == sent
 
 
 def test_a_dry_run_shows_what_vectors_cost(

@@ -146,7 +146,7 @@ def _change(plan: Plan, place: Place, name: str, lock: Lock | None, by: str) -> 
     began = datetime.now(UTC)
     made = _made_state(plan, name, lock, instant(began), new)
     pending = Pending(to=name, at=made.since, by=by, before=state, sha256=text_hash(old) if old is not None else None)
-    before = _named(state)
+    before = _before(place)
     told = {"at": made.since, "by": by, "from": before, "to": name, "reason": lock.reason if lock else None}
     place.journal("begun", **told)
     confirm = gateway_of(plan.gateway.kind).confirming(plan, place.gateway_directory(plan))
@@ -238,11 +238,13 @@ def _made_state(plan: Plan, name: str, lock: Lock | None, at: str, text: str) ->
     )
 
 
-def _named(state: State | None) -> str | None:
-    """What was in force, in a word; None: no stage."""
-    if state is None:
-        return None
-    return state.stage if state.stage is not None else UNKNOWN
+def _before(place: Place) -> str | None:
+    """What is in force, in a word; None: no stage."""
+    try:
+        state = place.state()
+    except ConfigError:
+        return UNKNOWN
+    return state.stage or UNKNOWN if state is not None else None
 
 
 def _state_to_leave(place: Place, name: str) -> State | None:

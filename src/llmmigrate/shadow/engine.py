@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from llmmigrate.costing.audit.findings import Translation
 from llmmigrate.costing.audit.requests import canonical_json
 from llmmigrate.logs.redaction import redacted
+from llmmigrate.shadow.budget import BudgetReachedError
 from llmmigrate.shadow.journal import Journal, as_read
 from llmmigrate.shadow.ordered import SPARE, Halt, in_order
 from llmmigrate.shadow.pairs import Arm, Pair, Sampled
@@ -121,7 +122,14 @@ class Comparison:
     async def _pair(self, place: Place) -> Answered:
         """Ask both sides, and for the vectors of their answers where these are still to be measured."""
         self._begun += 1
-        pair, keys = await self._answers(place, self._begun - 1)
+        try:
+            return await self._answered(place, self._begun - 1)
+        except BudgetReachedError:
+            self._may_send.set()  # this pair is never taken, so nobody may wait for that
+            raise
+
+    async def _answered(self, place: Place, number: int) -> Answered:
+        pair, keys = await self._answers(place, number)
         scores = self._measured_before(pair, keys)
         if scores is not None or self.embedding is None or _is_altered(pair):
             return Answered(place, pair, keys, scores, {})
