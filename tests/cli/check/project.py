@@ -10,6 +10,18 @@ from tests.conftest import Outcome
 
 Run = Callable[..., Outcome]
 BASELINE = ".llmmigrate/baseline.profile.json"
+CONTRACT = """\
+schema: 1
+provider: acme
+currency: USD
+models:
+  - id: acme-1
+    periods:
+      - from: 2026-01-01
+        per_mtok: {{input: "{rate}", output: "8"}}
+        source: "A: our contract"
+"""
+"""A price table of one's own, with its rate for input."""
 
 
 def log(name: str, *, seed: int, calls: int = 600, longer: float = 1.0, spread: float = 0.3, **fields: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.cli.check.project import Run, document, log
+from tests.cli.check.project import CONTRACT, Run, document, log
 from tests.conftest import ROOT
 
 
@@ -62,19 +62,6 @@ def test_a_rise_that_chance_makes_is_no_failure_and_undecided_when_strict(llmmig
     assert output["result"] == "unclear"
     assert (relaxed.code, strict.code) == (0, 3)
     assert "smallest detectable rise: " in strict.out
-
-
-CONTRACT = """\
-schema: 1
-provider: acme
-currency: USD
-models:
-  - id: acme-1
-    periods:
-      - from: 2026-01-01
-        per_mtok: {{input: "{rate}", output: "8"}}
-        source: "A: our contract"
-"""
 
 
 def contract(rate: str) -> None:

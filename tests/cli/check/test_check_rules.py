@@ -170,19 +170,6 @@ def test_only_unpriced_calls_are_undecided_never_a_pass(llmmigrate: Run, baselin
     assert "unknown model" in outcome.out
 
 
-CONTRACT = """\
-schema: 1
-provider: acme
-currency: USD
-models:
-  - id: acme-1
-    periods:
-      - from: 2026-01-01
-        per_mtok: {{input: "{rate}", output: "8"}}
-        source: "A: our contract"
-"""
-
-
 def test_a_run_of_which_most_is_in_no_figure_is_undecided(llmmigrate: Run, baseline: str) -> None:
     priced = Path(log("few.jsonl", seed=2, calls=40)).read_text()
     for name, rest in {
