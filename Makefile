@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
-INPUTS := pyproject.toml constraints.txt
+INPUTS := pyproject.toml constraints.txt $(wildcard src/llmmigrate/logs/native/*.[ch])
 AXE := .axe/node_modules/axe-core/axe.min.js
 
 .PHONY: demo test gateways browser price-sources lint fix goldens docs bench clean

@@ -5,9 +5,7 @@ from typing import Any, Final
 
 from llmmigrate.arrays import np, npt
 from llmmigrate.units import NANOSECONDS
-from llmmigrate.usage.calls_by_column import Integers
-
-Flags = npt.NDArray[np.bool_]
+from llmmigrate.usage.calls_by_column import Flags, Integers
 
 ISO_LENGTHS: Final = (20, 22, 23, 24, 25, 26, 27, 28, 29, 30)
 

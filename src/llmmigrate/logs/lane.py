@@ -1,52 +1,46 @@
 """The quick way for regular flat records: a block of lines becomes columns instead of calls, with the same result.
 
-A lane is made for one record shape. What is not perfectly regular (another shape, a count that is no plain integer, an
-odd timestamp, reasoning above output …) goes line by line through the reader as ever.
+What is not perfectly regular (another shape, a count that is no plain integer, an odd timestamp, reasoning above output
+…) goes line by line through the reader as ever. `rows` and `scan` say what the lines hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 from llmmigrate.arrays import np, npt
 from llmmigrate.logs import names
 from llmmigrate.logs.identities import MASK, Identities, hash_text, id_hash, id_hashes, series_text
-from llmmigrate.logs.iso_columns import Flags, instants
-from llmmigrate.logs.rows import Block
 from llmmigrate.units import PICO
-from llmmigrate.usage.calls_by_column import Columns, Floats, Integers
+from llmmigrate.usage.calls_by_column import Columns, Flags, Floats, Integers
 from llmmigrate.usage.columns import FAILED, ColumnWriter
 from llmmigrate.usage.profile import SESSION_BUCKETS
 
 ODD_SHARE: Final = 150
 """With more than one odd line in so many, a block is read line by line: cutting it up would cost more."""
 MOST_SERIES: Final = 1 << 15
+COUNTS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+)
 
 
 class Codes:
     """Numbers for the distinct combinations of provider, model, tier and tags."""
 
     def __init__(self, writer: ColumnWriter, provider: str | None) -> None:
+        self.known: dict[Any, int] = {}
+        """The codes of combinations, as whoever reads a block tells them apart."""
+        self.model_hash: list[int] = []
         self._writer = writer
         self._provider = provider
-        self._known: dict[tuple[Any, ...], int] = {}
         self._series: dict[Any, int] = {}
-        self.model_hash: list[int] = []
 
-    def of(self, block: Block, tag_names: tuple[str, ...]) -> Integers:
-        """The series of each row."""
-        parts = [block.values.get(name) or (None,) * block.size for name in ("provider", "model", "service_tier")]
-        parts += [block.tags.get(name) or (None,) * block.size for name in tag_names]
-        known = self._known
-        try:
-            return _looked_up(known, parts, block.size)
-        except KeyError:
-            for key in set(zip(*parts, strict=True)):
-                if key not in known:
-                    known[key] = self._new(key)
-        return _looked_up(known, parts, block.size)
-
-    def _new(self, key: tuple[Any, ...]) -> int:
-        provider, model, tier, *tags = key
+    def add(self, key: Hashable, provider: Any, model: Any, tier: Any, tags: Iterable[Any]) -> int:
+        """The code of a combination with these values, which is known by `key` from now on."""
         series = (
             names.provider(provider) or self._provider,
             names.model(model),
@@ -58,15 +52,32 @@ class Codes:
             code = self._series[series] = len(self._writer.series)
             self._writer.series.append(series)
             self.model_hash.append(hash_text(series_text(series[1], series[2])))
+        self.known[key] = code
         return code
 
     def full(self) -> bool:
         """Whether there are too many combinations for columns to pay."""
-        return len(self._known) > MOST_SERIES
+        return len(self.known) > MOST_SERIES
 
 
-def _looked_up(known: dict[tuple[Any, ...], int], parts: list[Sequence[Any]], size: int) -> Integers:
-    return np.fromiter(map(known.__getitem__, zip(*parts, strict=True)), dtype=np.int64, count=size)
+class Fields(NamedTuple):
+    """What the lines of a block say, as columns: one place a line. Odd lines hold whatever, and are not to be used."""
+
+    start_ns: Integers
+    odd: Flags
+    series: Integers
+    """`Codes` of provider, model, tier and tags."""
+    counts: Mapping[str, Integers]
+    """Token counts by field name, 0 where a line has none."""
+    errors: dict[int, str]
+    """Line → error class, of the calls that failed."""
+    latency_ms: Floats
+    ttft_ms: Floats
+    cost_usd: Floats
+    """NaN where a line has none, like the durations."""
+    ids: Sequence[str | None]
+    sessions: Sequence[str | None] | None
+    """None where no line has one."""
 
 
 class Found(NamedTuple):
@@ -79,61 +90,57 @@ class Found(NamedTuple):
     odd: Flags
 
 
-def turned(block: Block, codes: Codes, tag_names: tuple[str, ...]) -> Found:
-    """A block as columns. Odd rows hold whatever, and are not to be used."""
-    values, count = block.values, block.size
-    start_ns, odd = instants(values["timestamp"])
-    series = codes.of(block, tag_names)
-    whole_in, whole_out = _integers(values["input_tokens"]), _integers(values["output_tokens"])
-    cached, write_5m, write_1h, reasoning = (
-        _integers(values.get(name), count)
-        for name in ("cached_input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "reasoning_tokens")
-    )
+def found_in(fields: Fields, codes: Codes) -> Found:
+    """The calls of a block. Odd rows hold whatever, and are not to be used."""
+    count = len(fields.start_ns)
+    whole_in, whole_out, cached, write_5m, write_1h, reasoning = (fields.counts[name] for name in COUNTS)
     inside = cached + write_5m + write_1h
-    failed, errors = _failures(block)
+    failed = np.zeros(count, dtype=bool)
+    failed[list(fields.errors)] = True
     nothing = (whole_in == 0) & (whole_out == 0)
-    odd |= (inside > whole_in) | (reasoning > whole_out) | (nothing & ~failed)
+    odd = fields.odd | (inside > whole_in) | (reasoning > whole_out) | (nothing & ~failed)
     state = np.where(failed, np.where(nothing, FAILED, 2), 0)
     zero = np.zeros(count, dtype=np.int64)
     tokens = np.stack((whole_in - inside, zero, cached, write_5m, write_1h, whole_out - reasoning, zero, reasoning))
     tokens[:, state == FAILED] = 0
     calls = Columns(
-        start_ns, series, state, tokens, np.ones(count, dtype=bool), _floats(values.get("latency_ms"), count),
-        _floats(values.get("ttft_ms"), count), np.rint(_floats(values.get("logged_cost"), count) * PICO),
-        _sessions(values.get("session_id"), count), errors, np.ones(count, dtype=bool),
+        fields.start_ns, fields.series, state, tokens, np.ones(count, dtype=bool), fields.latency_ms, fields.ttft_ms,
+        np.rint(fields.cost_usd * PICO), _session_buckets(fields.sessions, count), fields.errors,
+        np.ones(count, dtype=bool),
     )  # fmt: skip
-    return _identified(calls, block, codes, odd)
+    return _identified(calls, fields, codes, odd)
 
 
-def _identified(calls: Columns, block: Block, codes: Codes, odd: Flags) -> Found:
-    ids = block.values.get("request_id") or (None,) * block.size
+def _identified(calls: Columns, fields: Fields, codes: Codes, odd: Flags) -> Found:
     model_hash = np.array(codes.model_hash, dtype=np.uint64)[calls.series]
     token = calls.tokens
     inputs = token[:5].sum(axis=0)
     outputs = token[5:].sum(axis=0)
     print_parts = (calls.start_ns, model_hash, inputs, token[2], token[3], token[4], outputs, token[7])
-    mixed = mix_columns(block.size, *print_parts) & np.uint64(MASK - 1)
-    fingerprints = mixed | (~_has_error(calls)).astype(np.uint64)
-    return Found(calls, ids, _id_hashes(calls, block, ids), fingerprints, odd)
+    mixed = mix_columns(len(odd), *print_parts) & np.uint64(MASK - 1)
+    fingerprints = mixed | (calls.state == 0).astype(np.uint64)
+    return Found(calls, fields.ids, _id_hashes(calls, fields), fingerprints, odd)
 
 
-def _has_error(calls: Columns) -> Flags:
-    failed: Flags = calls.state > 0
-    return failed
-
-
-def _id_hashes(calls: Columns, block: Block, ids: Sequence[str | None]) -> npt.NDArray[np.uint64]:
+def _id_hashes(calls: Columns, fields: Fields) -> npt.NDArray[np.uint64]:
     """Hashes of ids; of calls without one, the hash under which equal lines are noticed."""
+    ids, count = fields.ids, len(fields.ids)
     if all(ids):
         return id_hashes(cast(Sequence[str], ids))
     latency = np.where(np.isnan(calls.latency_ms), -1, np.rint(calls.latency_ms * 1000)).astype(np.int64)
-    sessions = block.values.get("session_id") or ("",) * block.size
+    sessions = fields.sessions or ("",) * count
     session_hash = np.array([hash_text(text or "") for text in sessions], dtype=np.uint64)
-    hashes = mix_columns(block.size, np.ones(block.size, dtype=np.int64), calls.start_ns, latency, session_hash)
+    hashes = mix_columns(count, np.ones(count, dtype=np.int64), calls.start_ns, latency, session_hash)
     for row, text in enumerate(ids):
         if text:
             hashes[row] = id_hash(text)
     return hashes
+
+
+def _session_buckets(sessions: Sequence[str | None] | None, count: int) -> Integers:
+    if sessions is None:
+        return np.full(count, -1, dtype=np.int64)
+    return np.array([hash_text(text) % SESSION_BUCKETS if text else -1 for text in sessions], dtype=np.int64)
 
 
 def mix_columns(count: int, *columns: Any) -> npt.NDArray[np.uint64]:
@@ -185,46 +192,3 @@ def _settle(found: Found, row: int, id_hash: int, fingerprint: int, identities: 
         return "id_reused"
     found.calls.first_attempt[row] = False
     return None
-
-
-def _integers(column: Sequence[int | None] | None, count: int = 0) -> Integers:
-    if column is None:
-        return np.zeros(count, dtype=np.int64)
-    try:
-        return np.fromiter(cast(Sequence[int], column), dtype=np.int64, count=len(column))
-    except TypeError:  # for None
-        return np.fromiter((value or 0 for value in column), dtype=np.int64, count=len(column))
-
-
-def _floats(column: Sequence[float | None] | None, count: int) -> Floats:
-    if column is None:
-        return np.full(count, np.nan)
-    return np.array(column, dtype=np.float64)  # None becomes NaN
-
-
-def _sessions(column: Sequence[str | None] | None, count: int) -> Integers:
-    if column is None:
-        return np.full(count, -1, dtype=np.int64)
-    return np.array([hash_text(text) % SESSION_BUCKETS if text else -1 for text in column], dtype=np.int64)
-
-
-def _failures(block: Block) -> tuple[Flags, dict[int, str]]:
-    """Which rows failed, and their error classes."""
-    statuses, bodies = block.values.get("status"), block.values.get("error")
-    failed = np.zeros(block.size, dtype=bool)
-    if statuses is None and bodies is None:
-        return failed, {}
-    if bodies is None and statuses is not None and all(status == 200 for status in set(statuses)):
-        return failed, {}
-    classes: dict[tuple[Any, ...], str | None] = {}
-    errors: dict[int, str] = {}
-    rows = zip(statuses or (None,) * block.size, bodies or (None,) * block.size, strict=True)
-    for row, (status, body) in enumerate(rows):
-        key = (type(status), status, type(body), body)  # True and 1 are equal, but not as a status
-        if key not in classes:
-            classes[key] = names.error(status, body)
-        name = classes[key]
-        if name is not None:
-            errors[row] = name
-    failed[list(errors)] = True
-    return failed, errors

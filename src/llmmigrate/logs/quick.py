@@ -1,15 +1,18 @@
 """Decides block by block whether the quick lane may read it, and hands every line it cannot vouch for to the reader."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from llmmigrate.arrays import np
 from llmmigrate.collection import uncollected
-from llmmigrate.logs.lane import ODD_SHARE, Codes, Found, duplicates, turned
+from llmmigrate.logs.lane import ODD_SHARE, Codes, Fields, Found, duplicates, found_in
 from llmmigrate.logs.records import records_of_line
+from llmmigrate.logs.row_fields import fields_of_rows
 from llmmigrate.logs.rows import FlatLane, Shape, shape_of
+from llmmigrate.logs.scan import Scanner
 from llmmigrate.units import NANOSECONDS
 from llmmigrate.usage.calls_by_column import Columns
 from llmmigrate.usage.columns import ColumnWriter, Placed
@@ -42,6 +45,7 @@ class QuickReader:
         self._writer = ColumnWriter(reader.profile, reader.cuts)
         self._codes = Codes(self._writer, reader.options.provider)
         self._lane: FlatLane | None = None
+        self._scanner: Scanner | None = None
         self._shapes_left = MOST_SHAPES
 
     def read(self, chunk: bytes, first_line: int) -> int:
@@ -50,20 +54,29 @@ class QuickReader:
             return self._read(chunk, first_line)
 
     def _read(self, chunk: bytes, first_line: int) -> int:
-        if not chunk.endswith(b"\n") or self._codes.full():
+        if not chunk.endswith(b"\n") or self._codes.full() or not self._knows_a_shape(chunk):
             return 0
+        fields = self._scanner.read(chunk, self._codes) if self._scanner is not None else None
+        if fields is not None and self._add_lines(fields, None, chunk, first_line):
+            return len(fields.odd)
         split = self._split(chunk)
         if split is None or self._lane is None or len(split.odd) * ODD_SHARE > len(split.rows):
             return 0
-        block = self._lane.columns(split.rows)
-        found = turned(block, self._codes, self._reader.profile.tags)
-        odd = np.flatnonzero(found.odd)
-        if (len(odd) + len(split.odd)) * ODD_SHARE > len(split.rows):
-            return 0
-        stops = sorted([*split.odd, *(split.places[row] for row in odd.tolist())])
+        fields = fields_of_rows(self._lane.columns(split.rows), self._codes, self._reader.profile.tags)
+        return len(split.rows) + len(split.odd) if self._add_lines(fields, split, chunk, first_line) else 0
+
+    def _add_lines(self, fields: Fields, split: Split | None, chunk: bytes, first_line: int) -> bool:
+        """Add a block, unless too many of its lines are odd. `split`: where its rows stand, without it one a line."""
+        found = found_in(fields, self._codes)
+        odd = np.flatnonzero(found.odd).tolist()
+        elsewhere = split.odd if split is not None else []
+        places: Sequence[int] = split.places if split is not None else range(len(fields.odd))
+        if (len(odd) + len(elsewhere)) * ODD_SHARE > len(places):
+            return False
+        stops = sorted([*elsewhere, *(places[row] for row in odd)])
         lines = chunk.split(b"\n") if stops else []
-        self._read_parts(found, split.places, stops, lines, first_line)
-        return len(split.rows) + len(split.odd)
+        self._read_parts(found, places, stops, lines, first_line)
+        return True
 
     def flush(self) -> None:
         """Bring everything read into the profile."""
@@ -71,12 +84,12 @@ class QuickReader:
             self._writer.flush()
 
     def _read_parts(
-        self, found: Found, places: list[int], stops: list[int], lines: list[bytes], first_line: int
+        self, found: Found, places: Sequence[int], stops: list[int], lines: list[bytes], first_line: int
     ) -> None:
         """Regular rows by column, odd lines one by one between them, in the order of the file."""
         row = 0
         for stop in stops:
-            until = int(np.searchsorted(places, stop))
+            until = bisect_left(places, stop)
             self._add(found, slice(row, until), places, first_line)
             for record in records_of_line(lines[stop], first_line + stop):
                 self._reader.take(record)
@@ -85,10 +98,7 @@ class QuickReader:
 
     def _split(self, chunk: bytes) -> Split | None:
         """The chunk's rows; where shapes differ, the lane learns the new one and tries again."""
-        while self._learn(chunk[: chunk.index(b"\n")] if self._lane is None else None):
-            lane = self._lane
-            if lane is None:
-                return None
+        while (lane := self._lane) is not None:
             rows = lane.decode(chunk)
             if rows is not None:
                 return Split(rows, list(range(len(rows))), [])
@@ -97,10 +107,11 @@ class QuickReader:
                 return split
         return None
 
-    def _learn(self, line: bytes | None) -> bool:
-        """Widen the lane by the shape of a line; True when there is a lane to try, False when nothing was learnt."""
-        if line is None:
-            return self._lane is not None
+    def _knows_a_shape(self, chunk: bytes) -> bool:
+        return self._lane is not None or self._learn(chunk[: chunk.index(b"\n")])
+
+    def _learn(self, line: bytes) -> bool:
+        """Widen the lane by the shape of a line; False when nothing was learnt."""
         try:
             record = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -111,9 +122,10 @@ class QuickReader:
             return False
         self._shapes_left -= 1
         self._lane = FlatLane(joined, self._reader.profile.tags)
+        self._scanner = Scanner.of(joined, self._reader.profile.tags)
         return True
 
-    def _add(self, found: Found, rows: slice, places: list[int], first_line: int) -> None:
+    def _add(self, found: Found, rows: slice, places: Sequence[int], first_line: int) -> None:
         """Account for regular rows and add them."""
         count = rows.stop - rows.start
         if count <= 0:
@@ -162,7 +174,7 @@ class QuickReader:
             keep &= start < options.until_ns
         return keep
 
-    def _warn(self, calls: Columns, kept: Any, places: list[int], first_line: int) -> None:
+    def _warn(self, calls: Columns, kept: Any, places: Sequence[int], first_line: int) -> None:
         """The warnings that the reader gives for failures and for dates in the future."""
         reader = self._reader
         odd = (calls.state[kept] > 0) | (calls.start_ns[kept] > reader.now_ns + DAY_NS)

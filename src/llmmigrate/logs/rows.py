@@ -9,15 +9,16 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 
 from llmmigrate.arrays import np
-from llmmigrate.logs import formats
+from llmmigrate.logs import formats, names
 from llmmigrate.logs.field_names import TEXT_KEYS, fields, snake
 from llmmigrate.logs.records import holds_lone_surrogate
-from llmmigrate.logs.values import MOST_TOKENS
+from llmmigrate.logs.values import MOST_MS, MOST_TOKENS
 
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
-Duration = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-Cost = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+Duration = Annotated[float, msgspec.Meta(ge=0, le=MOST_MS)]
+MOST_COST_USD: Final = 1_000_000
 """So that whole 1e-12 USD fit into 64 bits."""
+Cost = Annotated[float, msgspec.Meta(ge=-MOST_COST_USD, le=MOST_COST_USD)]
 Scalar = str | int | float | bool | None
 
 COLUMN_TYPES: Final[dict[str, Any]] = {
@@ -78,6 +79,11 @@ def shape_of(record: dict[str, Any]) -> Shape | None:
     return Shape(tuple(record), tuple(column_of.get(key) for key in record))
 
 
+def tag_keys(shape: Shape, tags: Sequence[str]) -> frozenset[str]:
+    """The keys of a shape that are tags asked for; what may hold text or a credential never is."""
+    return frozenset(key for key in fields(shape.keys).extra if key in tags and names.tag(key) is not None)
+
+
 class Block(NamedTuple):
     """Decoded lines: one sequence a key of the shape."""
 
@@ -95,8 +101,8 @@ class FlatLane:
 
     def __init__(self, shape: Shape, tags: tuple[str, ...]) -> None:
         self.shape = shape
-        self._tags = tags
-        self._words = {key: _Words() for key, field in shape.pairs() if field in WORDS or (not field and key in tags)}
+        self._tags = tag_keys(shape, tags)
+        self._words = {key: _Words() for key, field in shape.pairs() if field in WORDS or key in self._tags}
         self._any_words = self._decoder({})
         self._known_words: msgspec.json.Decoder[Any] | None = None
         self._lessons = MOST_LESSONS
@@ -108,9 +114,7 @@ class FlatLane:
         self._is_new = rows is None
         if rows is None:
             rows = _decoded(self._any_words, body)
-        if rows is None or (not body.isascii() and not _is_utf8(body)):
-            return None
-        return rows if len(rows) == line_count(body) and not holds_lone_surrogate(body) else None
+        return rows if rows is not None and len(rows) == line_count(body) and is_whole_text(body) else None
 
     def columns(self, rows: Sequence[Any]) -> Block:
         """Rows as columns, by canonical field and by tag; each row is touched once, while it is in the cache."""
@@ -170,6 +174,11 @@ def _decoded(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> list[Any] | N
         return decoder.decode_lines(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def is_whole_text(body: bytes) -> bool:
+    """Whether lines are UTF-8 and spell no half surrogate pair: their strings can be written again as they are."""
+    return (body.isascii() or _is_utf8(body)) and not holds_lone_surrogate(body)
 
 
 def _is_utf8(body: bytes) -> bool:

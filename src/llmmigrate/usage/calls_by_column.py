@@ -10,6 +10,7 @@ from llmmigrate.usage.profile import QUARTER_HOUR, add_sums
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 class Columns(msgspec.Struct):
@@ -21,7 +22,7 @@ class Columns(msgspec.Struct):
     state: Integers
     """Places in `STATES`."""
     tokens: Integers
-    first_attempt: npt.NDArray[np.bool_]
+    first_attempt: Flags
     latency_ms: Floats
     """NaN where the log has none."""
     ttft_ms: Floats
@@ -31,7 +32,7 @@ class Columns(msgspec.Struct):
     """Session bucket, -1 where the log has none."""
     errors: dict[int, str]
     """Row → error class, of the rows that failed."""
-    in_span: npt.NDArray[np.bool_]
+    in_span: Flags
 
     def rows(self, chosen: Any) -> "Columns":
         """The chosen rows (a slice, or a mask)."""
