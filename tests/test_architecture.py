@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from llmmigrate.logs import native
+
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 HEAVY = [
@@ -55,19 +57,22 @@ def test_price_tables_and_samples_travel_in_the_wheel() -> None:
     assert [name for name in included if not any((ROOT / name).iterdir())] == []
 
 
-def test_a_wheel_finds_its_price_tables_and_samples(tmp_path: Path) -> None:
+def test_a_wheel_finds_its_price_tables_samples_and_scanner(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     program = (
         "import sys; from pathlib import Path; import llmmigrate; from llmmigrate.prices import load_catalog\n"
-        "print(Path(llmmigrate.__file__).parent, 'openai' in load_catalog().tables, 'yaml' in sys.modules)"
+        "print(Path(llmmigrate.__file__).parent, 'openai' in load_catalog().tables, 'yaml' in sys.modules)\n"
+        "from llmmigrate.logs import native; print(native.load() is not None)"
     )
     run = [sys.executable, "-c", program]
     written = subprocess.check_output(run, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")})
     compiled = "False"  # YAML is read only where the tables were changed after the build
-    assert written.decode().split() == [str(tmp_path / "site" / "llmmigrate"), "True", compiled]
+    scanner = native.load() is not None
+    assert written.decode().split() == [str(tmp_path / "site" / "llmmigrate"), "True", compiled, str(scanner)]
+    assert wheel.name.startswith("llmmigrate-") and ("-py3-none-any" in wheel.name) != scanner
     assert (tmp_path / "site" / "llmmigrate" / "samples" / "logs.jsonl").is_file()
 
 

@@ -32,8 +32,8 @@ NUMBERS: Final = (*DURATIONS, "logged_cost")
 TEXTS: Final = ("request_id", "session_id")
 SERIES_WORDS: Final = ("provider", "model", "service_tier")
 OUTCOME_WORDS: Final = ("status", "error")
-SHORTEST_LINE: Final = 16
-"""Bytes; a block whose lines are shorter on average is left to others."""
+SHORTEST_LINE: Final = 64
+"""Bytes on average, less than any regular line has. Room for more rows would cost memory, though it is not written."""
 
 
 class _Field(ctypes.Structure):
@@ -157,7 +157,7 @@ class Scanner:
         if not is_whole_text(block):
             return None
         if len(block) > self._buffers.size:
-            self._buffers = _Buffers(len(block), self._widths)
+            self._buffers = _Buffers(len(block) * 9 // 8, self._widths)  # blocks differ a little
         buffers = self._buffers
         columns = buffers.columns(most_odd=int(len(buffers.odd) / ODD_SHARE))
         size = self._library.llmmigrate_scan(block, len(block), self._fields, len(self._fields), ctypes.byref(columns))
@@ -197,6 +197,8 @@ class Scanner:
     def _errors(self, block: bytes, columns: _Columns, size: int) -> dict[int, str]:
         if self._names.isdisjoint(OUTCOME_WORDS):
             return {}
+        if len(self._classes) > MOST_COMBINATIONS:  # words such as messages, each of them once
+            self._classes.clear()
         found = []
         for words in self._combinations(block, columns, OUTCOME):
             if words not in self._classes:

@@ -31,10 +31,14 @@ def load() -> ctypes.CDLL | None:
 
 
 def build() -> bool:
-    """Build the library; False where no compiler does, and then there is none: the same is done without, slower."""
-    LIBRARY.unlink(missing_ok=True)
+    """Build the library unless it is there; False where no compiler does: the same is done without it, slower."""
+    if load() is not None:
+        return True
     compilers = dict.fromkeys((os.environ.get("CC"), sysconfig.get_config_var("CC"), "cc"))
-    return any(_built_with(shlex.split(compiler)) for compiler in compilers if compiler)
+    built = any(_built_with(shlex.split(compiler)) for compiler in compilers if compiler)
+    if not built:
+        LIBRARY.unlink(missing_ok=True)  # one of other sources is of no use
+    return built
 
 
 def _built_with(compiler: list[str]) -> bool:
