@@ -124,6 +124,7 @@ LINE = (
         ['"status": 1', '"status": true', '"status": "200"', '"status": 200', '"status": 200.0', '"status": 429'],
         ['"request_id": "é"', '"request_id": "\\u00e9"', '"request_id": ""', '"request_id": null'],
         ['"x": 1, "x": 2', '"input_tokens": 7', '"x": 01', '"x": 1.', '"x": -', '"x": tru', '"x": "\\q"', '"x": 1e5'],
+        ['"note": 1', '"a\\tb": 1', '"a\\"b": 1', '"a\\\\b": 1', '"\\ud800": 1', '"x": 1', '"x\\u0000": 2', '"": 1'],
         ['"attempt": 1', '"attempt": -1', '"attempt": 1.5', '"attempt": null', '"attempt": true'],
         ['"input_tokens_details": 1', '"reasoning_tokens": 2', '"reasoning_tokens": 4', '"cached_input_tokens": 6'],
     ],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from llmmigrate.logs import native, scan
 from llmmigrate.logs.lane import Codes, Fields
-from llmmigrate.logs.rows import Shape, shape_of
+from llmmigrate.logs.rows import shape_of
 from llmmigrate.usage.columns import ColumnWriter
 from llmmigrate.usage.cuts import CutMarks, Cuts
 from llmmigrate.usage.profile import Profile
@@ -127,11 +127,6 @@ def test_more_combinations_than_there_is_room_for_are_left_to_others() -> None:
     room = scan.MOST_COMBINATIONS
     assert read(b"".join(line(model=f"m{number}") for number in range(room))) is not None
     assert read(b"".join(line(model=f"m{number}") for number in range(room + 1))) is None
-
-
-def test_keys_that_are_not_written_as_they_are_have_no_scanner() -> None:
-    for key in ('a"b', "a\\b", "a\nb", "\ud800"):
-        assert scan.Scanner.of(Shape(("timestamp", key), ("timestamp", None)), ()) is None
 
 
 def test_a_library_of_other_sources_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,10 @@ MOST_LESSONS: Final = 16
 
 
 class Shape(NamedTuple):
-    """A record shape that a lane can read: the record's keys and the canonical field of each, or None for a tag."""
+    """A record shape that a lane can read: the record's keys and the canonical field of each, or None for a tag.
+
+    Keys are written in the lines as they are, without escapes.
+    """
 
     keys: tuple[str, ...]
     columns: tuple[str | None, ...]
@@ -68,6 +71,8 @@ def shape_of(record: dict[str, Any]) -> Shape | None:
     module = formats.detect(record)
     if module is None or module.NAME != formats.FALLBACK or not UNFIT_KEYS.isdisjoint(record):
         return None
+    if not all(map(_is_plain, record)):
+        return None
     found = fields(tuple(record)).keys
     if any(len(keys) > 1 or field not in COLUMN_TYPES for field, keys in found.items()):
         return None
@@ -77,6 +82,11 @@ def shape_of(record: dict[str, Any]) -> Shape | None:
         return None
     column_of = {keys[0]: field for field, keys in found.items()}
     return Shape(tuple(record), tuple(column_of.get(key) for key in record))
+
+
+def _is_plain(key: str) -> bool:
+    """Whether JSON may write a key as it is; a half surrogate pair cannot be written at all."""
+    return key.isprintable() and '"' not in key and "\\" not in key
 
 
 def tag_keys(shape: Shape, tags: Sequence[str]) -> frozenset[str]:

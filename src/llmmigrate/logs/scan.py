@@ -150,7 +150,7 @@ class Scanner:
         """A scanner for records of this shape, None where compiled code is not there or has no room for it."""
         found = library()
         fits = len(shape.keys) <= MOST_FIELDS and len(SERIES_WORDS) + len(tags) <= MOST_WORDS
-        return cls(found, shape, tags) if found and fits and all(map(_is_plain, shape.keys)) else None
+        return cls(found, shape, tags) if found and fits else None
 
     def read(self, block: bytes, codes: Codes) -> Fields | None:
         """The fields of a block of whole lines; None unless almost all of them are regular records of the shape."""
@@ -240,11 +240,6 @@ def _field(key: str, field: str | None, word: _Word | None) -> _Field:
         kind, column = TEXT, TEXTS.index(field)
     name = key.encode()
     return _Field(name, len(name), kind, column, word.group if word else 0, field in REQUIRED, low, high)
-
-
-def _is_plain(key: str) -> bool:
-    """Whether a key is written as it is."""
-    return key.isprintable() and '"' not in key and "\\" not in key
 
 
 def _value(word: bytes) -> Any:
