@@ -26,12 +26,14 @@ browser: $(AXE)
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/clang-format --dry-run -Werror src/llmmigrate/logs/native/*.[ch]
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/clang-format -i src/llmmigrate/logs/native/*.[ch]
 
 goldens: $(VENV)/.installed-test
 	$(BIN)/python -m tools.screens
